@@ -1,0 +1,44 @@
+"""What a source of tasks is: a frozen dataclass of settings that registers itself under the name the command line uses."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..core.task import Kind, Sizes, Split, TaskSource
+from ..errors import ConfigError
+
+_sources: dict[str, type["Source"]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(ABC):
+    """Settings of one data set or task family; ``tasks`` turns them into something to sample from.
+
+    A subclass is one file: ``class Omniglot(Source, name="omniglot")`` plus one import line in ``tasks/__init__.py``.
+    Its fields become its command-line flags, the string under each field the help.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]  # one line, shown by `tokay list sources`
+    kind: ClassVar[Kind] = "classification"
+
+    def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # dataclass(slots=True) would re-create the class; a plain re-definition of another class is a mistake.
+        if name in _sources and _sources[name].__qualname__ != cls.__qualname__:
+            raise ConfigError(f"source: the name {name!r} is taken by {_sources[name].__qualname__}. Choose another.")
+        cls.name = name
+        _sources[name] = cls
+
+    @abstractmethod
+    def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
+        """Tasks of one split. Classes (or functions, users, ...) never cross splits.
+
+        Raises ``TaskError`` when ``sizes`` ask for more ways than the split has classes, or for more
+        shots + queries than a class has examples; ``DataError`` when the data is missing or damaged.
+        """
+
+
+def sources() -> dict[str, type[Source]]:
+    """Every registered source by name."""
+    return dict(_sources)
