@@ -1,0 +1,33 @@
+"""Tokay: learning to learn. Meta-train on many related tasks, then solve a new one from a handful of examples."""
+
+from ._version import __version__ as __version__
+from .algorithms import (
+    MAML as MAML,
+    Finetune as Finetune,
+    ProtoNet as ProtoNet,
+    Reptile as Reptile,
+    Scratch as Scratch,
+)
+from .checkpoint import load as load
+from .core.algorithm import Algorithm as Algorithm, algorithms as algorithms
+from .core.batching import over_tasks as over_tasks
+from .core.inner import gradient_descent as gradient_descent
+from .core.task import (
+    Examples as Examples,
+    Sizes as Sizes,
+    Task as Task,
+    TaskSource as TaskSource,
+    TaskSpec as TaskSpec,
+    one_hot as one_hot,
+)
+from .errors import (
+    ConfigError as ConfigError,
+    DataError as DataError,
+    DivergenceError as DivergenceError,
+    NetworkError as NetworkError,
+    TaskError as TaskError,
+    TokayError as TokayError,
+)
+from .evaluate import Evaluation as Evaluation, Score as Score, evaluate as evaluate, paired_difference as paired_difference
+from .learner import Learner as Learner
+from .train import FitConfig as FitConfig, FitState as FitState, Step as Step, fit as fit

@@ -24,3 +24,7 @@ class NetworkError(TokayError, RuntimeError):
 
 class DataError(TokayError, OSError):
     """A file or folder is missing, damaged, of another kind, or cannot be written."""
+
+
+class DivergenceError(TokayError, ArithmeticError):
+    """Training stopped being finite. The weights are those of the last good step."""

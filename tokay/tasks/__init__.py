@@ -1,0 +1,8 @@
+"""Where tasks come from. One line per source registers it for the command line; the rest is what sources share."""
+
+from .glyphs import Glyphs as Glyphs
+from .images import Images as Images
+from .omniglot import Omniglot as Omniglot
+from .pool import ClassPool as ClassPool, Episodes as Episodes
+from .sinusoid import Sinusoid as Sinusoid
+from .source import Source as Source, sources as sources

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from ..core.task import Kind, Sizes, Split, TaskSource
 from ..errors import ConfigError
+from .joint import JointBatches
+from .pool import Episodes
 
 _sources: dict[str, type["Source"]] = {}
 
@@ -21,6 +23,7 @@ class Source(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]  # one line, shown by `tokay list sources`
     kind: ClassVar[Kind] = "classification"
+    network: ClassVar[str | None] = None  # the backbone its papers use; None: pictures, so the method's own
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -37,6 +40,14 @@ class Source(ABC):
         Raises ``TaskError`` when ``sizes`` ask for more ways than the split has classes, or for more
         shots + queries than a class has examples; ``DataError`` when the data is missing or damaged.
         """
+
+    def joint(self, split: Split, sizes: Sizes) -> TaskSource:
+        """The same data without tasks, for baselines: mini-batches of all classes of a split, with labels that stay.
+
+        A family of functions has no classes to pool: there its ordinary tasks serve.
+        """
+        episodes = self.tasks(split, Sizes(ways=1, shots=1, queries=1))
+        return JointBatches(episodes.pool, sizes) if isinstance(episodes, Episodes) else self.tasks(split, sizes)
 
 
 def sources() -> dict[str, type[Source]]:

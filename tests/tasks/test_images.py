@@ -1,0 +1,249 @@
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFile
+
+from tokay.core.seeding import generator
+from tokay.core.task import Sizes, Split, check_task
+from tokay.errors import ConfigError, DataError, TaskError
+from tokay.tasks import Images, images as module, sources
+from tokay.tasks.images import list_class_folders, list_images, read_images
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+ONE_EACH = Sizes(ways=1, shots=1, queries=1)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TOKAY_CACHE", str(tmp_path / "cache"))
+    module._load.cache_clear()
+    return tmp_path / "cache"
+
+
+def write_class(root: Path, name: str, files: int = 3, grey: int = 0) -> None:
+    (root / name).mkdir(parents=True)
+    for number in range(files):
+        Image.new("L", (9, 7), grey + number).save(root / name / f"{number}.png")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for index in range(10):
+        write_class(tmp_path / "root", f"class{index}", files=3 + index % 2, grey=20 * index)
+    return tmp_path / "root"
+
+
+def members(source: Images) -> dict[str, set[str]]:
+    return {split: set(source.tasks(split, ONE_EACH).pool.names) for split in SPLITS}
+
+
+def test_is_registered() -> None:
+    assert sources()["images"] is Images
+
+
+def test_tasks_of_a_folder(root: Path) -> None:
+    source = Images(root=str(root), size=6).tasks("train", Sizes(ways=3, shots=1, queries=2))
+    task = source.sample(5, generator(0, "test"))
+    check_task(task, source.spec, where="test")
+    assert source.spec.x_shape == (3, 6, 6)
+    assert task.query.x.shape == (5, 6, 3, 6, 6)
+    values = (task.query.x[:, :, 0, 0, 0] * 255).round().long() // 20  # the grey value spells the class
+    for labels, owners in zip(task.query.y.int().argmax(-1), values, strict=True):
+        assert len({(int(a), int(b)) for a, b in zip(labels, owners, strict=True)}) == 3
+
+
+def test_grey_and_inverted(root: Path) -> None:
+    grey = Images(root=str(root), size=6, channels="grey").tasks("train", ONE_EACH).pool
+    dark = Images(root=str(root), size=6, channels="grey", invert=True).tasks("train", ONE_EACH).pool
+    assert grey.images.shape[1:] == (1, 6, 6)
+    assert torch.equal(dark.images, 255 - grey.images)
+
+
+def test_splits_are_disjoint_and_complete(root: Path) -> None:
+    parts = members(Images(root=str(root), size=4))
+    assert [len(parts[split]) for split in SPLITS] == [6, 2, 2]
+    assert set.union(*parts.values()) == {f"class{i}" for i in range(10)}
+    assert members(Images(root=str(root), size=4, split_seed=1)) != parts
+    assert members(Images(root=str(root), size=5, channels="grey")) == parts
+
+
+def test_a_pool_holds_each_class_s_own_pictures(root: Path) -> None:
+    for split in SPLITS:
+        pool = Images(root=str(root), size=4).tasks(split, ONE_EACH).pool
+        for name, part in zip(pool.names, torch.split(pool.images, pool.counts.tolist()), strict=True):
+            index = int(name.removeprefix("class"))
+            assert part[:, 0, 0, 0].tolist() == [20 * index + number for number in range(3 + index % 2)]
+
+
+def test_the_order_of_the_file_system_does_not_matter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Images(root=str(root), size=4)
+    before = source.tasks("train", Sizes(ways=3, shots=1, queries=1)).sample(4, generator(0, "test"))
+    listing = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: reversed(list(listing(self))))
+    shutil.rmtree(root.parent / "cache")
+    module._load.cache_clear()
+    after = source.tasks("train", Sizes(ways=3, shots=1, queries=1)).sample(4, generator(0, "test"))
+    assert torch.equal(before.support.x, after.support.x)
+
+
+def test_pictures_are_decoded_once(root: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    source = Images(root=str(root), size=4)
+    first = source.tasks("train", ONE_EACH).pool.images
+    monkeypatch.setattr(module, "read_images", None)  # calling it would fail
+    for split in SPLITS:
+        source.tasks(split, ONE_EACH)
+    module._load.cache_clear()  # as in a new process: from the file
+    assert torch.equal(source.tasks("train", ONE_EACH).pool.images, first)
+    assert len(list(cache.iterdir())) == 1
+
+
+@pytest.mark.parametrize("change", ["content", "new file", "removed", "renamed"])
+def test_changes_of_the_folder_are_seen(root: Path, change: str, cache: Path) -> None:
+    source = Images(root=str(root), size=4, validation=0, test=0)
+    before = source.tasks("train", ONE_EACH).pool
+    file = root / "class3" / "0.png"
+    if change == "content":
+        Image.new("L", (9, 7), 255).save(file)
+    elif change == "new file":
+        shutil.copy(file, root / "class3" / "new.png")
+    elif change == "removed":
+        file.unlink()
+    else:
+        file.rename(root / "class3" / "z.png")
+    after = source.tasks("train", ONE_EACH).pool
+    assert not torch.equal(before.images, after.images)
+    assert len(list(cache.iterdir())) == 1  # the stale copy is replaced
+
+
+def test_hidden_and_loose_files_are_left_out(root: Path) -> None:
+    expected = list_class_folders(root)
+    (root / "README.md").write_text("about these images")
+    (root / ".git").mkdir()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (root / "class0" / name).write_text("")
+    assert list_class_folders(root) == expected
+    assert list(expected) == [f"class{i}" for i in range(10)]
+    assert list_images(root / "class0") == expected["class0"] == [root / "class0" / f"{i}.png" for i in range(3)]
+
+
+def test_read_images(root: Path) -> None:
+    pixels = read_images([root / "class1" / "2.png", root / "class0" / "0.png"], 5, "grey", invert=True)
+    assert pixels.shape == (2, 1, 5, 5)
+    assert pixels.dtype == torch.uint8
+    assert pixels[:, 0, 0, 0].tolist() == [255 - 22, 255]
+    assert read_images([], 5, "rgb").shape == (0, 3, 5, 5)
+
+
+def half(image: Image.Image, kind: str) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()[: len(file.getvalue()) // 2]
+
+
+NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8))
+
+
+def empty_class(root: Path) -> None:
+    shutil.rmtree(root / "class4")
+    (root / "class4").mkdir()
+    (root / "class4" / ".DS_Store").write_text("")
+
+
+def dead_link(root: Path) -> None:
+    (root / "class4" / "dead.png").symlink_to(root / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (shutil.rmtree, "images: cannot list the folder {root} (No such file or directory). Check the path."),
+        (
+            lambda root: [shutil.rmtree(root / f"class{i}") for i in range(10)],
+            "images: {root} must hold one folder of images per class, it has no folder. Sort them first.",
+        ),
+        (empty_class, "images: {root}/class4 holds no images. Add some, or remove the folder."),
+        (
+            lambda root: write_class(root / "class4", "more"),
+            "images: {root}/class4 must hold image files only, more is none. Move it elsewhere.",
+        ),
+        (
+            dead_link,
+            "images: {root}/class4 must hold image files only, dead.png is none. Move it elsewhere.",
+        ),
+        (
+            lambda root: (root / "class4" / "labels.txt").write_text("cat, dog"),
+            "images: {root}/class4/labels.txt is not an image that PIL can read. Remove or convert it.",
+        ),
+        (
+            lambda root: (root / "class4" / "cut.png").write_bytes(half(NOISE, "png")),
+            "images: {root}/class4/cut.png cannot be read; it is damaged or cut short (",
+        ),
+        (
+            lambda root: (root / "class4" / "cut.jpg").write_bytes(half(NOISE, "jpeg")),
+            "images: {root}/class4/cut.jpg cannot be read; it is damaged or cut short (image file is truncated",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_folder(root: Path, damage: Callable[[Path], Any], message: str, cache: Path) -> None:
+    damage(root)
+    with pytest.raises(DataError) as caught:
+        Images(root=str(root), size=4).tasks("train", ONE_EACH)
+    assert str(caught.value).startswith(message.format(root=root))
+    assert "\n" not in str(caught.value)
+    assert not cache.exists()
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_a_root_that_is_a_file(root: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot list the folder .*/0.png \(Not a directory\)"):
+        Images(root=str(root / "class0" / "0.png")).tasks("train", ONE_EACH)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"size": 0}, "images: size must be at least 1 pixel, got 0."),
+        ({"channels": "gray"}, "images: channels must be rgb or grey, got 'gray'."),
+        ({"validation": -0.1}, "leave classes to train on, got -0.1 and 0.2."),
+        ({"validation": 0.5, "test": 0.5}, "leave classes to train on, got 0.5 and 0.5."),
+        ({"test": float("nan")}, "leave classes to train on, got 0.16 and nan."),
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Images(root="anywhere", **settings)
+    assert str(caught.value).endswith(message)
+
+
+def test_a_split_without_classes(root: Path) -> None:
+    source = Images(root=str(root), size=4, test=0)
+    assert len(source.tasks("train", ONE_EACH).pool.names) == 8
+    with pytest.raises(ConfigError) as caught:
+        source.tasks("test", ONE_EACH)
+    assert str(caught.value) == ("images: test is set to 0, so it has no classes. Set it above 0 to use that split.")
+
+
+def test_few_classes_still_fill_every_split(root: Path) -> None:
+    for index in range(3, 10):
+        shutil.rmtree(root / f"class{index}")
+    assert [len(part) for part in members(Images(root=str(root), size=4)).values()] == [1, 1, 1]
+    shutil.rmtree(root / "class2")
+    with pytest.raises(DataError) as caught:
+        Images(root=str(root), size=4).tasks("train", ONE_EACH)
+    assert str(caught.value) == (
+        f"images: {root} has 2 classes, which leaves none to train on besides 1 for validation and 1 for test. "
+        "Add classes, or set validation or test to 0."
+    )
+
+
+def test_a_split_too_small_for_the_episode(root: Path) -> None:
+    with pytest.raises(TaskError, match=r"images \(test\): an episode of 5 ways needs 5 classes, this split has 2"):
+        Images(root=str(root), size=4).tasks("test", Sizes(ways=5, shots=1, queries=1))
+    with pytest.raises(TaskError, match=r"images \(train\): 2 shots \+ 9 queries need 11 .* class class\d has 3"):
+        Images(root=str(root), size=4).tasks("train", Sizes(ways=2, shots=2, queries=9))

@@ -1,0 +1,247 @@
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tokay.core.seeding import generator
+from tokay.core.task import Sizes, Split, check_task
+from tokay.errors import ConfigError, DataError, TaskError
+from tokay.tasks import ClassPool, Omniglot, omniglot as module, sources
+from tokay.tasks.archive import read_archive
+from tokay.tasks.folders import data_dir
+from tokay.tasks.images import read_images
+from tokay.tasks.omniglot import Scheme, characters, fetch, split_characters, with_rotations
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+ONE_EACH = Sizes(ways=5, shots=1, queries=1)
+
+
+def names_of(background: int, evaluation: int) -> tuple[str, ...]:
+    """964 + 659 characters, spread over the alphabets as evenly as it goes."""
+    return tuple(
+        f"{part}/{part}{c % alphabets:02d}/character{c // alphabets + 1:02d}"
+        for part, count, alphabets in (("background", background, 30), ("evaluation", evaluation, 20))
+        for c in range(count)
+    )
+
+
+NAMES = names_of(964, 659)
+
+
+@pytest.fixture
+def synthetic(monkeypatch: pytest.MonkeyPatch) -> ClassPool:
+    """All 1,623 characters with 20 drawings of 2 x 2 pixels, in place of the archives."""
+    images = torch.randint(0, 256, (1623 * 20, 1, 2, 2), generator=generator(0, "drawings")).to(torch.uint8)
+    pool = ClassPool(images, torch.full((1623,), 20), NAMES)
+    monkeypatch.setattr(module, "characters", lambda size: pool)
+    return pool
+
+
+def alphabet(name: str) -> str:
+    return name.split("/")[1]
+
+
+def test_is_registered() -> None:
+    assert sources()["omniglot"] is Omniglot
+
+
+@pytest.mark.parametrize("scheme", ["random", "vinyals", "lake"])
+def test_splits_are_disjoint_and_complete(scheme: Scheme) -> None:
+    parts = [split_characters(NAMES, scheme, split, 1) for split in SPLITS]
+    assert sorted(name for part in parts for name in part) == sorted(NAMES)
+    if scheme == "random":
+        assert [len(part) for part in parts] == [1100, 100, 423]
+        assert len({alphabet(name) for name in parts[2]}) == 50  # irrespective of alphabet
+    else:
+        alphabets = [{alphabet(name) for name in part} for part in parts]
+        assert [len(a) for a in alphabets] == ([33, 5, 12] if scheme == "vinyals" else [25, 5, 20])
+        assert len(set.union(*alphabets)) == 50
+    if scheme == "lake":
+        assert parts[2] == list(NAMES[964:])
+    again = [split_characters(NAMES[::-1], scheme, split, 1) for split in SPLITS]
+    assert [set(part) for part in again] == [set(part) for part in parts]
+    assert set(split_characters(NAMES, scheme, "train", 2)) != set(parts[0])
+
+
+def test_rotations_turn_left_and_are_classes_of_their_own() -> None:
+    images = torch.tensor([[[[1, 2], [3, 4]]], [[[5, 6], [7, 8]]], [[[9, 9], [9, 9]]]], dtype=torch.uint8)
+    turned = with_rotations(ClassPool(images, torch.tensor([2, 1]), ("a", "b")))
+    assert turned.names == ("a", "b", "a@90", "b@90", "a@180", "b@180", "a@270", "b@270")
+    assert turned.counts.tolist() == [2, 1] * 4
+    assert turned.images[[0, 3, 6, 9], 0].tolist() == [
+        [[1, 2], [3, 4]], [[2, 4], [1, 3]], [[4, 3], [2, 1]], [[3, 1], [4, 2]]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rotations, classes", [("all", [4400, 400, 1692]), ("train", [4400, 100, 423]), ("none", [1100, 100, 423])]
+)
+def test_which_splits_are_rotated(synthetic: ClassPool, rotations: Any, classes: list[int]) -> None:
+    sources = [Omniglot(rotations=rotations).tasks(split, ONE_EACH) for split in SPLITS]
+    assert [len(source.pool.names) for source in sources] == classes
+    upright = [{name.partition("@")[0] for name in source.pool.names} for source in sources]
+    assert [len(part) for part in upright] == [1100, 100, 423]
+    assert len(set.union(*upright)) == 1623  # no character in two splits, however it is turned
+
+
+def test_tasks(synthetic: ClassPool) -> None:
+    source = Omniglot().tasks("test", Sizes(ways=20, shots=5, queries=15))
+    task = source.sample(3, generator(0, "test"))
+    check_task(task, source.spec, where="test")
+    assert task.query.x.shape == (3, 300, 1, 2, 2)
+    row = synthetic.names.index(source.pool.names[0]) * 20
+    assert torch.equal(source.pool.images[:20], synthetic.images[row : row + 20])
+
+
+def test_within_one_alphabet(synthetic: ClassPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Omniglot(split="lake", within_alphabet=True).tasks("test", ONE_EACH)
+    pairs = {(alphabet(name), name.partition("@")[2]) for name in source.pool.names}
+    assert len(pairs) == 80
+    for number in range(80):  # every group is one alphabet in one rotation
+        inside = [
+            name for name, group in zip(source.pool.names, source.groups.tolist(), strict=True) if group == number
+        ]
+        assert len({(alphabet(name), name.partition("@")[2]) for name in inside}) == 1
+    with pytest.raises(TaskError, match="40 ways needs 40 classes, the largest group of this split has 33"):
+        Omniglot(split="lake", within_alphabet=True).tasks("test", Sizes(ways=40, shots=1, queries=1))
+
+
+def test_a_split_too_small(synthetic: ClassPool) -> None:
+    with pytest.raises(TaskError) as caught:
+        Omniglot(rotations="train").tasks("validation", Sizes(ways=101))
+    assert str(caught.value) == (
+        "omniglot (validation): an episode of 101 ways needs 101 classes, this split has 100. Ask for at most 100 ways."
+    )
+    with pytest.raises(TaskError, match=r"omniglot \(train\): 6 shots \+ 15 queries need 21 examples"):
+        Omniglot().tasks("train", Sizes(shots=6))
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"split": "mini"}, "omniglot: split must be one of random, vinyals, lake, got 'mini'."),
+        ({"rotations": True}, "omniglot: rotations must be one of train, all, none, got True."),
+        ({"size": 0}, "omniglot: size must be at least 1 pixel, got 0."),
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Omniglot(**settings)
+    assert str(caught.value) == message
+
+
+def test_missing_archives_are_fetched_and_present_ones_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "images_evaluation.zip").write_text("a local copy, not the official bytes")
+    calls: list[tuple[str, Path, str]] = []
+
+    def get(url: str, to: Path, *, md5: str, where: str, remedy: str) -> None:
+        calls.append((url, to, md5))
+
+    fetch(tmp_path, get)
+    assert calls == [
+        (
+            "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/images_background.zip",
+            tmp_path / "images_background.zip",
+            "68d2efa1b9178cc56df9314c21c6e718",
+        )
+    ]
+
+
+def test_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tokay.tasks.download import download
+
+    def offline(url: str, timeout: float) -> Any:
+        raise OSError(101, "Network is unreachable")
+
+    def get(*arguments: Any, **named: Any) -> None:
+        download(*arguments, **named, opener=offline)
+
+    with pytest.raises(DataError) as caught:
+        fetch(tmp_path / "omniglot", get)
+    assert str(caught.value) == (
+        "omniglot: cannot download https://raw.githubusercontent.com/brendenlake/omniglot/master/python/"
+        f"images_background.zip to {tmp_path}/omniglot/images_background.zip (Network is unreachable). "
+        f"Put images_background.zip and images_evaluation.zip into {tmp_path}/omniglot (the folder omniglot in "
+        "TOKAY_DATA), or use the built-in source glyphs, which needs no download."
+    )
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Archives of one character each, and a source that expects no more."""
+    from PIL import Image
+
+    folder = tmp_path / "data" / "omniglot"
+    folder.mkdir(parents=True)
+    png = io.BytesIO()
+    Image.new("1", (105, 105), 0).save(png, "png")
+    for name in ("images_background", "images_evaluation"):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            for number in range(20):
+                archive.writestr(f"{name}/Latin/character01/{number:02d}.png", png.getvalue())
+    monkeypatch.setenv("TOKAY_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TOKAY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "_ARCHIVES", {"images_background.zip": (1, ""), "images_evaluation.zip": (1, "")})
+    module._load.cache_clear()
+    return folder
+
+
+def test_decoded_once_and_again_when_an_archive_changes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+
+    def counting(path: Path, **settings: Any) -> ClassPool:
+        reads.append(path.name)
+        return read_archive(path, **settings)
+
+    monkeypatch.setattr(module, "read_archive", counting)
+    pool = characters(14)
+    assert pool.names == ("background/Latin/character01", "evaluation/Latin/character01")
+    assert pool.images.shape == (40, 1, 14, 14)
+    assert (pool.images == 255).all()
+    characters(14)
+    module._load.cache_clear()  # as in a new process
+    characters(14)
+    assert reads == ["images_background.zip", "images_evaluation.zip"]
+    assert characters(7).images.shape == (40, 1, 7, 7)
+    assert len(reads) == 4
+    with zipfile.ZipFile(tiny / "images_background.zip", "a") as archive:
+        archive.writestr("images_background/Latin/character01/20.png", b"")
+    with pytest.raises(DataError, match="must hold 20 drawings of each character, background/Latin/character01 has 21"):
+        characters(14)
+
+
+needs_data = pytest.mark.skipif(
+    not (data_dir() / "omniglot" / "images_background.zip").exists(),
+    reason="TOKAY_DATA names no folder with omniglot/images_background.zip",
+)
+
+
+@pytest.mark.data
+@needs_data
+def test_the_real_archives(tmp_path: Path) -> None:
+    pool = characters(28)
+    assert len(pool.names) == 1623
+    assert pool.images.shape == (32_460, 1, 28, 28)
+    assert len({alphabet(name) for name in pool.names}) == 50
+    assert 0.05 < pool.images.float().mean() / 255 < 0.15  # little ink on much paper
+    braille = pool.subset(["background/Braille/character01"]).images
+    assert torch.equal(braille[2], braille[18])  # the data set's own known duplicate
+    for scheme in ("random", "vinyals", "lake"):
+        parts = [set(split_characters(pool.names, scheme, split, 1)) for split in SPLITS]
+        assert sum(len(part) for part in parts) == len(set.union(*parts)) == 1623
+    task = Omniglot().tasks("train", ONE_EACH).sample(32, generator(0, "test"))
+    assert task.support.x.shape == (32, 5, 1, 28, 28)
+
+
+@pytest.mark.data
+@needs_data
+def test_a_drawing_file_reads_as_in_the_archive(tmp_path: Path) -> None:
+    """`tokay adapt` reads loose files: they must look to the network as its training drawings did."""
+    name = "images_evaluation/ULOG/character26/1623_20.png"
+    with zipfile.ZipFile(data_dir() / "omniglot" / "images_evaluation.zip") as archive:
+        (tmp_path / "one.png").write_bytes(archive.read(name))
+    expected = characters(28).subset(["evaluation/ULOG/character26"]).images[19]
+    assert torch.equal(read_images([tmp_path / "one.png"], 28, "grey", invert=True)[0], expected)

@@ -1,0 +1,7 @@
+"""Every method, one import line each: this is the registry."""
+
+from .baseline.finetune import Finetune as Finetune
+from .baseline.scratch import Scratch as Scratch
+from .gradient.maml import MAML as MAML
+from .gradient.reptile import Reptile as Reptile
+from .metric.protonet import ProtoNet as ProtoNet

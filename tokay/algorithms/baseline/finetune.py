@@ -1,0 +1,78 @@
+"""Ordinary training on everything at once, then fine-tuning: the baseline every method has to beat.
+
+Classification: one network with one output for every training class is trained on mini-batches of all of them; on a
+new task its head is replaced by a blank one, and all of it is trained on the support set. Regression: one network is
+trained on the points of all tasks pooled ("pretraining" in arXiv:1703.03400), then on the support set.
+
+The inner loop is Reptile's, so that the two differ in how the start was found and in nothing else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ...core.algorithm import Algorithm, require_choice, require_positive
+from ...core.inner import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
+from ...core.minibatches import minibatches
+from ...core.objectives import Metrics, metrics
+from ...core.task import Examples, Task, kind_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetune(Algorithm[Params], name="finetune"):
+    """Finetune: train on all training classes jointly, then adapt to the new ones.
+
+    State: the fast weights; for classes, with a new head of as many outputs as the task has ways.
+
+    Prefer it when new tasks come with many examples each; compare every other method with it.
+
+    >>> net = Finetune().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=100))
+    >>> fast = Finetune().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
+    >>> tuple(fast["head.weight"].shape)
+    (2, 3)
+    """
+
+    reference = "baseline; the pretraining of Finn, Abbeel & Levine, 2017, arXiv:1703.03400, section 5.1"
+    summary = "baseline: train on all training classes jointly, then adapt"
+    network = "conv4"
+    meta_batch = 1
+    any_ways = True
+    joint = True
+
+    inner: Literal["adam", "sgd"] = "adam"
+    """optimizer on a new task: Adam with beta1 = 0, or plain SGD"""
+    inner_lr: float = 1e-3
+    """learning rate on a new task"""
+    test_steps: int = 50
+    """steps on a new task"""
+    test_batch: int = 5
+    """examples in a mini-batch on a new task"""
+
+    def __post_init__(self) -> None:
+        require_choice(self, "inner", ("adam", "sgd"))
+        require_positive(self, "inner_lr", "test_steps", "test_batch")
+
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+        start = trainable(net)
+        if kind_of(support.y) == "classification":
+            features, ways = start["head.weight"].shape[1], support.y.shape[1]
+            blank = {"head.weight": support.x.new_zeros(ways, features), "head.bias": support.x.new_zeros(ways)}
+            start = {**start, **blank}
+        optimizer = inner_optimizer(self.inner, self.inner_lr)
+        batches = minibatches(support, self.test_batch, self.test_steps)
+        return descend(examples_loss(net), start, batches, optimizer, first_order=True)
+
+    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+        return last(self.path(net, support))
+
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+        return forward(net, state, x)
+
+    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
+        """The loss of the network as it is, without adapting, on a mini-batch of all classes (or on a task's points)."""
+        x, y = (torch.cat(pair) for pair in zip(*task, strict=True))
+        measured = metrics(net(x), y)
+        return measured["loss"], measured

@@ -1,0 +1,59 @@
+"""No learning to learn at all: the untrained network, adapted to each task. The floor under every method.
+
+The inner loop is Reptile's, so that the two differ in where they start and in nothing else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ...core.algorithm import Algorithm, require_choice, require_positive
+from ...core.inner import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
+from ...core.minibatches import minibatches
+from ...core.task import Examples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scratch(Algorithm[Params], name="scratch"):
+    """Scratch: adapt the untrained start.
+
+    State: the fast weights, one tensor per parameter of the network.
+
+    A method that is not clearly better than this has learned nothing.
+
+    >>> net = Scratch().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
+    >>> fast = Scratch().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
+    >>> sorted(fast)
+    ['head.bias', 'head.weight']
+    """
+
+    reference = "baseline: no meta-training"
+    summary = "baseline: adapt the untrained start"
+    network = "conv4"
+    learns = False
+
+    inner: Literal["adam", "sgd"] = "adam"
+    """optimizer on a task: Adam with beta1 = 0, or plain SGD"""
+    inner_lr: float = 1e-3
+    """learning rate on a task"""
+    test_steps: int = 50
+    """steps on a task"""
+    test_batch: int = 5
+    """examples in a mini-batch"""
+
+    def __post_init__(self) -> None:
+        require_choice(self, "inner", ("adam", "sgd"))
+        require_positive(self, "inner_lr", "test_steps", "test_batch")
+
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+        optimizer = inner_optimizer(self.inner, self.inner_lr)
+        batches = minibatches(support, self.test_batch, self.test_steps)
+        return descend(examples_loss(net), trainable(net), batches, optimizer, first_order=True)
+
+    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+        return last(self.path(net, support))
+
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+        return forward(net, state, x)

@@ -1,0 +1,91 @@
+"""Reptile (Nichol, Achiam & Schulman, 2018, arXiv:1803.02999).
+
+Learns a start θ that is close to what each task is solved with: θ_T, the parameters after ``inner_steps`` inner steps.
+
+    θ <- θ + ε mean_T (θ_T - θ)
+
+That is a step of plain SGD with rate ε on the performance-based cost  1/2 mean_T ||θ - sg(θ_T)||²,  where sg stops
+the gradient; ε goes from 1 to 0 over the run. The serial version is a meta-batch of one.
+
+Deviations from the authors' code: Adam's second moment starts afresh in every task (there it runs on from task to
+task, and from iteration to iteration); the tasks of a meta-batch are solved side by side, which that makes possible.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from ...core.algorithm import Algorithm, Outer, require_choice, require_positive
+from ...core.inner import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
+from ...core.minibatches import minibatches
+from ...core.objectives import Metrics, metrics
+from ...core.task import Examples, Sizes, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reptile(Algorithm[Params], name="reptile"):
+    """Reptile: move the start towards where ordinary training on each task ends.
+
+    State: the fast weights, one tensor per parameter of the network.
+
+    Needs no second derivative and no query set while it trains, so it takes many inner steps in little memory.
+    Prefer MAML when one or two steps must do.
+
+    >>> net = Reptile().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
+    >>> support = Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2))
+    >>> cost, measured = Reptile().loss(net, Task(support, support))
+    >>> sorted(measured)
+    ['accuracy', 'loss']
+    """
+
+    reference = "Nichol, Achiam & Schulman, 2018, arXiv:1803.02999"
+    summary = "move the start towards where ordinary training on each task ends"
+    outer = Outer(optimizer="sgd", lr=1.0, schedule="linear")
+    network = "conv4"
+    meta_batch = 5
+
+    inner: Literal["adam", "sgd"] = "adam"
+    """inner optimizer: Adam with beta1 = 0, or plain SGD"""
+    inner_lr: float = 1e-3
+    """inner learning rate (paper: 1e-3 for 5-way, 5e-4 for 20-way Omniglot)"""
+    inner_steps: int = 5
+    """inner steps while training"""
+    inner_batch: int = 10
+    """examples in an inner mini-batch while training"""
+    test_steps: int = 50
+    """inner steps on a new task"""
+    test_batch: int = 5
+    """examples in an inner mini-batch on a new task"""
+
+    def __post_init__(self) -> None:
+        require_choice(self, "inner", ("adam", "sgd"))
+        require_positive(self, "inner_lr", "inner_steps", "inner_batch", "test_steps", "test_batch")
+
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+        optimizer = inner_optimizer(self.inner, self.inner_lr)
+        batches = minibatches(support, self.inner_batch, self.inner_steps)
+        return descend(examples_loss(net), trainable(net), batches, optimizer, first_order=True)
+
+    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+        return last(self.path(net, support))
+
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+        return forward(net, state, x)
+
+    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
+        """1/2 ||θ - sg(θ_T)||²: its gradient is θ - θ_T. What is reported is the query loss, which is not trained on."""
+        with torch.no_grad():
+            adapted = self.adapt(net, task.support)
+            measured = metrics(self.predict(net, adapted, task.query.x), task.query.y)
+        cost = sum((p - adapted[name]).square().sum() for name, p in trainable(net).items())
+        return torch.as_tensor(cost) / 2, measured
+
+    def at_test(self) -> Self:  # noqa: D102
+        return replace(self, inner_steps=self.test_steps, inner_batch=self.test_batch)
+
+    def training_sizes(self, test: Sizes) -> Sizes:
+        """Ten shots per class whatever the test has, as in the paper; one query, for the report only."""
+        return replace(test, shots=10, queries=1)

@@ -1,0 +1,138 @@
+"""``tokay compare RUN RUN ...``: several runs on the same tasks, with paired differences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from ..core.task import Sizes
+from ..errors import ConfigError
+from ..evaluate import Difference, Evaluation, paired_difference
+from ..runs import Run, read
+from .console import device_named, print_json, shown, stdout, table
+from .flags import parse
+from .scoring import Asked, score_run, with_sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """What to compare and on which tasks."""
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """run folders; differences are to the last"""
+    tasks: int = 600
+    """unseen tasks, the same for every run"""
+    seed: int = 0
+    """decides which"""
+    inductive: bool = False
+    """answer every query alone beside the support set"""
+    ways: int | None = None
+    """classes in a task (as the first run was trained for)"""
+    shots: tuple[int, ...] = ()
+    """support examples per class; several make several columns (as the first run was trained for)"""
+    queries: int | None = None
+    """query examples per class (as the first run was trained for)"""
+    device: str = "auto"
+    """auto, cpu, cuda, ..."""
+    json: bool = False
+    """print exactly one JSON object"""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Score every run on the same tasks and print one table."""
+    asked = parse(Compare, arguments, prog="tokay compare", description="Compare runs on the same tasks.")
+    if len(asked.runs) < 2:
+        raise ConfigError(f"tokay compare: takes two or more run folders, got {len(asked.runs)}.")
+    device = device_named(asked.device)
+    settings = {name: read(Path(name))[0] for name in asked.runs}
+    first = settings[asked.runs[0]]
+    columns = [_same_tasks(asked, first.test, shots) for shots in asked.shots or (first.test.shots,)]
+    _refuse_different_tasks(settings, columns)
+    found = [{name: score_run(Path(name), column, device)[1] for name in asked.runs} for column in columns]
+    if asked.json:
+        print_json({"columns": [_as_json(first, column, settings, scores) for column, scores in zip(columns, found, strict=True)]})
+    else:
+        _print(first, columns, settings, found)
+
+
+def _same_tasks(asked: Compare, sizes: Sizes, shots: int) -> Asked:
+    """One column: sizes that hold for every run, whatever each was trained for."""
+    return Asked(
+        tasks=asked.tasks,
+        seed=asked.seed,
+        inductive=asked.inductive,
+        ways=asked.ways or sizes.ways,
+        shots=shots,
+        queries=asked.queries or sizes.queries,
+    )
+
+
+def _refuse_different_tasks(settings: dict[str, Run], columns: list[Asked]) -> None:
+    sources = {name: run.source for name, run in settings.items()}
+    (first, source), *others = sources.items()
+    for name, other in others:
+        if other != source:
+            raise ConfigError(
+                f"tokay compare: runs must be of one source with one setting, got {source} ({first}) and {other} ({name})."
+            )
+    for run in settings.values():
+        for column in columns:
+            with_sizes(run, column)
+
+
+def _measure(found: dict[str, Evaluation]) -> str:
+    return "accuracy" if all("accuracy" in scores.scores for scores in found.values()) else "mse"
+
+
+def _differences(found: dict[str, Evaluation]) -> dict[str, Difference]:
+    """Each run minus the last, task by task."""
+    name = _measure(found)
+    reference = list(found.values())[-1].per_task[name]
+    return {run: paired_difference(scores.per_task[name], reference) for run, scores in list(found.items())[:-1]}
+
+
+def _as_json(first: Run, column: Asked, settings: dict[str, Run], found: dict[str, Evaluation]) -> dict[str, Any]:
+    name = _measure(found)
+    return {
+        "source": first.source.name,
+        "ways": column.ways,
+        "shots": column.shots,
+        "queries": column.queries,
+        "tasks": column.tasks,
+        "seed": column.seed,
+        "measure": name,
+        "runs": [
+            {
+                "run": run,
+                "algorithm": settings[run].algorithm.name,
+                "transductive": scores.transductive,
+                name: {"mean": scores[name].mean, "ci95": scores[name].ci95},
+            }
+            for run, scores in found.items()
+        ],
+        "differences_to_last": [
+            {"run": run, "mean": difference.mean, "ci95": difference.ci95}
+            for run, difference in _differences(found).items()
+        ],
+    }
+
+
+def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: list[dict[str, Evaluation]]) -> None:
+    last = list(settings)[-1]
+    heads = []
+    for column in columns:
+        sizes = f"{column.ways}-way {column.shots}-shot" if first.source.kind == "classification" else f"{column.shots} points"
+        heads += [sizes, f"minus {settings[last].algorithm.name}"]
+    listing = table(f"{first.source.name}: {columns[0].tasks} unseen tasks, the same for all, 95% intervals", "run", *heads)
+    for run, trained in settings.items():
+        row = [f"{trained.algorithm.name} ({run})"]
+        for scores in found:
+            name = _measure(scores)
+            row += [shown(name, scores[run][name]), "" if run == last else shown(name, _differences(scores)[run])]
+        listing.add_row(*row)
+    stdout.print(listing)
+    seeing = [run for run in settings if any(scores[run].transductive for scores in found)]
+    if seeing:
+        stdout.print(f"Transductive (each answer saw the other queries): {', '.join(seeing)}. Add --inductive to rule that out.")

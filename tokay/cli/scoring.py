@@ -1,0 +1,64 @@
+"""Scoring a run with a progress bar: what ``evaluate`` and ``compare`` share."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ..checkpoint import load_model
+from ..core.task import Sizes
+from ..errors import ConfigError
+from ..evaluate import Evaluation, evaluate
+from ..runs import Run
+from .console import progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The tasks to score on. What is left out is as the run was trained for."""
+
+    tasks: int = 600
+    """unseen tasks"""
+    seed: int = 0
+    """decides which; the same for every run"""
+    inductive: bool = False
+    """answer every query alone beside the support set"""
+    ways: int | None = None
+    """classes in a task"""
+    queries: int | None = None
+    """query examples per class"""
+    shots: int | None = None
+    """support examples per class"""
+
+
+def with_sizes(run: Run, asked: Asked) -> Run:
+    """The run with its test sizes replaced by those that are asked for."""
+    wanted = {name: getattr(asked, name) for name in ("ways", "shots", "queries") if getattr(asked, name) is not None}
+    sizes: Sizes = replace(run.test, **wanted)
+    if sizes.ways != run.test.ways and not run.algorithm.any_ways:
+        raise ConfigError(
+            f"{run.algorithm.name}: must be tested on the {run.test.ways} ways that its last layer answers, "
+            f"got {sizes.ways}. Train it on {sizes.ways} ways, or leave out --ways."
+        )
+    return replace(run, test=sizes)
+
+
+def score_run(path: Path, asked: Asked, device: torch.device) -> tuple[Run, Evaluation]:
+    """Load a run and score it on the test split, with a live bar."""
+    run, net = load_model(path, device=device)
+    run = with_sizes(run, asked)
+    source = run.tasks("test")
+    with progress(f"{run.algorithm.name} {run.test.shots}-shot") as bar:
+        task = bar.add_task("", total=asked.tasks, text="")
+        found = evaluate(
+            run.algorithm,
+            net,
+            source,
+            tasks=asked.tasks,
+            seed=asked.seed,
+            inductive=asked.inductive,
+            chunk_size=run.fit.chunk_size,
+            mode=run.fit.mode,
+            advanced=lambda done: bar.update(task, completed=done),
+        )
+    return run, found

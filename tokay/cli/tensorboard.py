@@ -1,0 +1,28 @@
+"""TensorBoard event files beside ``metrics.jsonl``, when the ``tensorboard`` extra is installed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def board(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that takes log lines: it writes them as scalars, or does nothing without the extra."""
+    if find_spec("tensorboard") is None:
+        yield lambda line: None
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(path / "tensorboard")) as writer:
+
+        def write(line: dict[str, Any]) -> None:
+            for name, value in line.items():
+                if name == "validation":
+                    for metric, score in value.items():
+                        writer.add_scalar(f"validation/{metric}", score["mean"], line["step"])
+                elif name != "step":
+                    writer.add_scalar(f"train/{name}", value, line["step"])
+
+        yield write

@@ -1,0 +1,156 @@
+"""``tokay train ALGORITHM SOURCE --out RUN [...]`` and ``tokay train --resume RUN``."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..checkpoint import load_state
+from ..core.algorithm import Algorithm, algorithms
+from ..core.outer import make_optimizer
+from ..core.task import Sizes
+from ..errors import ConfigError
+from ..networks import networks
+from ..runs import Run, create, read
+from ..tasks import Source, sources
+from ..train import FitConfig, FitState
+from .console import device_named, stderr
+from .flags import combine, one_of, parse
+from .training import train_in
+
+USAGE = """Usage: tokay train ALGORITHM SOURCE --out RUN [flags]     (all flags: tokay train ALGORITHM SOURCE --help)
+       tokay train --resume RUN [--device auto]
+
+Algorithms: {algorithms}
+Sources:    {sources}"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointSettings:
+    """What train needs beside the parts."""
+
+    out: str
+    """run folder to make"""
+    overwrite: bool = False
+    """replace the run folder if it exists"""
+    network: str | None = None
+    """backbone (tokay list networks); the method's own for pictures, mlp otherwise"""
+    train_shots: int | None = None
+    """support examples (per class) in a training episode; the paper's for the method"""
+    train_queries: int | None = None
+    """query examples (per class) in a training episode; the paper's for the method"""
+    save_every: int = 100
+    """outer steps between saves, which is what a kill can cost"""
+    device: str = "auto"
+    """auto, cpu, cuda, ..."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(PointSettings):
+    """The same for tasks that have classes."""
+
+    train_ways: int | None = None
+    """classes in a training episode; the paper's for the method"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """How large a task without classes is."""
+
+    shots: int = 10
+    """support points"""
+    queries: int = 10
+    """query points"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume:
+    """How to go on."""
+
+    resume: str
+    """run folder to go on with, exactly where it stopped"""
+    device: str = "auto"
+    """auto, cpu, cuda, ..."""
+    save_every: int = 100
+    """outer steps between saves"""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Train and save."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE.format(algorithms=", ".join(sorted(algorithms())), sources=", ".join(sorted(sources()))))
+        return
+    if arguments[0].startswith("--resume"):
+        again = parse(Resume, arguments, prog="tokay train", description="Go on with a run.")
+        _resume(Path(again.resume), device_named(again.device), again.save_every)
+        return
+    if len(arguments) < 2 or arguments[0].startswith("-") or arguments[1].startswith("-"):
+        raise ConfigError("tokay train: name an algorithm and a source first: tokay train reptile glyphs --out RUN.")
+    algorithm = algorithms()[one_of(arguments[0], sorted(algorithms()), "algorithm")]
+    source = sources()[one_of(arguments[1], sorted(sources()), "source")]
+    _start(algorithm, source, arguments[2:], prog=f"tokay train {arguments[0]} {arguments[1]}")
+
+
+def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Sequence[str], *, prog: str) -> None:
+    backbone = networks()[_network_name(algorithm, source, arguments)]
+    parts: dict[str, tuple[type[Any], str]] = {
+        "algorithm": (algorithm, f"{algorithm.name}: {algorithm.summary}"),
+        "source": (source, f"{source.name}: {source.summary}"),
+        "backbone": (backbone, f"{backbone.name}: {backbone.summary}"),
+        "test": (Sizes if source.kind == "classification" else Points, "the tasks to be good at"),
+        "fit": (FitConfig, "meta-training"),
+    }
+    extra = Settings if source.kind == "classification" else PointSettings
+    given = parse(combine("Train", parts, extra), arguments, prog=prog, description=f"Meta-train {algorithm.name}.")
+    settings = given.settings
+    device, out = device_named(settings.device), Path(settings.out)
+    if out.exists() and not settings.overwrite:  # said before anything slow is done
+        raise ConfigError(f"{out}: already exists. Add --overwrite to replace it, or go on with --resume {out}.")
+    run = _with_training_sizes(given, settings)
+    # All that can be wrong with data and network is found out before the folder is made.
+    training, validation, _ = run.tasks("train"), run.tasks("validation"), run.tasks("test")
+    net = run.build(training.spec).to(device)
+    create(out, run, training.spec, overwrite=settings.overwrite)
+    train_in(out, run, net, training, validation, FitState(), save_every=settings.save_every)
+
+
+def _with_training_sizes(given: Any, settings: Any) -> Run:
+    """The run, with training episodes as the method's paper has them where the user does not say otherwise."""
+    algorithm, source = given.algorithm, given.source
+    test = given.test if isinstance(given.test, Sizes) else Sizes(ways=1, **asdict(given.test))
+    wanted = {name: getattr(settings, f"train_{name}", None) for name in ("ways", "shots", "queries")}
+    train = replace(algorithm.training_sizes(test), **{name: n for name, n in wanted.items() if n is not None})
+    if algorithm.any_ways and wanted["ways"] is None and source.kind == "classification" and not algorithm.joint:
+        # Many ways are a habit of the paper, not a wish of the user: as many as there are will do.
+        classes = source.joint("train", Sizes(ways=1, shots=1, queries=1)).spec.y_dim
+        train = replace(train, ways=max(test.ways, min(train.ways, classes)))
+    if not algorithm.any_ways and train.ways != test.ways:
+        raise ConfigError(
+            f"{algorithm.name}: training and test ways must agree, for its last layer has one output per class, "
+            f"got {train.ways} and {test.ways}. Leave out --train-ways."
+        )
+    return Run(algorithm=algorithm, source=source, network=given.backbone, test=test, train=train, fit=given.fit)
+
+
+def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Sequence[str]) -> str:
+    """The backbone decides which flags there are, so it is looked up before they are parsed."""
+    for flag, value in pairwise([*(word for argument in arguments for word in argument.split("=", 1)), ""]):
+        if flag == "--network":
+            return one_of(value, sorted(networks()), "network")
+    return source.network or algorithm.network
+
+
+def _resume(path: Path, device: torch.device, save_every: int) -> None:
+    run, spec = read(path)
+    net = run.build(spec).to(device)
+    optimizer = None
+    if run.algorithm.learns:
+        kind = run.fit.optimizer or run.algorithm.outer.optimizer
+        optimizer = make_optimizer(net.parameters(), kind, lr=1.0, where=run.algorithm.name)  # fit sets the rate
+    state = load_state(path, run, net, optimizer)
+    if state.step >= run.fit.steps:
+        stderr.print(f"{path}: is complete, all {state.step} steps are done.", markup=False)
+    train_in(path, run, net, run.tasks("train"), run.tasks("validation"), state, save_every=save_every)

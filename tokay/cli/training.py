@@ -1,0 +1,108 @@
+"""The training loop as the command line shows it: a live bar, a log, and a save that a kill cannot break."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..checkpoint import save_model, save_state
+from ..core.task import TaskSource
+from ..errors import ConfigError
+from ..files import write_atomically
+from ..runs import Run
+from ..train import FitState, Step, fit
+from .console import progress, stderr
+from .tensorboard import board
+
+
+def train_in(
+    path: Path,
+    run: Run,
+    net: nn.Module,
+    training: TaskSource,
+    validation: TaskSource,
+    state: FitState,
+    *,
+    save_every: int,
+) -> None:
+    """Train from ``state`` to the end of ``run`` in the folder ``path``; each tenth step is logged."""
+    if save_every < 1:
+        raise ConfigError(f"tokay train: save_every must be at least 1, got {save_every}.")
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    training, validation = (_on(device, source) for source in (training, validation))
+    stderr.print(_described(run, device), markup=False)
+    _cut_log(path / "metrics.jsonl", state.step)
+    started, tasks, held_out = time.perf_counter(), 0, ""
+    with progress(run.algorithm.name) as bar, (path / "metrics.jsonl").open("a", encoding="utf-8") as log, board(path) as draw:
+        task = bar.add_task("", total=run.fit.steps if run.algorithm.learns else 0, completed=state.step, text="")
+        for step in fit(run.algorithm, net, training, run.fit, validation=validation, state=state):
+            tasks += step.tasks
+            rate = tasks / (time.perf_counter() - started)
+            if step.validation:
+                held_out = "  held out: " + _brief({name: s.mean for name, s in step.validation.scores.items()})
+            bar.update(task, completed=step.step, text=f"{_brief(step.metrics)}  {rate:.0f} tasks/s{held_out}")
+            if step.step % 10 == 0 or step.validation or step.step == run.fit.steps:
+                line = _log_line(step, rate)
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                draw(line)
+            if step.step % save_every == 0 or step.step == run.fit.steps:
+                save_state(path, run, net, state)
+                save_model(path, run, net, state)
+    if not run.algorithm.learns:
+        save_model(path, run, net, state)
+    stderr.print(f"Saved {path}. Next: tokay evaluate {path}", markup=False)
+
+
+def _on(device: torch.device, source: Any) -> TaskSource:
+    """A source that can move its data to the device does, so that sampling is a gather there."""
+    moved: TaskSource = source.to(device) if hasattr(source, "to") else source
+    return moved
+
+
+def _described(run: Run, device: torch.device) -> str:
+    train, test = run.train, run.test
+    if run.source.kind == "regression":
+        episodes = f"{train.shots} + {train.queries} points, tested on {test.shots} + {test.queries}"
+    elif run.algorithm.joint:
+        episodes = f"mini-batches of all classes, tested on {test.ways} ways {test.shots} shots"
+    else:
+        episodes = (
+            f"{train.ways} ways {train.shots} shots {train.queries} queries, "
+            f"tested on {test.ways} ways {test.shots} shots"
+        )
+    return f"{run.algorithm} on {run.source.name}, {run.network.name}, {device}: {episodes}"
+
+
+def _brief(metrics: dict[str, float]) -> str:
+    """The loss, and the accuracy in per cent."""
+    told = [f"loss {metrics['loss']:.3f}"]
+    if "accuracy" in metrics:
+        told.append(f"accuracy {100 * metrics['accuracy']:.1f} %")
+    return " ".join(told)
+
+
+def _log_line(step: Step, rate: float) -> dict[str, Any]:
+    line: dict[str, Any] = {"step": step.step, **step.metrics, "cost": step.cost, "lr": step.lr}
+    line["tasks_per_second"] = round(rate, 1)
+    if step.validation:
+        scores = step.validation.scores.items()
+        line["validation"] = {name: {"mean": score.mean, "ci95": score.ci95} for name, score in scores}
+    return line
+
+
+def _cut_log(log: Path, step: int) -> None:
+    """Drop lines after ``step``, which a resumed run will write again, and one that a kill left unfinished."""
+    if not log.exists():
+        return
+    kept = []
+    for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
+        try:
+            if json.loads(line)["step"] <= step and line.endswith("\n"):
+                kept.append(line)
+        except ValueError:  # half a line, the last one before the kill
+            break
+    write_atomically(log, "".join(kept).encode())

@@ -1,0 +1,112 @@
+"""The contract: an algorithm is its hyper-parameters and a few pure functions of one task."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from torch import Tensor, nn
+
+from ..errors import ConfigError
+from .network import with_head
+from .outer import Outer as Outer
+from .objectives import Metrics, metrics
+from .task import Examples, Kind, Sizes, Task, TaskSpec
+
+State = TypeVar("State")
+_algorithms: dict[str, type["Algorithm[Any]"]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm(ABC, Generic[State]):
+    """One method of learning to learn, written for **one task**; ``over_tasks`` maps it over many.
+
+    The fields are its hyper-parameters, the ``nn.Module`` holds its meta-weights and is only ever read, and what it
+    learns from a task is the value that ``adapt`` returns. A subclass is final, is one file, and registers itself
+    under the name the command line uses: ``class MAML(Algorithm[Params], name="maml")``.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str]  # the paper, shown by `tokay list`
+    summary: ClassVar[str]  # one line, shown by `tokay list`
+    outer: ClassVar[Outer] = Outer()
+    network: ClassVar[str] = "conv4"  # the paper's backbone for images
+    meta_batch: ClassVar[int] = 16  # tasks per outer step in the paper
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    any_ways: ClassVar[bool] = False  # can be tested with more or fewer classes than it was trained with
+    joint: ClassVar[bool] = False  # trains on ordinary mini-batches of all classes instead of on episodes
+    learns: ClassVar[bool] = True  # has meta-weights worth training (a baseline that only adapts has not)
+    exceptions: ClassVar[Mapping[str, str]] = {}  # conformance checks it cannot pass, each with the reason
+
+    def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name in _algorithms and _algorithms[name].__qualname__ != cls.__qualname__:
+            raise ConfigError(
+                f"algorithm: the name {name!r} is taken by {_algorithms[name].__qualname__}. Choose another."
+            )
+        cls.name = name
+        _algorithms[name] = cls
+
+    def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
+        """All meta-weights: by default the backbone ([n, *x_shape] -> [n, features]) and a linear head to the targets.
+
+        ``spec`` is that of the tasks it trains on.
+        """
+        return with_head(backbone, spec)
+
+    @abstractmethod
+    def adapt(self, net: nn.Module, support: Examples) -> State:
+        """Learn the task."""
+
+    @abstractmethod
+    def predict(self, net: nn.Module, state: State, x: Tensor) -> Tensor:
+        """Answer inputs ``[m, *x_shape]`` with logits or values ``[m, d]``."""
+
+    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
+        """The fast-adaptation cost of one task, and what reports show. By default the query loss after adapting."""
+        measured = metrics(self.predict(net, self.adapt(net, task.support), task.query.x), task.query.y)
+        return measured["loss"], measured
+
+    def reduce(self, losses: Tensor) -> Tensor:
+        """The costs of a meta-batch ``[tasks]`` to the scalar that is minimised."""
+        return losses.mean()
+
+    def path(self, net: nn.Module, support: Examples) -> Iterator[State]:
+        """Every state on the way to the adapted one, which is the last; what the adaptation curve is drawn from."""
+        yield self.adapt(net, support)
+
+    def at_test(self) -> Self:
+        """The same method with the settings the paper tests with (more inner steps, say)."""
+        return self
+
+    def training_sizes(self, test: Sizes) -> Sizes:
+        """The episodes the paper trains on in order to be tested on ``test``."""
+        return test
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        return f"{type(self).__name__}({settings})"
+
+
+def algorithms() -> dict[str, type[Algorithm[Any]]]:
+    """Every registered algorithm by name."""
+    return dict(_algorithms)
+
+
+def require_positive(algorithm: Algorithm[Any], *names: str) -> None:
+    """Refuse a hyper-parameter that must be above zero and is not. Called from ``__post_init__``."""
+    defaults = {field.name: field.default for field in fields(algorithm)}
+    for name in names:
+        value = getattr(algorithm, name)
+        if not value > 0:  # NaN too
+            raise ConfigError(
+                f"{algorithm.name}: {name} must be above 0, got {value}. The default is {defaults[name]}."
+            )
+
+
+def require_choice(algorithm: Algorithm[Any], name: str, choices: tuple[object, ...]) -> None:
+    """Refuse a hyper-parameter that is none of its choices."""
+    value = getattr(algorithm, name)
+    if value not in choices:
+        known = ", ".join(map(str, choices))
+        raise ConfigError(f"{algorithm.name}: {name} must be one of {known}, got {value!r}. Choose one of them.")

@@ -1,0 +1,150 @@
+"""Differentiable inner optimizers: pure functions from parameters, gradients and moments to new parameters."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad
+
+from .objectives import objective
+from .task import Examples
+
+Params = Mapping[str, Tensor]
+Batch = TypeVar("Batch")
+S = TypeVar("S")
+
+
+class Moments(NamedTuple):
+    """What an inner optimizer carries from step to step: a step count and moments, empty while they are zero."""
+
+    step: int = 0
+    first: Params = {}  # noqa: RUF012 - a Mapping: never written
+    second: Params = {}  # noqa: RUF012
+
+
+class InnerOptimizer(ABC):
+    """An optimizer whose step can be differentiated. The final classes below give the rule."""
+
+    @abstractmethod
+    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:
+        """One step: new parameters and new moments; the arguments are left as they are."""
+
+
+def _rate(lr: float | Params, name: str) -> float | Tensor:
+    return lr[name] if isinstance(lr, Mapping) else lr
+
+
+@dataclass(frozen=True)
+class SGD(InnerOptimizer):
+    """``v <- momentum v + g;  p <- p - lr v``, as ``torch.optim.SGD``. ``lr`` may hold one tensor per parameter."""
+
+    lr: float | Params
+    momentum: float = 0.0
+
+    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
+        velocity = grads
+        if self.momentum:
+            velocity = {name: self.momentum * moments.first.get(name, 0.0) + g for name, g in grads.items()}
+        moved = {name: p - _rate(self.lr, name) * velocity[name] for name, p in params.items()}
+        return moved, Moments(moments.step + 1, velocity)
+
+
+@dataclass(frozen=True)
+class Adam(InnerOptimizer):
+    """Adam (Kingma & Ba, 2015, arXiv:1412.6980), as ``torch.optim.Adam``. ``lr`` may hold one tensor per parameter."""
+
+    lr: float | Params
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
+        step = moments.step + 1
+        first = grads  # what beta1 = 0 amounts to, without the arithmetic
+        if self.beta1:
+            first = {n: self.beta1 * moments.first.get(n, 0.0) + (1 - self.beta1) * g for n, g in grads.items()}
+        second = {n: self._second(moments.second.get(n), g) for n, g in grads.items()}
+        unbias1, unbias2 = 1 - self.beta1**step, (1 - self.beta2**step) ** 0.5
+        moved = {}
+        for name, p in params.items():
+            scale = _sqrt(second[name]) / unbias2 + self.eps
+            moved[name] = p - _rate(self.lr, name) / unbias1 * first[name] / scale
+        return moved, Moments(step, first, second)
+
+    def _second(self, before: Tensor | None, g: Tensor) -> Tensor:
+        square = (1 - self.beta2) * g * g
+        return square if before is None else self.beta2 * before + square
+
+
+def inner_optimizer(kind: Literal["adam", "sgd"], lr: float) -> InnerOptimizer:
+    """The two that Reptile's code offers: Adam with beta1 = 0, or plain SGD."""
+    return Adam(lr, beta1=0.0) if kind == "adam" else SGD(lr)
+
+
+def _sqrt(square: Tensor) -> Tensor:
+    """Square root whose derivative at exactly 0 (a dead ReLU's gradient) is 0 instead of infinite."""
+    if not torch.is_grad_enabled():
+        return square.sqrt()
+    positive = square > 0
+    return torch.where(positive, torch.where(positive, square, 1).sqrt(), 0)
+
+
+def descend(
+    loss: Callable[[Params, Batch], Tensor],
+    params: Params,
+    batches: Iterable[Batch],
+    optimizer: InnerOptimizer,
+    *,
+    first_order: bool = False,
+) -> Iterator[Params]:
+    """Yield ``params``, then the parameters after a step on each of ``batches``: one state more than batches.
+
+    With ``first_order`` gradients count as constants, so that the derivative of a result with respect to ``params``
+    is the one with respect to the adapted parameters (FOMAML).
+    """
+    moments = Moments()
+    yield params
+    for batch in batches:
+        # grad differentiates inside no_grad all the same; what no_grad spares is recording how it did.
+        with torch.no_grad() if first_order else nullcontext():
+            grads: Params = grad(loss)(params, batch)
+        params, moments = optimizer.update(params, grads, moments)
+        yield params
+
+
+def last(states: Iterator[S]) -> S:
+    """The last of a sequence of states; the earlier ones are let go on the way."""
+    for state in states:  # noqa: B007
+        pass
+    return state
+
+
+def gradient_descent(
+    loss: Callable[[Params], Tensor], params: Params, *, lr: float | Params, steps: int, first_order: bool = False
+) -> Params:
+    """``steps`` times ``p <- p - lr d loss / d p``; differentiable in ``params`` and ``lr``.
+
+    >>> gradient_descent(lambda p: (p["w"] ** 2).sum(), {"w": torch.tensor([1.0])}, lr=0.25, steps=2)
+    {'w': tensor([0.2500])}
+    """
+    return last(descend(lambda p, _: loss(p), params, range(steps), SGD(lr), first_order=first_order))
+
+
+def trainable(net: nn.Module) -> Params:
+    """The parameters of ``net`` that ask for gradients, by name: where the fast weights of a task start."""
+    return {name: p for name, p in net.named_parameters() if p.requires_grad}
+
+
+def forward(net: nn.Module, params: Params, x: Tensor) -> Tensor:
+    """``net(x)`` with ``params`` in place of its own; ``net`` is not touched."""
+    output: Tensor = functional_call(net, dict(params), (x,))
+    return output
+
+
+def examples_loss(net: nn.Module) -> Callable[[Params, Examples], Tensor]:
+    """The loss of ``net`` on examples, as a function of its parameters."""
+    return lambda params, examples: objective(forward(net, params, examples.x), examples.y)

@@ -1,0 +1,205 @@
+"""How well a method learns tasks it has never seen, with intervals, and how two methods differ on the same tasks."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from math import sqrt
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .core.algorithm import Algorithm
+from .core.answer import answer
+from .core.batching import Mode, over_tasks, task_slice, tasks_in
+from .core.network import check_statistics
+from .core.objectives import metrics
+from .core.seeding import derive, generator
+from .core.task import Task, TaskSource, check_task
+from .errors import ConfigError
+
+# Tasks are drawn in blocks of this many, each from its own seed, so that which tasks are drawn depends on
+# the seed alone and never on how many are computed at once.
+BLOCK = 25
+
+
+class Score(NamedTuple):
+    """A mean over tasks and the half-width of its 95% interval (1.96 standard errors)."""
+
+    mean: float
+    ci95: float
+    tasks: int
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Score":
+        """The score of one number per task.
+
+        >>> Score.of(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+        Score(mean=2.5, ci95=1.2651744597612648, tasks=4)
+        """
+        values = values.double()
+        spread = float(values.std()) if len(values) > 1 else float("nan")
+        return cls(float(values.mean()), 1.96 * spread / sqrt(len(values)), len(values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What ``evaluate`` found. ``per_task`` and ``curve`` hold ``[tasks]`` numbers, so that runs can be paired."""
+
+    scores: Mapping[str, Score]
+    curve: Mapping[int, Mapping[str, Score]]  # by number of adaptation steps, 0 = before adapting
+    per_task: Mapping[str, Tensor]
+    transductive: bool  # whether the answer to one query depends on which others are asked along with it
+    seconds: float
+
+    def __getitem__(self, name: str) -> Score:
+        return self.scores[name]
+
+
+def evaluate(
+    algorithm: Algorithm[Any],
+    net: nn.Module,
+    source: TaskSource,
+    *,
+    tasks: int = 600,
+    seed: int = 0,
+    inductive: bool = False,
+    curve: bool = True,
+    chunk_size: int | None = None,
+    mode: Mode = "vmap",
+    advanced: Callable[[int], object] | None = None,
+) -> Evaluation:
+    """Adapt to ``tasks`` tasks with the method's test settings and score the queries.
+
+    The same seed gives every method the same tasks. With ``inductive`` each query is answered alone beside the
+    support set, as in the Reptile paper; otherwise all queries of a task go through the network together, which lets
+    batch norm see them ("transductive", where it makes a difference; ``Evaluation.transductive`` says whether it did).
+
+    ``advanced`` is told how many tasks are done, for a progress bar.
+
+    Raises ``TaskError`` when the tasks do not fit the network, ``NetworkError`` when it cannot be used like this.
+    """
+    if tasks < 2:
+        raise ConfigError(f"evaluate: tasks must be at least 2 for an interval, got {tasks}. 600 is usual.")
+    started = time.perf_counter()
+    check_statistics(net, where="evaluate")
+    algorithm = algorithm.at_test()
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    shown: list[int] = []
+    collected: list[dict[str, Tensor]] = []
+    transductive = False
+    with torch.no_grad(), torch.random.fork_rng():
+        for index, block in _blocks(source, tasks, seed):
+            task_batch = move(block, device)
+            if index == 0:
+                check_task(task_batch, source.spec, where="evaluate")
+                transductive = not inductive and _depends_on_other_queries(algorithm, net, task_batch, mode)
+            torch.manual_seed(derive(seed, "evaluate-draws", index))
+
+            def measured(task: Task) -> dict[str, Tensor]:
+                rows = []
+                shown[:] = []
+                for step, predictions in _predictions(algorithm, net, task, inductive=inductive, curve=curve):
+                    shown.append(step)
+                    rows.append(metrics(predictions, task.query.y))
+                return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}  # [steps]
+
+            chunk = chunk_size or _comfortable_chunk(task_batch)
+            collected.append(over_tasks(measured, task_batch, chunk_size=chunk, mode=mode))
+            if advanced:
+                advanced(min(tasks, (index + 1) * BLOCK))
+    values = {name: torch.cat([part[name] for part in collected]).cpu() for name in collected[0]}  # [tasks, steps]
+    return Evaluation(
+        scores={name: Score.of(value[:, -1]) for name, value in values.items()},
+        curve={
+            step: {name: Score.of(value[:, i]) for name, value in values.items()} for i, step in enumerate(shown)
+        },
+        per_task={name: value[:, -1] for name, value in values.items()},
+        transductive=transductive,
+        seconds=time.perf_counter() - started,
+    )
+
+
+class Difference(NamedTuple):
+    """Run A minus run B over the same tasks: the mean of the paired differences and its 95% interval."""
+
+    mean: float
+    ci95: float
+    tasks: int
+
+
+def paired_difference(a: Tensor, b: Tensor) -> Difference:
+    """Compare two runs task by task: what the tasks have in common (easy ones, hard ones) cancels.
+
+    >>> paired_difference(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, 1.5, 2.5]))
+    Difference(mean=0.5, ci95=0.0, tasks=3)
+    """
+    if a.shape != b.shape:
+        raise ConfigError(
+            f"compare: both runs must be scored on the same tasks, got {len(a)} and {len(b)}. Evaluate both with one seed."
+        )
+    return Difference(*Score.of(a.double() - b.double()))
+
+
+def _blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Task]]:
+    """``tasks`` tasks in blocks."""
+    for index, start in enumerate(range(0, tasks, BLOCK)):
+        block = source.sample(BLOCK, generator(seed, "evaluate", index))
+        yield index, task_slice(block, 0, min(BLOCK, tasks - start))
+
+
+def _predictions(
+    algorithm: Algorithm[Any], net: nn.Module, task: Task, *, inductive: bool, curve: bool
+) -> Iterator[tuple[int, Tensor]]:
+    """(step, predictions for the queries) at the steps worth showing: the first few, then ever fewer, and the last."""
+    path = algorithm.path(net, task.support)
+    state = next(path)
+    for step in count():
+        following = next(path, None)
+        if following is None or (curve and _is_shown(step)):
+            yield step, answer(algorithm, net, state, task.support.x, task.query.x, inductive=inductive)
+        if following is None:
+            return
+        state = following
+
+
+def _is_shown(step: int) -> bool:
+    """0 1 2 3 4 5 10 20 50 100 200 500 ...
+
+    >>> [step for step in range(300) if _is_shown(step)]
+    [0, 1, 2, 3, 4, 5, 10, 20, 50, 100, 200]
+    """
+    if step <= 5:
+        return True
+    while step % 10 == 0:
+        step //= 10
+    return step in (1, 2, 5)
+
+
+def _depends_on_other_queries(algorithm: Algorithm[Any], net: nn.Module, tasks: Task, mode: Mode) -> bool:
+    """Ask the first task's queries all together and in two halves: do the answers differ?
+
+    Asking is surer than looking for norm layers: it sees whatever a user's module does with its batch.
+    """
+
+    def both(task: Task) -> tuple[Tensor, Tensor]:
+        state = algorithm.adapt(net, task.support)
+        x = task.query.x
+        halves = [algorithm.predict(net, state, half) for half in x.tensor_split(2) if len(half)]
+        return algorithm.predict(net, state, x), torch.cat(halves)
+
+    together, apart = over_tasks(both, task_slice(tasks, 0, 1), mode=mode)
+    return not torch.allclose(together, apart, rtol=1e-3, atol=1e-4)
+
+
+def _comfortable_chunk(tasks: Task) -> int:
+    """So many tasks that about two thousand examples are in the network at a time."""
+    examples = tasks.support.x.shape[1] + tasks.query.x.shape[1]
+    return int(max(1, min(tasks_in(tasks), 2000 // examples)))
+
+
+def move(tasks: Task, device: torch.device) -> Task:
+    """``tasks`` with every tensor on ``device``."""
+    support, query = (type(part)(*(tensor.to(device) for tensor in part)) for part in tasks)
+    return Task(support, query)

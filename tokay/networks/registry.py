@@ -1,0 +1,35 @@
+"""Backbones by name, so that a run folder can say in words which network its weights belong to."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import nn
+
+from ..errors import ConfigError
+
+_networks: dict[str, type["Network"]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(ABC):
+    """Settings of a backbone; ``build`` makes the module. The fields become command-line flags."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name in _networks and _networks[name].__qualname__ != cls.__qualname__:
+            raise ConfigError(f"network: the name {name!r} is taken by {_networks[name].__qualname__}. Choose another.")
+        cls.name = name
+        _networks[name] = cls
+
+    @abstractmethod
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:
+        """A freshly initialised module for inputs ``[n, *x_shape]``, giving ``[n, features]``."""
+
+
+def networks() -> dict[str, type[Network]]:
+    """Every registered backbone by name."""
+    return dict(_networks)

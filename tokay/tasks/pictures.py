@@ -1,0 +1,65 @@
+"""One picture file of any kind to a small uint8 tensor: the same for a training archive and for a user's own photo."""
+
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from ..errors import DataError
+
+Channels = Literal["rgb", "grey"]
+
+
+def decode_picture(
+    file: BinaryIO | Path, *, size: int, channels: Channels, invert: bool = False, name: str, where: str
+) -> Tensor:
+    """A picture as uint8 ``[3, size, size]`` (rgb) or ``[1, size, size]`` (grey), values 0..255.
+
+    The short side is fitted to ``size`` with anti-aliasing (Lanczos) and the middle of the long side is kept.
+    A camera's orientation mark is obeyed, transparent parts are put on white, 16 bits become 8 by scaling.
+    ``invert`` turns dark ink on light paper into bright ink on black, as networks for Omniglot expect.
+
+    Raises ``DataError``, beginning with ``where`` and naming ``name``, when it is not a picture, is damaged or
+    cut short, or has pixels of unknown range (floating point).
+    """
+    try:
+        with Image.open(file) as image:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            flat = _eight_bits(upright, "RGB" if channels == "rgb" else "L", name, where)
+    except DataError:
+        raise
+    except UnidentifiedImageError as error:
+        raise DataError(f"{where}: {name} is not an image that PIL can read. Remove or convert it.") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{where}: {name} has more pixels than PIL deems safe. Shrink it first.") from error
+    except Exception as error:  # on damaged files PIL's readers raise almost anything, AttributeError included
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{where}: {name} cannot be read; it is damaged or cut short ({reason}). Replace it."
+        ) from error
+    if invert:
+        flat = ImageOps.invert(flat)
+    fitted = ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.array(fitted))  # [size, size, 3] or [size, size]
+    return pixels.permute(2, 0, 1) if channels == "rgb" else pixels[None]
+
+
+def _eight_bits(image: Image.Image, mode: Literal["RGB", "L"], name: str, where: str) -> Image.Image:
+    """``image.convert(mode)`` without its traps: it drops transparency and clips what has more than 8 bits."""
+    if image.mode.startswith("I"):  # PIL's modes for 16 bits, some of which it widens to 32
+        wide = np.asarray(image).astype(np.int64)
+        if wide.min() < 0 or wide.max() > 0xFFFF:
+            raise DataError(
+                f"{where}: {name} has pixels from {wide.min()} to {wide.max()}; 8 or 16 bits are read. Convert it."
+            )
+        image = Image.fromarray(((wide * 255 + 0x7FFF) // 0xFFFF).astype(np.uint8))
+    if image.mode == "F":
+        raise DataError(f"{where}: {name} has floating-point pixels of unknown range. Save it with 8 or 16 bits.")
+    if image.mode in ("P", "PA", "LA", "La", "RGBA", "RGBa") or "transparency" in image.info:
+        above = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
+    return image.convert(mode)

@@ -1,0 +1,221 @@
+"""Meta-training: a generator over an ordinary outer optimizer. The caller logs, validates, saves and stops."""
+
+import math
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .core.algorithm import Algorithm
+from .core.batching import Mode, task_slice
+from .core.memory import chunk_for
+from .core.meta_gradient import accumulate_meta_gradient
+from .core.network import check_statistics
+from .core.outer import Schedule, make_optimizer, rate_factor
+from .core.seeding import derive, generator
+from .core.task import TaskSource, check_task
+from .errors import ConfigError, DivergenceError
+from .evaluate import Evaluation, evaluate, move
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """How to meta-train. What is left at None is what the method's paper uses."""
+
+    steps: int = 2000
+    """outer steps"""
+    meta_batch: int | None = None
+    """tasks per outer step"""
+    optimizer: Literal["adam", "sgd"] | None = None
+    """outer optimizer"""
+    lr: float | None = None
+    """outer learning rate (for reptile, the meta step)"""
+    schedule: Schedule | None = None
+    """how the outer rate changes: constant, linear to 0, cosine to 0, or halving every 2000 steps"""
+    clip_norm: float | None = None
+    """scale the meta-gradient down to this norm"""
+    clip_value: float | None = None
+    """clamp every entry of the meta-gradient to plus or minus this"""
+    validate_every: int = 500
+    """outer steps between validations on held-out classes; the best is kept (0: never, the last is kept)"""
+    validation_tasks: int = 100
+    """tasks in a validation"""
+    seed: int = 0
+    """decides the initial weights, the tasks and every random draw"""
+    mode: Mode = "vmap"
+    """vmap: all tasks at once; loop: one by one, for networks that cannot be mapped"""
+    chunk_size: int | None = None
+    """how many tasks to compute at once (all of them)"""
+    memory: int | None = None
+    """MiB that the tasks computed at once may take: chooses the chunk size"""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "validate_every"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"fit: {name} must not be negative, got {getattr(self, name)}.")
+        for name in ("meta_batch", "lr", "clip_norm", "clip_value", "chunk_size", "memory"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"fit: {name} must be above 0, got {value}. Leave it out for the usual.")
+        if self.validation_tasks < 2:
+            raise ConfigError(f"fit: validation_tasks must be at least 2, got {self.validation_tasks}.")
+        if self.chunk_size is not None and self.memory is not None:
+            raise ConfigError("fit: chunk_size and memory both say how many tasks to compute at once. Give one of them.")
+
+
+@dataclass
+class FitState:
+    """All that changes while training, beside the weights of ``net``: enough to go on exactly where it stopped."""
+
+    step: int = 0
+    optimizer: torch.optim.Optimizer | None = None
+    best_step: int = 0
+    best_score: float = -math.inf
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Step(NamedTuple):
+    """What one outer step did. Numbers are means over its tasks."""
+
+    step: int
+    metrics: dict[str, float]  # the true query loss and accuracy or mse, never the surrogate
+    cost: float  # what was minimised
+    lr: float
+    tasks: int
+    seconds: float
+    validation: Evaluation | None
+    state: FitState
+
+
+def fit(
+    algorithm: Algorithm[Any],
+    net: nn.Module,
+    source: TaskSource,
+    config: FitConfig,
+    *,
+    validation: TaskSource | None = None,
+    state: FitState | None = None,
+) -> Iterator[Step]:
+    """Meta-train ``net`` in place, yielding after every outer step; afterwards ``net`` holds the best validated step.
+
+    Tasks are a pure function of (seed, step): given the ``state`` and weights of an interrupted run, the rest is bit
+    for bit what it would have been.
+
+    Raises ``NetworkError`` for a network that cannot be used, ``TaskError`` for tasks that do not fit, and
+    ``ConfigError`` when the loss stops being finite, before anything is written to the weights.
+    """
+    check_statistics(net, where="fit")
+    outer = algorithm.outer
+    meta_batch = config.meta_batch or algorithm.meta_batch
+    peak_lr = config.lr or outer.lr
+    schedule = config.schedule or outer.schedule
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    state = state or FitState()
+    if not algorithm.learns:
+        return
+    optimizer = state.optimizer or make_optimizer(
+        net.parameters(), config.optimizer or outer.optimizer, lr=peak_lr, where=algorithm.name
+    )
+    state.optimizer = optimizer
+    chunk = config.chunk_size or (1 if config.mode == "loop" else meta_batch)
+    if config.memory is not None:
+        chunk = _chunk_in_budget(algorithm, net, source, config, meta_batch, device)
+
+    while state.step < config.steps:
+        started = time.perf_counter()
+        tasks = move(source.sample(meta_batch, generator(config.seed, "train", state.step)), device)
+        if state.step == 0:
+            check_task(tasks, source.spec, where="fit")
+        lr = peak_lr * rate_factor(schedule, state.step, config.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.zero_grad()
+        # Draws inside the network (dropout, latent samples) come from the step's own seed, not from what ran before.
+        with torch.random.fork_rng():
+            torch.manual_seed(derive(config.seed, "draws", state.step))
+            cost, metrics = accumulate_meta_gradient(algorithm, net, tasks, chunk_size=chunk, mode=config.mode)
+        _stop_unless_finite(algorithm, net, cost, metrics, state.step + 1)
+        _clip(net, config)
+        optimizer.step()
+        state.step += 1
+        seconds = time.perf_counter() - started
+        checked = None
+        if validation is not None and _is_validated(state.step, config):
+            checked = _validate(algorithm, net, validation, config, state)
+        yield Step(
+            step=state.step,
+            metrics={name: float(values.mean()) for name, values in metrics.items()},
+            cost=float(cost),
+            lr=lr,
+            tasks=meta_batch,
+            seconds=seconds,
+            validation=checked,
+            state=state,
+        )
+    if state.best_weights:
+        net.load_state_dict(state.best_weights)
+
+
+def _is_validated(step: int, config: FitConfig) -> bool:
+    return bool(config.validate_every) and (step % config.validate_every == 0 or step == config.steps)
+
+
+def _validate(
+    algorithm: Algorithm[Any], net: nn.Module, source: TaskSource, config: FitConfig, state: FitState
+) -> Evaluation:
+    """Score the net on held-out tasks, the same ones every time, and keep its weights if it is the best so far."""
+    checked = evaluate(
+        algorithm, net, source, tasks=config.validation_tasks, seed=config.seed, curve=False, mode=config.mode
+    )
+    score = checked["accuracy"].mean if "accuracy" in checked.scores else -checked["mse"].mean
+    # A tie goes to the later step: it has seen more, and an annealed run is meant to be used at its end.
+    if score >= state.best_score:
+        state.best_step, state.best_score = state.step, score
+        state.best_weights = deepcopy(net.state_dict())
+    return checked
+
+
+def _stop_unless_finite(
+    algorithm: Algorithm[Any], net: nn.Module, cost: Tensor, metrics: dict[str, Tensor], step: int
+) -> None:
+    gradients = [p.grad for p in net.parameters() if p.grad is not None]
+    sums = torch.stack([cost, *(g.sum() for g in gradients)])
+    if bool(torch.isfinite(sums).all()):
+        return
+    losses = metrics["loss"]
+    worst = int(torch.where(torch.isfinite(losses), losses, torch.inf).argmax())
+    raise DivergenceError(
+        f"{algorithm.name}: loss and gradient must stay finite, at step {step} they did not (cost {float(cost):.3g}, "
+        f"task {worst} has query loss {float(losses[worst]):.3g}). Lower --lr or --inner-lr, or set --clip-norm 10."
+    )
+
+
+def _clip(net: nn.Module, config: FitConfig) -> None:
+    if config.clip_value is not None:
+        nn.utils.clip_grad_value_(net.parameters(), config.clip_value)
+    if config.clip_norm is not None:
+        nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
+
+
+def _chunk_in_budget(
+    algorithm: Algorithm[Any],
+    net: nn.Module,
+    source: TaskSource,
+    config: FitConfig,
+    meta_batch: int,
+    device: torch.device,
+) -> int:
+    """The largest chunk whose tasks fit ``config.memory``, by watching one task's forward and backward pass."""
+    tasks = move(source.sample(1, generator(config.seed, "memory")), device)
+
+    def one_task() -> None:
+        with torch.random.fork_rng():
+            accumulate_meta_gradient(algorithm, net, task_slice(tasks, 0, 1), mode="loop")
+        net.zero_grad()
+
+    assert config.memory is not None
+    return chunk_for(config.memory * 2**20, one_task, meta_batch)
