@@ -194,9 +194,13 @@ def _depends_on_other_queries(algorithm: Algorithm[Any], net: nn.Module, tasks: 
 
 
 def _comfortable_chunk(tasks: Task) -> int:
-    """So many tasks that about two thousand examples are in the network at a time."""
+    """So many tasks that a few hundred examples are in the network at a time: more would not fit a processor's cache.
+
+    An accelerator wants many at once.
+    """
     examples = tasks.support.x.shape[1] + tasks.query.x.shape[1]
-    return int(max(1, min(tasks_in(tasks), 2000 // examples)))
+    most = 500 if tasks.support.x.device.type == "cpu" else 20_000
+    return int(max(1, min(tasks_in(tasks), most // examples)))
 
 
 def move(tasks: Task, device: torch.device) -> Task:

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from tokay.errors import DataError
 from tokay.tasks import ClassPool
@@ -61,9 +63,17 @@ def test_any_damage_is_noticed_and_mended(tmp_path: Path) -> None:
         assert decoder.calls == calls + 1
 
 
-def test_a_cache_of_another_program(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
+def test_counts_are_guarded_too(tmp_path: Path) -> None:
+    file, decoder = tmp_path / "x.safetensors", Decoder()
+    load(file, decoder)
+    with safe_open(file, framework="pt") as content:
+        about = content.metadata()
+    save_file({"images": pool().images, "counts": pool().counts.flip(0)}, file, about)
+    load(file, decoder)
+    assert decoder.calls == 2
 
+
+def test_a_cache_of_another_program(tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
     save_file({"weights": torch.zeros(3)}, file)
     load(file, Decoder())

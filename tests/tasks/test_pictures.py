@@ -76,7 +76,7 @@ def test_grey_modes_span_black_to_white(mode: str) -> None:
 
 def test_16_bits_are_scaled_not_clipped() -> None:
     """PIL's own convert("L") would give 255 for all but the first."""
-    image = Image.fromarray(np.array([[0, 257 * 100], [257 * 200, 65535]], np.uint16))
+    image = Image.fromarray(np.array([[0, 257 * 100], [257 * 200 - 100, 65535]], np.uint16))
     assert decode(encode(image), 2, "grey").tolist() == [[[0, 100], [200, 255]]]
 
 

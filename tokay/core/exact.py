@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
@@ -84,10 +85,22 @@ def _layer_norm(
     return _scale_shift(F.layer_norm(input, normalized_shape, None, None, eps), weight, bias)
 
 
+def _conv2d(input: Tensor, weight: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """A convolution of plain tensors on a CPU goes twice as fast, with all that follows, when channels come last.
+
+    Inside ``vmap`` and ``grad`` tensors are wrapped, and what is fastest there is left to torch.
+    """
+    plain = not (is_functorch_wrapped_tensor(input) or is_functorch_wrapped_tensor(weight))
+    if plain and input.ndim == 4 and input.device.type == "cpu":
+        input = input.contiguous(memory_format=torch.channels_last)
+    return F.conv2d(input, weight, *args, **kwargs)
+
+
 _answers: dict[Any, Callable[..., Any]] = {
     F.batch_norm: _batch_norm,
     F.instance_norm: _instance_norm,
     F.layer_norm: _layer_norm,
+    F.conv2d: _conv2d,
     # Modules that skip torch.nn.functional call these, which order the same arguments differently.
     torch.batch_norm: lambda input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled: (
         _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)

@@ -1,0 +1,30 @@
+# Plain venv + pip, wrapped. `make demo` and `make test` are all a newcomer needs.
+PYTHON ?= python3
+BIN := .venv/bin
+RUNS := runs/demo
+
+.PHONY: demo test install lint types bench clean
+
+demo: .venv/installed
+	$(BIN)/tokay train scratch  glyphs --out $(RUNS)/scratch  --overwrite
+	$(BIN)/tokay train finetune glyphs --out $(RUNS)/finetune --overwrite --steps 400
+	$(BIN)/tokay train reptile  glyphs --out $(RUNS)/reptile  --overwrite --steps 1000
+	$(BIN)/tokay compare $(RUNS)/scratch $(RUNS)/finetune $(RUNS)/reptile --shots 1 5 --tasks 200
+	$(BIN)/tokay plot $(RUNS)/reptile
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy tokay
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tokay needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

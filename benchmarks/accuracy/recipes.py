@@ -1,0 +1,132 @@
+"""What is measured, and what it is measured against.
+
+A published figure is shown with its protocol and where it was read ([P] the paper, [C] the authors' code, [T] a table of
+another paper); figures nobody could verify are not here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """One evaluation of a trained run, and the figures beside it."""
+
+    name: str
+    flags: tuple[str, ...] = ()  # for `tokay evaluate`
+    at_least: float | None = None  # the figure asked of this budget: accuracy in per cent
+    published: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training command, its budget and its evaluations."""
+
+    train: tuple[str, ...]  # for `tokay train`, without --out and --steps
+    minutes: float
+    evaluations: tuple[Protocol, ...]
+    note: str = ""
+
+
+
+RECIPES = {
+    "protonet": Recipe(
+        train=("protonet", "omniglot", "--train-ways", "60", "--train-shots", "1", "--train-queries", "5"),
+        minutes=10,
+        evaluations=(
+            Protocol(
+                name="5w1s",
+                at_least=98.0,
+                published="98.8 (alphabet-disjoint split, rotations, running statistics, 1000 tasks) [T]",
+            ),
+            Protocol(
+                name="20w1s",
+                flags=("--ways", "20"),
+                at_least=94.0,
+                published="96.0 (alphabet-disjoint split, rotations, running statistics, 1000 tasks) [T]",
+            ),
+            Protocol(name="5w1s inductive", flags=("--inductive", "--queries", "1")),
+            Protocol(name="20w1s inductive", flags=("--ways", "20", "--inductive", "--queries", "1")),
+        ),
+    ),
+    "maml": Recipe(
+        train=("maml", "omniglot", "--validate-every", "1000"),
+        minutes=20,
+        evaluations=(
+            Protocol(
+                name="5w1s, 1 query per class",
+                flags=("--queries", "1"),
+                at_least=97.0,
+                published="98.7 ± 0.4 (60,000 steps, 600 tasks, 1 query per class, transductive, rotated test classes) [P]",
+            ),
+            Protocol(name="5w1s, 15 queries per class"),
+            Protocol(name="5w1s inductive", flags=("--queries", "1", "--inductive")),
+        ),
+    ),
+    "reptile": Recipe(
+        train=("reptile", "omniglot", "--rotations", "train", "--shots", "5", "--validate-every", "2000"),
+        minutes=20,
+        evaluations=(
+            Protocol(
+                name="5w5s, 1 query per class",
+                flags=("--shots", "5", "--queries", "1"),
+                at_least=96.0,
+                published="99.48 ± 0.06 (100,000 steps, 10,000 tasks, transductive, unrotated test characters) [read in notes]",
+            ),
+            Protocol(
+                name="5w1s, 1 query per class",
+                flags=("--shots", "1", "--queries", "1"),
+                at_least=86.0,
+                published="97.68 ± 0.04 (100,000 steps, 10,000 tasks, transductive, unrotated test characters) [read in notes]",
+            ),
+            Protocol(
+                name="5w5s inductive",
+                flags=("--shots", "5", "--queries", "1", "--inductive"),
+                published="98.90 ± 0.10 (100,000 steps, 10,000 tasks, unrotated test characters) [read in notes]",
+            ),
+            Protocol(
+                name="5w1s inductive",
+                flags=("--shots", "1", "--queries", "1", "--inductive"),
+                published="95.39 ± 0.09 (100,000 steps, 10,000 tasks, unrotated test characters) [read in notes]",
+            ),
+        ),
+    ),
+    "sinusoid-maml": Recipe(
+        train=("maml", "sinusoid", "--inner-lr", "0.01", "--test-steps", "5", "--meta-batch", "25"),
+        minutes=5,
+        evaluations=(
+            Protocol(
+                name="10 points, 5 steps",
+                flags=("--queries", "100"),
+                published="5-shot, trained on 10: MSE 0.67, 0.38, 0.35 after 1, 5, 10 steps (70,000 steps) [P]",
+            ),
+            Protocol(name="5 points, 5 steps", flags=("--shots", "5", "--queries", "100")),
+        ),
+    ),
+    "sinusoid-joint": Recipe(
+        train=(
+            *("finetune", "sinusoid", "--inner", "sgd", "--inner-lr", "0.01"),
+            *("--test-steps", "5", "--test-batch", "10", "--meta-batch", "25"),
+        ),
+        minutes=5,
+        evaluations=(
+            Protocol(
+                name="10 points, 5 steps",
+                flags=("--queries", "100"),
+                published="5-shot: MSE 2.41, 2.23, 2.19 after 1, 5, 10 steps (pretrained on all tasks) [P]",
+            ),
+            Protocol(name="5 points, 5 steps", flags=("--shots", "5", "--queries", "100")),
+        ),
+        note="The joint baseline: one network trained on the points of all tasks, then the same five steps.",
+    ),
+    "grocery-protonet": Recipe(
+        train=("protonet", "images", "--root", "{data}/grocery", "--train-ways", "20", "--train-queries", "5"),
+        minutes=10,
+        evaluations=(Protocol(name="5w1s"), Protocol(name="5w5s", flags=("--shots", "5"))),
+    ),
+    "grocery-scratch": Recipe(
+        train=("scratch", "images", "--root", "{data}/grocery", "--network", "conv4-pool"),
+        minutes=0,
+        evaluations=(Protocol(name="5w1s"),),
+        note="The untrained network, adapted by 50 steps of Adam.",
+    ),
+}

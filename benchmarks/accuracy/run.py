@@ -1,0 +1,117 @@
+"""Train recipes for their budget, score them on unseen tasks, write JSON: python benchmarks/accuracy/run.py NAME ...
+
+Everything goes through the command line that users have. The number of outer steps is what fits the budget on this
+machine, found by a short trial run, so that schedules end where the budget ends; it is in the result.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recipes import RECIPES, Protocol, Recipe
+
+HERE = Path(__file__).parent
+
+
+def tokay(*words: str) -> str:
+    """Run a command, progress on the terminal; its standard output."""
+    done = subprocess.run([sys.executable, "-m", "tokay", *words], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+def steps_for(recipe: Recipe, train: list[str], minutes: float) -> int:
+    """How many outer steps fit: from the time that a trial of a few of them takes, start-up left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = str(Path(folder) / "trial")
+        tokay("train", *train, "--out", out, "--steps", "10", "--validate-every", "0")  # warms caches
+        started = time.perf_counter()
+        tokay("train", *train, "--out", out, "--overwrite", "--steps", "10", "--validate-every", "0")
+        short = time.perf_counter() - started
+        trial = 60
+        started = time.perf_counter()
+        tokay("train", *train, "--out", out, "--overwrite", "--steps", str(trial), "--validate-every", "0")
+        per_step = (time.perf_counter() - started - short) / (trial - 10)
+    return int(0.95 * minutes * 60 / per_step)
+
+
+def hardware() -> str:
+    """Processor, cores, accelerator."""
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    found = f"{model}, {os.cpu_count()} cores"
+    return found + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "")
+
+
+def score(out: str, protocol: Protocol, tasks: int, seed: int) -> dict[str, Any]:
+    """One evaluation, with the figures beside it."""
+    words = ("evaluate", out, "--tasks", str(tasks), "--seed", str(seed), "--json", *protocol.flags)
+    found: dict[str, Any] = json.loads(tokay(*words))
+    extra: dict[str, Any] = {"protocol": protocol.name, "command": "tokay " + " ".join(words)}
+    if protocol.published:
+        extra["published"] = protocol.published
+    if protocol.at_least is not None:
+        extra |= {"asked": protocol.at_least, "met": 100 * found["accuracy"]["mean"] >= protocol.at_least}
+    return extra | found
+
+
+def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed: int, runs: Path) -> None:
+    """Train, score and write one recipe."""
+    recipe = RECIPES[name]
+    minutes = recipe.minutes if minutes is None else minutes
+    train = [word.format(data=os.environ.get("TOKAY_DATA", "")) for word in recipe.train]
+    train += ["--seed", str(seed)]
+    steps = steps or (steps_for(recipe, train, minutes) if minutes else 0)
+    out = str(runs / name)
+    started = time.perf_counter()
+    tokay("train", *train, "--out", out, "--overwrite", "--steps", str(steps))
+    seconds = time.perf_counter() - started
+    settings = json.loads((Path(out) / "run.json").read_text())
+    results = [score(out, protocol, tasks, seed) for protocol in recipe.evaluations]
+    report = {
+        "recipe": name,
+        "command": "tokay train " + " ".join([*recipe.train, "--seed", str(seed), "--steps", str(steps)]),
+        "note": recipe.note,
+        "steps": steps,
+        "training_seconds": round(seconds, 1),
+        "budget_minutes": minutes,
+        "seed": seed,
+        "commit": settings["commit"],
+        "torch": settings["torch"],
+        "hardware": hardware(),
+        "threads": torch.get_num_threads(),
+        "results": results,
+    }
+    path = HERE / "results" / f"{name}.json"
+    path.write_text(json.dumps(report, indent=2) + "\n")
+    for result in results:
+        measured = result.get("accuracy") or result["mse"]
+        print(f"{name} {result['protocol']}: {measured['mean']:.4f} ± {measured['ci95']:.4f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", choices=sorted(RECIPES))
+    parser.add_argument("--minutes", type=float, help="training budget (the recipe's)")
+    parser.add_argument("--steps", type=int, help="outer steps, instead of a budget")
+    parser.add_argument("--tasks", type=int, default=1000, help="unseen tasks")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", type=Path, default=Path("runs/accuracy"), help="where run folders go")
+    given = parser.parse_args()
+    for name in given.names:
+        run(name, minutes=given.minutes, steps=given.steps, tasks=given.tasks, seed=given.seed, runs=given.runs)
+
+
+if __name__ == "__main__":
+    main()
