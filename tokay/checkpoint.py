@@ -86,7 +86,9 @@ def load_weights(net: nn.Module, tensors: dict[str, Tensor], where: Path) -> Non
     for name in own.keys() | tensors.keys():
         if name not in tensors or name not in own:
             lacks = "lacks" if name not in tensors else "has"
-            raise DataError(f"{where}: {lacks} the weight {name}, so it is of another network. Use the run it belongs to.")
+            raise DataError(
+                f"{where}: {lacks} the weight {name}, so it is of another network. Use the run it belongs to."
+            )
         if own[name].shape != tensors[name].shape:
             raise DataError(
                 f"{where}: the weight {name} must have shape {tuple(own[name].shape)}, got "

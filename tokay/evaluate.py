@@ -36,7 +36,7 @@ class Score(NamedTuple):
         """The score of one number per task.
 
         >>> Score.of(torch.tensor([1.0, 2.0, 3.0, 4.0]))
-        Score(mean=2.5, ci95=1.2651744597612648, tasks=4)
+        Score(mean=2.5, ci95=1.2651745597610895, tasks=4)
         """
         values = values.double()
         spread = float(values.std()) if len(values) > 1 else float("nan")
@@ -112,9 +112,7 @@ def evaluate(
     values = {name: torch.cat([part[name] for part in collected]).cpu() for name in collected[0]}  # [tasks, steps]
     return Evaluation(
         scores={name: Score.of(value[:, -1]) for name, value in values.items()},
-        curve={
-            step: {name: Score.of(value[:, i]) for name, value in values.items()} for i, step in enumerate(shown)
-        },
+        curve={step: {name: Score.of(value[:, i]) for name, value in values.items()} for i, step in enumerate(shown)},
         per_task={name: value[:, -1] for name, value in values.items()},
         transductive=transductive,
         seconds=time.perf_counter() - started,

@@ -46,7 +46,9 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Is this a run folder?") from error
     except ValueError as error:
-        raise DataError(f"{path}: must be JSON, and is not ({error}). Take it from a backup, or train again.") from error
+        raise DataError(
+            f"{path}: must be JSON, and is not ({error}). Take it from a backup, or train again."
+        ) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

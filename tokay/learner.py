@@ -101,7 +101,9 @@ class Learner:
 
     def _classes(self, labels: NDArray[Any]) -> Tensor:
         if labels.ndim != 1:
-            raise TaskError(f"fit: labels of classes must be [n], got shape {labels.shape}. Give one label per example.")
+            raise TaskError(
+                f"fit: labels of classes must be [n], got shape {labels.shape}. Give one label per example."
+            )
         self.classes_, index = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise TaskError(f"fit: there must be at least two classes, got only {self.classes_[0]!r}.")
@@ -109,7 +111,9 @@ class Learner:
 
     def _values(self, targets: NDArray[Any]) -> Tensor:
         if not np.isfinite(targets).all():
-            raise TaskError(f"fit: {int((~np.isfinite(targets)).sum())} of the targets are NaN or infinite. Clean them.")
+            raise TaskError(
+                f"fit: {int((~np.isfinite(targets)).sum())} of the targets are NaN or infinite. Clean them."
+            )
         self._flat = targets.ndim == 1
         reference = next(self.net.parameters(), torch.zeros(()))
         return torch.from_numpy(targets.reshape(len(targets), -1)).to(reference.dtype)

@@ -68,7 +68,9 @@ def create(path: Path, run: Run, spec: TaskSpec, *, overwrite: bool) -> None:
         raise ConfigError(f"{path}: already exists. Add --overwrite to replace it, or go on with --resume {path}.")
     if path.exists():
         if not path.is_dir() or (any(path.iterdir()) and not (path / "run.json").is_file()):
-            raise ConfigError(f"{path}: --overwrite only replaces a run folder, and this is none. Choose another --out.")
+            raise ConfigError(
+                f"{path}: --overwrite only replaces a run folder, and this is none. Choose another --out."
+            )
         shutil.rmtree(path)
     try:
         path.mkdir(parents=True)
@@ -134,5 +136,7 @@ def _make(kind: type[T], data: dict[str, Any], where: str) -> T:
     """A dataclass from its JSON: lists become the tuples they were."""
     unknown = data.keys() - {field.name for field in fields(kind)}  # type: ignore[arg-type]
     if unknown:
-        raise DataError(f"{where}: {kind.__name__} has no setting {', '.join(sorted(unknown))}. Is it of another Tokay?")
+        raise DataError(
+            f"{where}: {kind.__name__} has no setting {', '.join(sorted(unknown))}. Is it of another Tokay?"
+        )
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})

@@ -64,7 +64,9 @@ class FitConfig:
         if self.validation_tasks < 2:
             raise ConfigError(f"fit: validation_tasks must be at least 2, got {self.validation_tasks}.")
         if self.chunk_size is not None and self.memory is not None:
-            raise ConfigError("fit: chunk_size and memory both say how many tasks to compute at once. Give one of them.")
+            raise ConfigError(
+                "fit: chunk_size and memory both say how many tasks to compute at once. Give one of them."
+            )
 
 
 @dataclass

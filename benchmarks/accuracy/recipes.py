@@ -27,7 +27,6 @@ class Recipe:
     note: str = ""
 
 
-
 RECIPES = {
     "protonet": Recipe(
         train=("protonet", "omniglot", "--train-ways", "60", "--train-shots", "1", "--train-queries", "5"),

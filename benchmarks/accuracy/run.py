@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).parent))
 from recipes import RECIPES, Protocol, Recipe
 
 HERE = Path(__file__).parent

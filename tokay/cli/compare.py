@@ -52,7 +52,13 @@ def run(arguments: Sequence[str]) -> None:
     _refuse_different_tasks(settings, columns)
     found = [{name: score_run(Path(name), column, device)[1] for name in asked.runs} for column in columns]
     if asked.json:
-        print_json({"columns": [_as_json(first, column, settings, scores) for column, scores in zip(columns, found, strict=True)]})
+        print_json(
+            {
+                "columns": [
+                    _as_json(first, column, settings, scores) for column, scores in zip(columns, found, strict=True)
+                ]
+            }
+        )
     else:
         _print(first, columns, settings, found)
 
@@ -123,9 +129,15 @@ def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: li
     last = list(settings)[-1]
     heads = []
     for column in columns:
-        sizes = f"{column.ways}-way {column.shots}-shot" if first.source.kind == "classification" else f"{column.shots} points"
+        sizes = (
+            f"{column.ways}-way {column.shots}-shot"
+            if first.source.kind == "classification"
+            else f"{column.shots} points"
+        )
         heads += [sizes, f"minus {settings[last].algorithm.name}"]
-    listing = table(f"{first.source.name}: {columns[0].tasks} unseen tasks, the same for all, 95% intervals", "run", *heads)
+    listing = table(
+        f"{first.source.name}: {columns[0].tasks} unseen tasks, the same for all, 95% intervals", "run", *heads
+    )
     for run, trained in settings.items():
         row = [f"{trained.algorithm.name} ({run})"]
         for scores in found:
@@ -135,4 +147,6 @@ def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: li
     stdout.print(listing)
     seeing = [run for run in settings if any(scores[run].transductive for scores in found)]
     if seeing:
-        stdout.print(f"Transductive (each answer saw the other queries): {', '.join(seeing)}. Add --inductive to rule that out.")
+        stdout.print(
+            f"Transductive (each answer saw the other queries): {', '.join(seeing)}. Add --inductive to rule that out."
+        )

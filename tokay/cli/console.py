@@ -64,5 +64,7 @@ def device_named(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"tokay: device must be one that this machine has, got {name!r} ({reason}). Use cpu.") from error
+        raise ConfigError(
+            f"tokay: device must be one that this machine has, got {name!r} ({reason}). Use cpu."
+        ) from error
     return device

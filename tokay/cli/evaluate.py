@@ -60,10 +60,19 @@ def as_json(run: Run, found: Evaluation) -> dict[str, Any]:
 
 
 def _print(run: Run, found: Evaluation, asked: Asked) -> None:
-    sizes = f"{run.test.shots} points" if run.source.kind == "regression" else f"{run.test.ways}-way {run.test.shots}-shot"
-    how = "transductive: each answer saw the other queries" if found.transductive else "inductive: each query on its own"
+    sizes = (
+        f"{run.test.shots} points" if run.source.kind == "regression" else f"{run.test.ways}-way {run.test.shots}-shot"
+    )
+    how = (
+        "transductive: each answer saw the other queries" if found.transductive else "inductive: each query on its own"
+    )
     name = "mse" if "mse" in found.scores else "accuracy"
-    listing = table(f"{run.algorithm.name} on {run.source.name}, {sizes}, {found['loss'].tasks} unseen tasks ({how})", "steps", name, "loss")
+    listing = table(
+        f"{run.algorithm.name} on {run.source.name}, {sizes}, {found['loss'].tasks} unseen tasks ({how})",
+        "steps",
+        name,
+        "loss",
+    )
     for step, scores in found.curve.items():
         listing.add_row(str(step), shown(name, scores[name]), shown("loss", scores["loss"]))
     stdout.print(listing)

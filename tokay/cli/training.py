@@ -36,7 +36,11 @@ def train_in(
     stderr.print(_described(run, device), markup=False)
     _cut_log(path / "metrics.jsonl", state.step)
     started, tasks, held_out = time.perf_counter(), 0, ""
-    with progress(run.algorithm.name) as bar, (path / "metrics.jsonl").open("a", encoding="utf-8") as log, board(path) as draw:
+    with (
+        progress(run.algorithm.name) as bar,
+        (path / "metrics.jsonl").open("a", encoding="utf-8") as log,
+        board(path) as draw,
+    ):
         task = bar.add_task("", total=run.fit.steps if run.algorithm.learns else 0, completed=state.step, text="")
         for step in fit(run.algorithm, net, training, run.fit, validation=validation, state=state):
             tasks += step.tasks

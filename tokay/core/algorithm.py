@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 from .network import with_head
-from .outer import Outer as Outer
 from .objectives import Metrics, metrics
+from .outer import Outer as Outer
 from .task import Examples, Kind, Sizes, Task, TaskSpec
 
 State = TypeVar("State")

@@ -18,6 +18,4 @@ def answer(
     """
     if not inductive:
         return algorithm.predict(net, state, x)
-    return torch.stack(
-        [algorithm.predict(net, state, torch.cat([support_x, query[None]]))[-1] for query in x.unbind()]
-    )
+    return torch.stack([algorithm.predict(net, state, torch.cat([support_x, query[None]]))[-1] for query in x.unbind()])

@@ -21,7 +21,10 @@ _CAUSES = (
     (".item()", "it reads a value out of a tensor (.item(), bool(tensor), int(tensor))"),
     ("data-dependent control flow", "it branches on the value of a tensor"),
     ("dynamic shape", "the shape of a result depends on values (unique, nonzero, a boolean mask)"),
-    ("Batching rule not implemented", "it uses an operation that cannot be mapped (nn.LSTM and nn.GRU: use their cells)"),
+    (
+        "Batching rule not implemented",
+        "it uses an operation that cannot be mapped (nn.LSTM and nn.GRU: use their cells)",
+    ),
 )
 
 
@@ -36,9 +39,7 @@ def task_slice(tasks: T, start: int, stop: int) -> T:
     return part
 
 
-def over_tasks(
-    fn: Callable[[Task], T], tasks: Task, *, chunk_size: int | None = None, mode: Mode = "vmap"
-) -> T:
+def over_tasks(fn: Callable[[Task], T], tasks: Task, *, chunk_size: int | None = None, mode: Mode = "vmap") -> T:
     """Apply ``fn``, written for one task, to each of a batch; every tensor of the result gains a leading axis of tasks.
 
     ``vmap`` runs all tasks at once, or ``chunk_size`` at a time; ``loop`` runs them one by one, runs anything that

@@ -110,8 +110,8 @@ _answers: dict[Any, Callable[..., Any]] = {
             _instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
         )
     ),
-    torch.layer_norm: lambda input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True: (
-        _layer_norm(input, normalized_shape, weight, bias, eps)
+    torch.layer_norm: lambda input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True: _layer_norm(
+        input, normalized_shape, weight, bias, eps
     ),
 }
 

@@ -60,9 +60,7 @@ class MAML(Algorithm[Params], name="maml"):
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
         steps = [support] * self.inner_steps
-        return descend(
-            examples_loss(net), trainable(net), steps, SGD(self.inner_lr), first_order=self.order == 1
-        )
+        return descend(examples_loss(net), trainable(net), steps, SGD(self.inner_lr), first_order=self.order == 1)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
         return last(self.path(net, support))

@@ -1,0 +1,115 @@
+"""Training speed, vmap against a loop over the same code, on Omniglot-sized random tasks: writes JSON.
+
+python benchmarks/speed/tasks_per_second.py [--rounds 5] [--device cpu]
+
+The loop does what every peer does: one task after the other, gradients added up. Its numbers are those of vmap.
+Rounds of the two alternate, so that a machine whose speed drifts slows both; the median of each is reported.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import tokay
+from tokay import Examples, FitConfig, Sizes, Task, TaskSpec
+from tokay.networks import networks
+from tokay.runs import git_commit
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from accuracy.run import hardware
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Random pictures in place of data: sampling costs nothing, so only the method is timed."""
+
+    sizes: Sizes
+    device: torch.device
+
+    @property
+    def spec(self) -> TaskSpec:
+        return TaskSpec(x_shape=(1, 28, 28), y_dim=self.sizes.ways)
+
+    def sample(self, tasks: int, generator: torch.Generator) -> Task:
+        def examples(each: int) -> Examples:
+            y = tokay.one_hot(torch.arange(self.sizes.ways).repeat(each), self.sizes.ways)
+            x = torch.rand(tasks, len(y), *self.spec.x_shape, generator=generator)
+            return Examples(x.to(self.device), y.expand(tasks, -1, -1).to(self.device))
+
+        return Task(examples(self.sizes.shots), examples(self.sizes.queries))
+
+
+def seconds_per_step(method: Any, mode: str, device: torch.device, steps: int) -> float:
+    source = Noise(method.training_sizes(Sizes()), device)
+    torch.manual_seed(0)
+    net = method.build(networks()[method.network]().build((1, 28, 28)), source.spec).to(device)
+    config = FitConfig(steps=steps + 1, validate_every=0, mode=mode)
+    taken = []
+    for step in tokay.fit(method, net, source, config):
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        taken.append(step.seconds)
+    return statistics.median(taken[1:])  # the first one warms up
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--device", default="cpu")
+    given = parser.parse_args()
+    device = torch.device(given.device)
+    methods = {
+        "maml": tokay.MAML(),
+        "maml, 5 steps": tokay.MAML(inner_steps=5),
+        "fomaml": tokay.MAML(order=1),
+        "reptile": tokay.Reptile(),
+        "protonet": tokay.ProtoNet(),
+    }
+    rows = []
+    for name, method in methods.items():
+        times: dict[str, list[float]] = {"vmap": [], "loop": []}
+        for _ in range(given.rounds):
+            for mode, taken in times.items():
+                taken.append(seconds_per_step(method, mode, device, given.steps))
+        sizes = method.training_sizes(Sizes())
+        row: dict[str, Any] = {
+            "method": name,
+            "network": method.network,
+            "episode": f"{sizes.ways} ways {sizes.shots} shots {sizes.queries} queries",
+            "meta_batch": method.meta_batch,
+        }
+        for mode, taken in times.items():
+            row[mode] = {
+                "tasks_per_second": round(method.meta_batch / statistics.median(taken), 1),
+                "step_ms": {"min": round(1e3 * min(taken), 1), "median": round(1e3 * statistics.median(taken), 1)},
+            }
+        row["vmap_over_loop"] = round(statistics.median(times["loop"]) / statistics.median(times["vmap"]), 2)
+        rows.append(row)
+        print(
+            f"{name}: vmap {row['vmap']['tasks_per_second']} tasks/s, {row['vmap_over_loop']} times the loop",
+            flush=True,
+        )
+    report = {
+        "commit": git_commit(),
+        "torch": torch.__version__,
+        "hardware": hardware(),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "rounds": given.rounds,
+        "taken": time.strftime("%Y-%m-%d"),
+        "results": rows,
+    }
+    path = Path(__file__).parent / "results" / f"tasks_per_second-{device.type}.json"
+    path.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

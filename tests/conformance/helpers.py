@@ -1,0 +1,155 @@
+"""Tiny networks, tasks and settings for every registered algorithm, and how a check is declared not to hold.
+
+An algorithm excuses itself from a check in its own file, with a reason:
+
+    exceptions = {"finite_differences": "its gradient is a surrogate", "refuses[dropout=0]": "0 switches it off"}
+
+A key is the name of a check (``test_<name>`` here), or that name with the case it is about: ``[order=1]`` for one
+value of a choice. A check that is excused must in fact fail: an excuse that is not needed fails the suite.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tokay
+from tokay.core.meta_gradient import accumulate_meta_gradient
+from tokay.core.task import Examples, Kind, Task, TaskSpec, one_hot
+
+WAYS, SHOTS, QUERIES, TASKS = 3, 2, 2, 3
+
+PICTURE, VECTOR = (1, 4, 4), (4,)
+
+
+def _conv(*norm: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, bias=not norm), *norm, nn.Tanh(), nn.AvgPool2d(2), nn.Flatten())
+
+
+def _dense(*norm: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 6, bias=not norm), *norm, nn.Tanh())
+
+
+# Smooth, so that finite differences mean something; a bias in front of a batch norm would have no gradient.
+BACKBONES: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
+    "none": (VECTOR, _dense),
+    "batch1d": (VECTOR, lambda: _dense(nn.BatchNorm1d(6, track_running_stats=False))),
+    "batch2d": (PICTURE, lambda: _conv(nn.BatchNorm2d(4, track_running_stats=False))),
+    "instance": (PICTURE, lambda: _conv(nn.InstanceNorm2d(4, affine=True))),
+    "layer": (VECTOR, lambda: _dense(nn.LayerNorm(6))),
+    "group": (PICTURE, lambda: _conv(nn.GroupNorm(2, 4))),
+}
+WITHOUT_BATCH_STATISTICS = ("none", "instance", "layer", "group")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One algorithm with one value of one of its choices, on one kind of task."""
+
+    algorithm: tokay.Algorithm[Any]
+    variant: str  # "" for the defaults, else "order=1"
+    kind: Kind
+
+    def __str__(self) -> str:
+        return "-".join(filter(None, (self.algorithm.name, self.variant, self.kind)))
+
+    def build(self, norm: str) -> nn.Module:
+        """The network on a tiny backbone, with weights that are none of them at a special value (0 or 1)."""
+        x_shape, backbone = BACKBONES[norm]
+        spec = TaskSpec(x_shape=x_shape, y_dim=WAYS if self.kind == "classification" else 2, kind=self.kind)
+        net = self.algorithm.build(backbone(), spec).double()
+        with torch.no_grad():
+            for p in net.parameters():
+                p.add_(0.1 * torch.randn_like(p))
+        return net
+
+    def tasks(self, norm: str, tasks: int = TASKS, ways: int = WAYS) -> Task:
+        return random_tasks(self.kind, BACKBONES[norm][0], tasks=tasks, ways=ways)
+
+
+def random_tasks(kind: Kind, x_shape: tuple[int, ...], *, tasks: int = TASKS, ways: int = WAYS) -> Task:
+    def examples(each: int) -> Examples:
+        x = torch.randn(tasks, ways * each, *x_shape, dtype=torch.float64)
+        if kind == "regression":
+            return Examples(x, torch.randn(tasks, ways * each, 2, dtype=torch.float64))
+        labels = torch.stack([torch.arange(ways).repeat(each)[torch.randperm(ways * each)] for _ in range(tasks)])
+        return Examples(x, one_hot(labels, ways))
+
+    return Task(examples(SHOTS), examples(QUERIES))
+
+
+def small(algorithm: tokay.Algorithm[Any]) -> tokay.Algorithm[Any]:
+    """The algorithm with few steps, each on all examples, and a rate that a tiny network stands.
+
+    By the names every algorithm gives its settings: ``*_steps``, ``*_batch``, ``inner_lr``.
+    """
+    names = [field.name for field in fields(algorithm)]
+    changes: dict[str, Any] = {name: 2 for name in names if name.endswith("_steps")}
+    changes |= {name: 1000 for name in names if name.endswith("_batch")}
+    changes |= {name: 0.1 for name in names if name == "inner_lr"}
+    return replace(algorithm, **changes)
+
+
+def variants(kind: type[tokay.Algorithm[Any]]) -> dict[str, tokay.Algorithm[Any]]:
+    """The defaults, and every other value of every field that is a choice, one at a time."""
+    found = {"": kind()}
+    types = get_type_hints(kind)
+    for field in fields(kind):
+        if get_origin(types[field.name]) is Literal:
+            for value in get_args(types[field.name]):
+                if value != field.default:
+                    found[f"{field.name}={value}"] = replace(kind(), **{field.name: value})
+    return found
+
+
+def cases(*, defaults_only: bool = False) -> list[Any]:
+    return [
+        pytest.param(case := Case(small(algorithm), variant, kind), id=str(case))
+        for registered in tokay.algorithms().values()
+        for variant, algorithm in variants(registered).items()
+        for kind in registered.kinds
+        if not (defaults_only and variant)
+    ]
+
+
+def excuse(algorithm: tokay.Algorithm[Any], check: str, variant: str = "") -> str | None:
+    """Why the algorithm says that it does not pass a check, or None."""
+    return algorithm.exceptions.get(f"{check}[{variant}]" if variant else check, algorithm.exceptions.get(check))
+
+
+@contextmanager
+def excused(algorithm: tokay.Algorithm[Any], check: str, variant: str = "") -> Iterator[None]:
+    """Around the assertions of a check: an excused one must fail, and any other must not."""
+    reason = excuse(algorithm, check, variant)
+    if reason is None:
+        yield
+        return
+    try:
+        yield
+    except (AssertionError, tokay.TokayError):
+        pytest.xfail(f"{algorithm.name} is excused: {reason}")
+    pytest.fail(f"{algorithm.name} passes {check}, so exceptions[{check!r}] ({reason}) is not true. Remove it.")
+
+
+def meta_gradient(case: Case, net: nn.Module, tasks: Task, **how: Any) -> tuple[Tensor, list[Tensor]]:
+    """The cost and its gradient by every weight, computed the way ``fit`` does."""
+    net.zero_grad()
+    cost, _ = accumulate_meta_gradient(case.algorithm, net, tasks, **how)
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in net.parameters()]
+    net.zero_grad()
+    return cost, gradients
+
+
+def one_task(tasks: Task, index: int = 0) -> Task:
+    (sx, sy), (qx, qy) = tasks
+    return Task(Examples(sx[index], sy[index]), Examples(qx[index], qy[index]))
+
+
+def relative(a: list[Tensor], b: list[Tensor]) -> float:
+    """The largest difference between two lists of tensors, relative to the largest entry of the second."""
+    scale = max(float(t.abs().max()) for t in b)
+    return max(float((p - q).abs().max()) for p, q in zip(a, b, strict=True)) / max(scale, 1e-12)
