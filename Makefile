@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNS := runs/demo
 
-.PHONY: demo test install lint types bench clean
+.PHONY: demo test docs install clean
 
 demo: .venv/installed
 	$(BIN)/tokay train scratch  glyphs --out $(RUNS)/scratch  --overwrite
@@ -16,7 +16,11 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy tokay
+	$(BIN)/python -W error -m pdoc tokay --docformat google --math --output-directory build/docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+docs: .venv/installed
+	$(BIN)/python -W error -m pdoc tokay --docformat google --math --output-directory build/docs
 
 install: .venv/installed
 

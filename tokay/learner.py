@@ -8,9 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from .core.algorithm import Algorithm
-from .core.answer import answer
+from .core.answer import answer, check_answers
 from .core.exact import exact_gradients
-from .core.network import check_outputs, check_statistics
 from .core.seeding import derive
 from .core.task import Examples, Kind, TaskSpec, one_hot
 from .errors import TaskError
@@ -55,10 +54,8 @@ class Learner:
                 "Give integer or string labels for classes."
             )
         targets = self._classes(labels) if self.kind_ == "classification" else self._values(labels)
-        check_statistics(self.net, where="fit")
-        if not self.algorithm.any_ways:
-            spec = TaskSpec(x_shape=tuple(inputs.shape[1:]), y_dim=targets.shape[1], kind=self.kind_)
-            check_outputs(self.net, spec, where="fit")
+        spec = TaskSpec(x_shape=tuple(inputs.shape[1:]), y_dim=targets.shape[1], kind=self.kind_)
+        check_answers(self.algorithm, self.net, spec, where="fit")
         self._support = Examples(inputs, targets.to(inputs.device))
         with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
             torch.manual_seed(derive(self.seed, "learner"))

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from .core.algorithm import Algorithm
+from .core.answer import check_answers
 from .core.batching import Mode, task_slice
 from .core.memory import chunk_for
 from .core.meta_gradient import accumulate_meta_gradient
-from .core.network import check_statistics
 from .core.outer import Schedule, make_optimizer, rate_factor
 from .core.seeding import derive, generator
 from .core.task import TaskSource, check_task
@@ -110,7 +110,7 @@ def fit(
     Raises ``NetworkError`` for a network that cannot be used, ``TaskError`` for tasks that do not fit, and
     ``ConfigError`` when the loss stops being finite, before anything is written to the weights.
     """
-    check_statistics(net, where="fit")
+    check_answers(algorithm, net, source.spec, where="fit", training=True)
     outer = algorithm.outer
     meta_batch = config.meta_batch or algorithm.meta_batch
     peak_lr = config.lr or outer.lr
@@ -131,7 +131,7 @@ def fit(
         started = time.perf_counter()
         tasks = move(source.sample(meta_batch, generator(config.seed, "train", state.step)), device)
         if state.step == 0:
-            check_task(tasks, source.spec, where="fit")
+            check_task(tasks, source.spec, where="fit", every_class=not algorithm.joint)
         lr = peak_lr * rate_factor(schedule, state.step, config.steps)
         for group in optimizer.param_groups:
             group["lr"] = lr

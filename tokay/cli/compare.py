@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> None:
     first = settings[asked.runs[0]]
     columns = [_same_tasks(asked, first.test, shots) for shots in asked.shots or (first.test.shots,)]
     _refuse_different_tasks(settings, columns)
-    found = [{name: score_run(Path(name), column, device)[1] for name in asked.runs} for column in columns]
+    found = [{name: score_run(Path(name), column, device, curve=False)[1] for name in asked.runs} for column in columns]
     if asked.json:
         print_json(
             {

@@ -29,7 +29,7 @@ class Evaluate(Asked):
 def run(arguments: Sequence[str]) -> None:
     """Score and print."""
     asked = parse(Evaluate, arguments, prog="tokay evaluate", description="Score a run on tasks it has never seen.")
-    trained, found = score_run(Path(asked.run), asked, device_named(asked.device))
+    trained, found = score_run(Path(asked.run), asked, device_named(asked.device), curve=True)
     if asked.json:
         print_json(as_json(trained, found))
     else:

@@ -43,8 +43,8 @@ def with_sizes(run: Run, asked: Asked) -> Run:
     return replace(run, test=sizes)
 
 
-def score_run(path: Path, asked: Asked, device: torch.device) -> tuple[Run, Evaluation]:
-    """Load a run and score it on the test split, with a live bar."""
+def score_run(path: Path, asked: Asked, device: torch.device, *, curve: bool) -> tuple[Run, Evaluation]:
+    """Load a run and score it on the test split, with a live bar; after every step of adapting if ``curve``."""
     run, net = load_model(path, device=device)
     run = with_sizes(run, asked)
     source = run.tasks("test")
@@ -57,6 +57,7 @@ def score_run(path: Path, asked: Asked, device: torch.device) -> tuple[Run, Eval
             tasks=asked.tasks,
             seed=asked.seed,
             inductive=asked.inductive,
+            curve=curve,
             chunk_size=run.fit.chunk_size,
             mode=run.fit.mode,
             advanced=lambda done: bar.update(task, completed=done),

@@ -1,4 +1,4 @@
-"""Asking an adapted method: all queries at once, or each alone."""
+"""Asking a method: whether its network can answer at all, all queries at once, or each alone."""
 
 from typing import Any
 
@@ -6,6 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from .algorithm import Algorithm
+from .network import check_outputs, check_statistics
+from .task import TaskSpec
+
+
+def check_answers(
+    algorithm: Algorithm[Any], net: nn.Module, spec: TaskSpec, *, where: str, training: bool = False
+) -> None:
+    """Refuse, at the boundary, a network that keeps running statistics or does not give what ``spec`` asks for."""
+    check_statistics(net, where=where)
+    # A method that lays its meta-weights out in its own way, or makes a new head for each task, knows what it gives.
+    if type(algorithm).build is Algorithm.build and (training or not algorithm.any_ways):
+        check_outputs(net, spec, where=where)
 
 
 def answer(

@@ -71,13 +71,19 @@ class Adam(InnerOptimizer):
         unbias1, unbias2 = 1 - self.beta1**step, (1 - self.beta2**step) ** 0.5
         moved = {}
         for name, p in params.items():
-            scale = _sqrt(second[name]) / unbias2 + self.eps
-            moved[name] = p - _rate(self.lr, name) / unbias1 * first[name] / scale
+            # Fused operations with the numbers folded in: three passes over the weights instead of seven.
+            scale = _sqrt(second[name]).mul(unbias1 / unbias2).add(unbias1 * self.eps)
+            rate = _rate(self.lr, name)
+            if isinstance(rate, Tensor):
+                moved[name] = p - rate * first[name] / scale
+            else:
+                moved[name] = torch.addcdiv(p, first[name], scale, value=-rate)
         return moved, Moments(step, first, second)
 
     def _second(self, before: Tensor | None, g: Tensor) -> Tensor:
-        square = (1 - self.beta2) * g * g
-        return square if before is None else self.beta2 * before + square
+        if before is None:
+            return (1 - self.beta2) * g.square()
+        return torch.addcmul(self.beta2 * before, g, g, value=1 - self.beta2)
 
 
 def inner_optimizer(kind: Literal["adam", "sgd"], lr: float) -> InnerOptimizer:

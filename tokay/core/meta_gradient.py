@@ -34,7 +34,7 @@ def accumulate_meta_gradient(
 
     starts = range(0, total, chunk)
     if type(algorithm).reduce is Algorithm.reduce:  # a mean: every task weighs the same, whatever its loss
-        shares = torch.full((total,), 1 / total)
+        shares = torch.full((total,), 1 / total, dtype=torch.float64)  # exact for whatever the losses are
     else:
         shares = _shares(algorithm, losses_of, starts)
     parts = []

@@ -81,10 +81,11 @@ def kind_of(y: Tensor) -> Kind:
     return "classification" if y.dtype == torch.bool else "regression"
 
 
-def check_task(task: Task, spec: TaskSpec, *, where: str) -> None:
+def check_task(task: Task, spec: TaskSpec, *, where: str, every_class: bool = True) -> None:
     """Refuse a batch of tasks ``[tasks, n, ...]`` that does not fit ``spec``. Called once, at the boundary.
 
-    Raises ``TaskError`` for wrong shapes or dtypes, NaN or infinite values, and a class without a support example.
+    Raises ``TaskError`` for wrong shapes or dtypes, NaN or infinite values, and a class without a support example
+    (unless ``every_class`` is off: a mini-batch of many classes need not hold each).
     """
     for part, (x, y) in (("support", task.support), ("query", task.query)):
         if tuple(x.shape[2:]) != spec.x_shape:
@@ -105,7 +106,7 @@ def check_task(task: Task, spec: TaskSpec, *, where: str) -> None:
             if values.is_floating_point() and not bool(torch.isfinite(values).all()):
                 bad = int((~torch.isfinite(values)).sum())
                 raise TaskError(f"{where}: {bad} of the {part} {name} are NaN or infinite. Clean or impute them first.")
-    if spec.kind == "classification":
+    if spec.kind == "classification" and every_class:
         counts = task.support.y.sum(1)  # [tasks, ways]
         if not bool(counts.all()):
             task_index, missing = (counts == 0).nonzero()[0].tolist()
