@@ -1,7 +1,8 @@
 """Train recipes for their budget, score them on unseen tasks, write JSON: python benchmarks/accuracy/run.py NAME ...
 
 Everything goes through the command line that users have. The number of outer steps is what fits the budget on this
-machine, found by a short trial run, so that schedules end where the budget ends; it is in the result.
+machine, found by a short trial run, so that schedules end where the budget ends; it is in the result. On a machine
+that does other things as well give --steps, and add the time they take alone later, with --calibrate.
 """
 
 import argparse
@@ -29,19 +30,15 @@ def tokay(*words: str) -> str:
     return done.stdout
 
 
-def steps_for(recipe: Recipe, train: list[str], minutes: float) -> int:
-    """How many outer steps fit: from the time that a trial of a few of them takes, start-up left out."""
+def seconds_per_step(train: list[str]) -> float:
+    """The time of one outer step, from two trials of different length, so that start-up cancels."""
+    taken = []
     with tempfile.TemporaryDirectory() as folder:
-        out = str(Path(folder) / "trial")
-        tokay("train", *train, "--out", out, "--steps", "10", "--validate-every", "0")  # warms caches
-        started = time.perf_counter()
-        tokay("train", *train, "--out", out, "--overwrite", "--steps", "10", "--validate-every", "0")
-        short = time.perf_counter() - started
-        trial = 60
-        started = time.perf_counter()
-        tokay("train", *train, "--out", out, "--overwrite", "--steps", str(trial), "--validate-every", "0")
-        per_step = (time.perf_counter() - started - short) / (trial - 10)
-    return int(0.95 * minutes * 60 / per_step)
+        for steps in (5, 10, 60):  # the first warms the caches
+            started = time.perf_counter()
+            tokay("train", *train, "--out", f"{folder}/{steps}", "--steps", str(steps), "--validate-every", "0")
+            taken.append(time.perf_counter() - started)
+    return (taken[2] - taken[1]) / 50
 
 
 def hardware() -> str:
@@ -67,13 +64,28 @@ def score(out: str, protocol: Protocol, tasks: int, seed: int) -> dict[str, Any]
     return extra | found
 
 
+def command(recipe: Recipe, seed: int) -> list[str]:
+    """The words of the training command."""
+    return [*(word.format(data=os.environ.get("TOKAY_DATA", "")) for word in recipe.train), "--seed", str(seed)]
+
+
+def calibrate(name: str) -> None:
+    """Add to a result how long its steps take when the machine has nothing else to do."""
+    path = HERE / "results" / f"{name}.json"
+    report = json.loads(path.read_text())
+    report["quiet_seconds_per_step"] = round(seconds_per_step(command(RECIPES[name], report["seed"])), 4)
+    report["quiet_training_minutes"] = round(report["steps"] * report["quiet_seconds_per_step"] / 60, 2)
+    path.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"{name}: {report['steps']} steps take {report['quiet_training_minutes']} minutes", flush=True)
+
+
 def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed: int, runs: Path) -> None:
     """Train, score and write one recipe."""
     recipe = RECIPES[name]
     minutes = recipe.minutes if minutes is None else minutes
-    train = [word.format(data=os.environ.get("TOKAY_DATA", "")) for word in recipe.train]
-    train += ["--seed", str(seed)]
-    steps = steps or (steps_for(recipe, train, minutes) if minutes else 0)
+    train = command(recipe, seed)
+    if steps is None:
+        steps = int(0.95 * 60 * minutes / seconds_per_step(train)) if minutes else 0
     out = str(runs / name)
     started = time.perf_counter()
     tokay("train", *train, "--out", out, "--overwrite", "--steps", str(steps))
@@ -109,8 +121,12 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=1000, help="unseen tasks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=Path("runs/accuracy"), help="where run folders go")
+    parser.add_argument("--calibrate", action="store_true", help="only time steps, alone, for results that are there")
     given = parser.parse_args()
     for name in given.names:
+        if given.calibrate:
+            calibrate(name)
+            continue
         run(name, minutes=given.minutes, steps=given.steps, tasks=given.tasks, seed=given.seed, runs=given.runs)
 
 

@@ -82,15 +82,15 @@ def random_tasks(kind: Kind, x_shape: tuple[int, ...], *, tasks: int = TASKS, wa
     return Task(examples(SHOTS), examples(QUERIES))
 
 
-def small(algorithm: tokay.Algorithm[Any]) -> tokay.Algorithm[Any]:
+def small(algorithm: tokay.Algorithm[Any], *, steps: int = 2, inner_lr: float = 0.1) -> tokay.Algorithm[Any]:
     """The algorithm with few steps, each on all examples, and a rate that a tiny network stands.
 
     By the names every algorithm gives its settings: ``*_steps``, ``*_batch``, ``inner_lr``.
     """
     names = [field.name for field in fields(algorithm)]
-    changes: dict[str, Any] = {name: 2 for name in names if name.endswith("_steps")}
+    changes: dict[str, Any] = {name: steps for name in names if name.endswith("_steps")}
     changes |= {name: 1000 for name in names if name.endswith("_batch")}
-    changes |= {name: 0.1 for name in names if name == "inner_lr"}
+    changes |= {name: inner_lr for name in names if name == "inner_lr"}
     return replace(algorithm, **changes)
 
 

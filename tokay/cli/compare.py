@@ -45,6 +45,11 @@ def run(arguments: Sequence[str]) -> None:
     asked = parse(Compare, arguments, prog="tokay compare", description="Compare runs on the same tasks.")
     if len(asked.runs) < 2:
         raise ConfigError(f"tokay compare: takes two or more run folders, got {len(asked.runs)}.")
+    repeated = {name for name in asked.runs if sum(Path(name).resolve() == Path(n).resolve() for n in asked.runs) > 1}
+    if repeated:
+        raise ConfigError(
+            f"tokay compare: runs must be different ones, got {', '.join(sorted(repeated))} more than once. Name each once."
+        )
     device = device_named(asked.device)
     settings = {name: read(Path(name))[0] for name in asked.runs}
     first = settings[asked.runs[0]]

@@ -4,9 +4,8 @@ import contextlib
 import difflib
 import io
 import re
-import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass, make_dataclass
+from dataclasses import fields, is_dataclass, make_dataclass
 from typing import Annotated, Any, TypeVar
 
 import tyro
@@ -48,10 +47,13 @@ def combine(name: str, parts: dict[str, tuple[type[Any], str]], extra: type[Any]
 
 
 def flags_of(kind: Any) -> list[str]:
-    """Every flag that a dataclass gives, those of the dataclasses inside it included."""
+    """Every flag that a dataclass gives, those of the dataclasses inside it included; positional words are none."""
     found: list[str] = []
     for field in fields(kind):
-        inner = field.type.__origin__ if hasattr(field.type, "__metadata__") else field.type  # type: ignore[union-attr]
+        marks = getattr(field.type, "__metadata__", ())
+        inner = field.type.__origin__ if marks else field.type  # type: ignore[union-attr]
+        if tyro.conf.Positional in marks:
+            continue
         if is_dataclass(inner):
             found += flags_of(inner)
         else:
@@ -94,17 +96,3 @@ def _one_line(box: str) -> str:
             break
         told.append(line)
     return " ".join(told) or "the arguments do not fit."
-
-
-def required(kind: type[Any]) -> list[str]:
-    """The flags of a dataclass that have no default."""
-    return [
-        "--" + field.name.replace("_", "-")
-        for field in fields(kind)
-        if field.default is MISSING and field.default_factory is MISSING
-    ]
-
-
-def program() -> str:
-    """How the program was called, for messages."""
-    return "tokay" if not sys.argv[0].endswith("__main__.py") else "python -m tokay"

@@ -30,6 +30,10 @@ class Asked:
     shots: int | None = None
     """support examples per class"""
 
+    def __post_init__(self) -> None:
+        if self.tasks < 2:  # said before anything slow is done
+            raise ConfigError(f"tokay: --tasks must be at least 2 for an interval, got {self.tasks}. 600 is usual.")
+
 
 def with_sizes(run: Run, asked: Asked) -> Run:
     """The run with its test sizes replaced by those that are asked for."""

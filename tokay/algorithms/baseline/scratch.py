@@ -3,9 +3,9 @@
 The inner loop is Reptile's, so that the two differ in where they start and in nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -33,6 +33,9 @@ class Scratch(Algorithm[Params], name="scratch"):
     summary = "baseline: adapt the untrained start"
     network = "conv4"
     learns = False
+    exceptions: ClassVar[Mapping[str, str]] = {
+        "finite_differences": "is never trained, so its inner loop keeps no second derivatives",
+    }
 
     inner: Literal["adam", "sgd"] = "adam"
     """optimizer on a task: Adam with beta1 = 0, or plain SGD"""
