@@ -83,7 +83,7 @@ def load(path: str | Path, *, net: nn.Module | None = None, device: str = "cpu",
 def load_weights(net: nn.Module, tensors: dict[str, Tensor], where: Path) -> None:
     """Copy ``tensors`` into ``net``; ``DataError`` names the first weight that is missing, too many or misshapen."""
     own = net.state_dict()
-    for name in own.keys() | tensors.keys():
+    for name in {**own, **tensors}:
         if name not in tensors or name not in own:
             lacks = "lacks" if name not in tensors else "has"
             raise DataError(

@@ -1,5 +1,6 @@
 """Files that are either the old one or the new one, never half of it."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -26,11 +27,30 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         kept = "the file that was there is untouched" if path.exists() else "nothing was written"
         raise DataError(
             f"{path}: {len(content) / 2**20:.1f} MiB cannot be written ({error.strerror}); {kept}. "
-            "Free some space or choose another folder, then go on with --resume."
+            "Free some space or choose another folder, then do it again (training goes on with --resume)."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # it has been renamed, or could not even be made
+            temporary.unlink()
+
+
+def clear_temporaries(folder: Path) -> None:
+    """Remove what a kill in the middle of ``write_atomically`` left in ``folder``."""
+    for left in folder.glob(".*.tmp"):
+        left.unlink()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a log. Raises ``DataError`` when the disk is full: then part of the line may be there."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror}). Free some space, then go on with --resume."
         ) from error
 
 

@@ -41,6 +41,8 @@ class Learner:
 
     def fit(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> Self:
         """Adapt to the support examples. Raises ``TaskError`` for NaN, lengths or labels that do not fit."""
+        for name in ("state_", "classes_"):  # a fit that fails must not leave old answers under new labels
+            self.__dict__.pop(name, None)
         inputs = self._inputs(x)
         labels = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
         if len(labels) != len(inputs):
@@ -103,7 +105,7 @@ class Learner:
             )
         self.classes_, index = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise TaskError(f"fit: there must be at least two classes, got only {self.classes_[0]!r}.")
+            raise TaskError(f"fit: there must be at least two classes, got only {self.classes_.tolist()[0]!r}.")
         return one_hot(torch.from_numpy(index), len(self.classes_))
 
     def _values(self, targets: NDArray[Any]) -> Tensor:

@@ -66,16 +66,16 @@ def create(path: Path, run: Run, spec: TaskSpec, *, overwrite: bool) -> None:
     """Make the folder and write ``run.json``. An existing folder is refused without ``overwrite``."""
     if path.exists() and not overwrite:
         raise ConfigError(f"{path}: already exists. Add --overwrite to replace it, or go on with --resume {path}.")
-    if path.exists():
-        if not path.is_dir() or (any(path.iterdir()) and not (path / "run.json").is_file()):
-            raise ConfigError(
-                f"{path}: --overwrite only replaces a run folder, and this is none. Choose another --out."
-            )
-        shutil.rmtree(path)
+    replaceable = path.is_dir() and ((path / "run.json").is_file() or not any(path.iterdir()))
+    if path.exists() and not replaceable:
+        raise ConfigError(f"{path}: --overwrite only replaces a run folder, and this is none. Choose another --out.")
     try:
+        if path.exists():
+            shutil.rmtree(path)
         path.mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"{path}: the folder cannot be made ({error.strerror}). Choose another --out.") from error
+        reason = error.strerror or error
+        raise DataError(f"{path}: the folder cannot be made ({reason}). Choose another --out.") from error
     write_json(
         path / "run.json",
         {
@@ -118,7 +118,7 @@ def git_commit() -> str | None:
         done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _to_json(named: Any) -> dict[str, Any]:

@@ -108,9 +108,9 @@ def fit(
     for bit what it would have been.
 
     Raises ``NetworkError`` for a network that cannot be used, ``TaskError`` for tasks that do not fit, and
-    ``ConfigError`` when the loss stops being finite, before anything is written to the weights.
+    ``DivergenceError`` when loss or gradient stops being finite, before anything is written to the weights.
     """
-    check_answers(algorithm, net, source.spec, where="fit", training=True)
+    check_answers(algorithm, net, source.spec, where="fit")
     outer = algorithm.outer
     meta_batch = config.meta_batch or algorithm.meta_batch
     peak_lr = config.lr or outer.lr

@@ -23,6 +23,19 @@ from tokay.core.task import Examples, Kind, Task, TaskSpec, one_hot
 
 WAYS, SHOTS, QUERIES, TASKS = 3, 2, 2, 3
 
+# The checks that an algorithm may excuse itself from. What is not here must hold for all.
+EXCUSABLE = (
+    "class_permutation",
+    "every_weight_gets_a_gradient",
+    "finite_differences",
+    "learns",
+    "loss_and_metrics",
+    "padding",
+    "refuses",
+    "support_order",
+    "vmap_equals_loop",
+)
+
 PICTURE, VECTOR = (1, 4, 4), (4,)
 
 
@@ -94,6 +107,10 @@ def small(algorithm: tokay.Algorithm[Any], *, steps: int = 2, inner_lr: float = 
     return replace(algorithm, **changes)
 
 
+def with_batches_of(algorithm: tokay.Algorithm[Any], n: int) -> tokay.Algorithm[Any]:
+    return replace(algorithm, **{field.name: n for field in fields(algorithm) if field.name.endswith("_batch")})
+
+
 def variants(kind: type[tokay.Algorithm[Any]]) -> dict[str, tokay.Algorithm[Any]]:
     """The defaults, and every other value of every field that is a choice, one at a time."""
     found = {"": kind()}
@@ -106,18 +123,21 @@ def variants(kind: type[tokay.Algorithm[Any]]) -> dict[str, tokay.Algorithm[Any]
     return found
 
 
-def cases(*, defaults_only: bool = False) -> list[Any]:
-    return [
-        pytest.param(case := Case(small(algorithm), variant, kind), id=str(case))
+def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambda case: True) -> list[Any]:
+    """Every algorithm with every choice, on every kind of task it takes."""
+    found = [
+        Case(small(algorithm), variant, kind)
         for registered in tokay.algorithms().values()
         for variant, algorithm in variants(registered).items()
         for kind in registered.kinds
         if not (defaults_only and variant)
     ]
+    return [pytest.param(case, id=str(case)) for case in found if wanted(case)]
 
 
 def excuse(algorithm: tokay.Algorithm[Any], check: str, variant: str = "") -> str | None:
     """Why the algorithm says that it does not pass a check, or None."""
+    assert check in EXCUSABLE
     return algorithm.exceptions.get(f"{check}[{variant}]" if variant else check, algorithm.exceptions.get(check))
 
 

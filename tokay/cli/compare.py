@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from rich.markup import escape
 
 from ..core.task import Sizes
 from ..errors import ConfigError
@@ -144,7 +145,7 @@ def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: li
         f"{first.source.name}: {columns[0].tasks} unseen tasks, the same for all, 95% intervals", "run", *heads
     )
     for run, trained in settings.items():
-        row = [f"{trained.algorithm.name} ({run})"]
+        row = [escape(f"{trained.algorithm.name} ({run})")]
         for scores in found:
             name = _measure(scores)
             row += [shown(name, scores[run][name]), "" if run == last else shown(name, _differences(scores)[run])]
@@ -153,5 +154,6 @@ def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: li
     seeing = [run for run in settings if any(scores[run].transductive for scores in found)]
     if seeing:
         stdout.print(
-            f"Transductive (each answer saw the other queries): {', '.join(seeing)}. Add --inductive to rule that out."
+            f"Transductive (each answer saw the other queries): {', '.join(seeing)}. Add --inductive to rule that out.",
+            markup=False,
         )

@@ -1,6 +1,7 @@
 """Where things are printed: results on stdout, everything else on stderr."""
 
 import json
+import math
 import sys
 from typing import Any
 
@@ -12,14 +13,30 @@ from rich.table import Table
 from ..errors import ConfigError
 from ..evaluate import Difference, Score
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else 140)
-stdout = Console(highlight=False)
+
+class _Console(Console):
+    """A console that leaves it to ``main`` what to do when the reader of its output has gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+stderr = _Console(stderr=True, highlight=False, emoji=False, soft_wrap=True, width=None if sys.stderr.isatty() else 140)
+stdout = _Console(highlight=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
-    """Exactly one JSON object on stdout."""
-    json.dump(value, sys.stdout, indent=2)
+    """Exactly one JSON object on stdout. JSON knows no NaN and no infinity: they become null."""
+    json.dump(_in_json(value), sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _in_json(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_in_json(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def progress(what: str) -> Progress:
@@ -61,7 +78,7 @@ def device_named(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # meta, say, has no values
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from ..errors import ConfigError
+from ..errors import ConfigError, TokayError
 
 T = TypeVar("T")
 
@@ -36,6 +36,11 @@ def parse(kind: type[T], arguments: Sequence[str], *, prog: str, description: st
     except SystemExit as left:
         if not left.code:
             raise
+        cause = left.__context__
+        while cause is not None:
+            if isinstance(cause, TokayError):  # what __post_init__ said, without tyro's words around it
+                raise cause from None
+            cause = cause.__context__
         raise ConfigError(f"{prog}: {_one_line(complaint.getvalue())} See {prog} --help.") from None
 
 

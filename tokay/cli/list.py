@@ -16,8 +16,8 @@ def run(arguments: Sequence[str]) -> None:
     if "--help" in arguments or "-h" in arguments:
         stdout.print("Usage: tokay list [algorithms|sources|networks]")
         return
-    for kind in arguments or kinds:
-        registry = kinds[one_of(kind, list(kinds), "list")]
+    for kind in [one_of(word, list(kinds), "list") for word in arguments] or kinds:
+        registry = kinds[kind]
         listing = table(kind, "name", "what it is")
         listing.columns[1].justify = "left"
         for name in sorted(registry):

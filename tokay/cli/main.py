@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TokayError as error:
         stderr.print(" ".join(str(error).split()), markup=False)
         return 2
-    except KeyboardInterrupt:
-        stderr.print("Interrupted.")
+    except KeyboardInterrupt as interrupt:
+        stderr.print(str(interrupt) or "Interrupted.", markup=False)
         return 130
     except BrokenPipeError:
         # Whoever read our output has gone (`tokay list | head`); without this Python complains once more at exit.

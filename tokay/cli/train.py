@@ -11,7 +11,7 @@ import torch
 from ..checkpoint import load_state
 from ..core.algorithm import Algorithm, algorithms
 from ..core.outer import make_optimizer
-from ..core.task import Sizes
+from ..core.task import Sizes, TaskSource
 from ..errors import ConfigError
 from ..networks import networks
 from ..runs import Run, create, read
@@ -47,6 +47,9 @@ class PointSettings:
     device: str = "auto"
     """auto, cpu, cuda, ..."""
 
+    def __post_init__(self) -> None:
+        _require_saves(self.save_every)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(PointSettings):
@@ -76,6 +79,14 @@ class Resume:
     """auto, cpu, cuda, ..."""
     save_every: int = 100
     """outer steps between saves"""
+
+    def __post_init__(self) -> None:
+        _require_saves(self.save_every)
+
+
+def _require_saves(save_every: int) -> None:
+    if save_every < 1:
+        raise ConfigError(f"tokay train: --save-every must be at least 1, got {save_every}. 100 is usual.")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -111,10 +122,15 @@ def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Seq
         raise ConfigError(f"{out}: already exists. Add --overwrite to replace it, or go on with --resume {out}.")
     run = _with_training_sizes(given, settings)
     # All that can be wrong with data and network is found out before the folder is made.
-    training, validation, _ = run.tasks("train"), run.tasks("validation"), run.tasks("test")
+    training, validation, _ = run.tasks("train"), _validation(run), run.tasks("test")
     net = run.build(training.spec).to(device)
     create(out, run, training.spec, overwrite=settings.overwrite)
     train_in(out, run, net, training, validation, FitState(), save_every=settings.save_every)
+
+
+def _validation(run: Run) -> TaskSource | None:
+    """Held-out tasks; None where they are not asked for, so that no classes need be held out."""
+    return run.tasks("validation") if run.fit.validate_every else None
 
 
 def _with_training_sizes(given: Any, settings: Any) -> Run:
@@ -153,4 +169,4 @@ def _resume(path: Path, device: torch.device, save_every: int) -> None:
     state = load_state(path, run, net, optimizer)
     if state.step >= run.fit.steps:
         stderr.print(f"{path}: is complete, all {state.step} steps are done.", markup=False)
-    train_in(path, run, net, run.tasks("train"), run.tasks("validation"), state, save_every=save_every)
+    train_in(path, run, net, run.tasks("train"), _validation(run), state, save_every=save_every)

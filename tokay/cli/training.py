@@ -10,8 +10,7 @@ from torch import nn
 
 from ..checkpoint import save_model, save_state
 from ..core.task import TaskSource
-from ..errors import ConfigError
-from ..files import write_atomically
+from ..files import append_line, clear_temporaries, write_atomically
 from ..runs import Run
 from ..train import FitState, Step, fit
 from .console import progress, stderr
@@ -23,24 +22,37 @@ def train_in(
     run: Run,
     net: nn.Module,
     training: TaskSource,
-    validation: TaskSource,
+    validation: TaskSource | None,
     state: FitState,
     *,
     save_every: int,
 ) -> None:
     """Train from ``state`` to the end of ``run`` in the folder ``path``; each tenth step is logged."""
-    if save_every < 1:
-        raise ConfigError(f"tokay train: save_every must be at least 1, got {save_every}.")
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
-    training, validation = (_on(device, source) for source in (training, validation))
+    training, validation = _on(device, training), validation and _on(device, validation)
     stderr.print(_described(run, device), markup=False)
+    clear_temporaries(path)
     _cut_log(path / "metrics.jsonl", state.step)
+    try:
+        _train(path, run, net, training, validation, state, save_every)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Interrupted after step {state.step}; the last save stays. Go on with: tokay train --resume {path}"
+        ) from None
+    stderr.print(f"Saved {path}. Next: tokay evaluate {path}", markup=False)
+
+
+def _train(
+    path: Path,
+    run: Run,
+    net: nn.Module,
+    training: TaskSource,
+    validation: TaskSource | None,
+    state: FitState,
+    save_every: int,
+) -> None:
     started, tasks, held_out = time.perf_counter(), 0, ""
-    with (
-        progress(run.algorithm.name) as bar,
-        (path / "metrics.jsonl").open("a", encoding="utf-8") as log,
-        board(path) as draw,
-    ):
+    with progress(run.algorithm.name) as bar, board(path) as draw:
         task = bar.add_task("", total=run.fit.steps if run.algorithm.learns else 0, completed=state.step, text="")
         for step in fit(run.algorithm, net, training, run.fit, validation=validation, state=state):
             tasks += step.tasks
@@ -50,15 +62,14 @@ def train_in(
             bar.update(task, completed=step.step, text=f"{_brief(step.metrics)}  {rate:.0f} tasks/s{held_out}")
             if step.step % 10 == 0 or step.validation or step.step == run.fit.steps:
                 line = _log_line(step, rate)
-                log.write(json.dumps(line) + "\n")
-                log.flush()
+                append_line(path / "metrics.jsonl", json.dumps(line))
                 draw(line)
             if step.step % save_every == 0 or step.step == run.fit.steps:
-                save_state(path, run, net, state)
+                # The state last: once it says that all is done, resuming writes no weights any more.
                 save_model(path, run, net, state)
+                save_state(path, run, net, state)
     if not run.algorithm.learns:
         save_model(path, run, net, state)
-    stderr.print(f"Saved {path}. Next: tokay evaluate {path}", markup=False)
 
 
 def _on(device: torch.device, source: Any) -> TaskSource:

@@ -5,18 +5,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import ConfigError
 from .algorithm import Algorithm
 from .network import check_outputs, check_statistics
 from .task import TaskSpec
 
 
-def check_answers(
-    algorithm: Algorithm[Any], net: nn.Module, spec: TaskSpec, *, where: str, training: bool = False
-) -> None:
-    """Refuse, at the boundary, a network that keeps running statistics or does not give what ``spec`` asks for."""
+def check_answers(algorithm: Algorithm[Any], net: nn.Module, spec: TaskSpec, *, where: str) -> None:
+    """Refuse, at the boundary, what cannot work: tasks of a kind the method does not learn, and a network that keeps
+    running statistics or does not give what ``spec`` asks for."""
+    if spec.kind not in algorithm.kinds:
+        raise ConfigError(
+            f"{where}: {algorithm.name} learns {' or '.join(algorithm.kinds)}, got {spec.kind} tasks. "
+            "Choose another method or source."
+        )
     check_statistics(net, where=where)
-    # A method that lays its meta-weights out in its own way, or makes a new head for each task, knows what it gives.
-    if type(algorithm).build is Algorithm.build and (training or not algorithm.any_ways):
+    if not algorithm.any_ways:  # otherwise the network gives features, or a head is made for each task
         check_outputs(net, spec, where=where)
 
 

@@ -19,11 +19,16 @@ S = TypeVar("S")
 
 
 class Moments(NamedTuple):
-    """What an inner optimizer carries from step to step: a step count and moments, empty while they are zero."""
+    """What an inner optimizer carries from step to step: a step count and moments, empty while they are zero.
+
+    ``seen`` is the moving average of ones that goes with ``second``: what the latter has to be divided by to be an
+    average of what was seen, however it was started.
+    """
 
     step: int = 0
     first: Params = {}  # noqa: RUF012 - a Mapping: never written
     second: Params = {}  # noqa: RUF012
+    seen: float | Tensor = 0.0
 
 
 class InnerOptimizer(ABC):
@@ -68,7 +73,8 @@ class Adam(InnerOptimizer):
         if self.beta1:
             first = {n: self.beta1 * moments.first.get(n, 0.0) + (1 - self.beta1) * g for n, g in grads.items()}
         second = {n: self._second(moments.second.get(n), g) for n, g in grads.items()}
-        unbias1, unbias2 = 1 - self.beta1**step, (1 - self.beta2**step) ** 0.5
+        seen = self.beta2 * moments.seen + (1 - self.beta2)  # 1 - beta2^step, when it began at zero
+        unbias1, unbias2 = 1 - self.beta1**step, seen**0.5
         moved = {}
         for name, p in params.items():
             # Fused operations with the numbers folded in: three passes over the weights instead of seven.
@@ -78,7 +84,7 @@ class Adam(InnerOptimizer):
                 moved[name] = p - rate * first[name] / scale
             else:
                 moved[name] = torch.addcdiv(p, first[name], scale, value=-rate)
-        return moved, Moments(step, first, second)
+        return moved, Moments(step, first, second, seen)
 
     def _second(self, before: Tensor | None, g: Tensor) -> Tensor:
         if before is None:
@@ -99,6 +105,29 @@ def _sqrt(square: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, square, 1).sqrt(), 0)
 
 
+def optimize(
+    loss: Callable[[Params, Batch], Tensor],
+    params: Params,
+    batches: Iterable[Batch],
+    optimizer: InnerOptimizer,
+    *,
+    first_order: bool = False,
+    moments: Moments = Moments(),  # noqa: B008 - immutable
+) -> Iterator[tuple[Params, Moments]]:
+    """Yield ``params`` and ``moments``, then both after a step on each of ``batches``: one state more than batches.
+
+    With ``first_order`` gradients count as constants, so that the derivative of a result with respect to ``params``
+    is the one with respect to the adapted parameters (FOMAML).
+    """
+    yield params, moments
+    for batch in batches:
+        # grad differentiates inside no_grad all the same; what no_grad spares is recording how it did.
+        with torch.no_grad() if first_order else nullcontext():
+            grads: Params = grad(loss)(params, batch)
+        params, moments = optimizer.update(params, grads, moments)
+        yield params, moments
+
+
 def descend(
     loss: Callable[[Params, Batch], Tensor],
     params: Params,
@@ -107,19 +136,8 @@ def descend(
     *,
     first_order: bool = False,
 ) -> Iterator[Params]:
-    """Yield ``params``, then the parameters after a step on each of ``batches``: one state more than batches.
-
-    With ``first_order`` gradients count as constants, so that the derivative of a result with respect to ``params``
-    is the one with respect to the adapted parameters (FOMAML).
-    """
-    moments = Moments()
-    yield params
-    for batch in batches:
-        # grad differentiates inside no_grad all the same; what no_grad spares is recording how it did.
-        with torch.no_grad() if first_order else nullcontext():
-            grads: Params = grad(loss)(params, batch)
-        params, moments = optimizer.update(params, grads, moments)
-        yield params
+    """The parameters alone that ``optimize`` yields, from moments of zero."""
+    return (state for state, _ in optimize(loss, params, batches, optimizer, first_order=first_order))
 
 
 def last(states: Iterator[S]) -> S:

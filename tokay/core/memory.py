@@ -26,12 +26,16 @@ class _PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         self.alive = {key: entry for key, entry in self.alive.items() if entry[0]() is not None}
-        for leaf in tree_flatten(result)[0]:
-            if isinstance(leaf, torch.Tensor):
-                storage = leaf.untyped_storage()
+        given = {storage._cdata for storage in _storages((args, kwargs))}  # a view of these is nothing new
+        for storage in _storages(result):
+            if storage._cdata not in given:
                 self.alive[storage._cdata] = (weakref.ref(storage), storage.nbytes())
         self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
         return result
+
+
+def _storages(tree: Any) -> list[torch.UntypedStorage]:
+    return [leaf.untyped_storage() for leaf in tree_flatten(tree)[0] if isinstance(leaf, torch.Tensor)]
 
 
 def peak_bytes(work: Callable[[], object]) -> int:

@@ -1,5 +1,7 @@
 """Which examples an inner step looks at."""
 
+import random
+
 import torch
 from torch import Tensor
 
@@ -17,10 +19,11 @@ def cycle(n: int, batch: int, steps: int) -> Tensor:
     """
     if batch >= n:
         return torch.arange(n).expand(steps, n)
-    generator = torch.Generator().manual_seed(0)
+    # Not torch's draws: under vmap those differ from task to task and with the chunk size.
+    draw = random.Random(0)
     rounds = -(-steps * batch // n)
-    order = torch.cat([torch.randperm(n, generator=generator) for _ in range(rounds)])
-    return order[: steps * batch].reshape(steps, batch)
+    order = [index for _ in range(rounds) for index in sorted(range(n), key=lambda _: draw.random())]
+    return torch.tensor(order[: steps * batch]).reshape(steps, batch)
 
 
 def minibatches(examples: Examples, batch: int, steps: int) -> list[Examples]:

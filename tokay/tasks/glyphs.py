@@ -67,6 +67,7 @@ class Glyphs(Source, name="glyphs"):
     """
 
     summary: ClassVar[str] = "letters of 15 scripts drawn from matplotlib's fonts (no download)"
+    bright_ink = True
 
     jitter_seed: int = 0
     """which random jitter the drawings have"""

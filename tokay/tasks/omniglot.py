@@ -51,6 +51,7 @@ class Omniglot(Source, name="omniglot"):
     """
 
     summary: ClassVar[str] = "1,623 handwritten characters of 50 alphabets (Lake et al. 2015)"
+    bright_ink = True
 
     split: Scheme = "random"
     """which classes are held out: random characters, whole alphabets (vinyals), or the evaluation set (lake)"""

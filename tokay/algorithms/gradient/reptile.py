@@ -7,8 +7,11 @@ Learns a start θ that is close to what each task is solved with: θ_T, the para
 That is a step of plain SGD with rate ε on the performance-based cost  1/2 mean_T ||θ - sg(θ_T)||²,  where sg stops
 the gradient; ε goes from 1 to 0 over the run. The serial version is a meta-batch of one.
 
-Deviations from the authors' code: Adam's second moment starts afresh in every task (there it runs on from task to
-task, and from iteration to iteration); the tasks of a meta-batch are solved side by side, which that makes possible.
+The inner Adam's second moment v is not reset between tasks in the authors' code, and that matters (it is worth several
+points of accuracy at a short budget). Here it is a meta-weight that learns by the same rule, v <- v + ε mean_T (v_T - v).
+
+Deviations from the authors' code: the tasks of a meta-batch are solved side by side, from one θ and one v (there v runs
+on from task to task, and is never slowed by ε); the norm layers' shift and scale start at 0 and 1 as usual.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,10 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_choice, require_positive
-from ...core.inner import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
+from ...core.inner import Moments, Params, examples_loss, forward, inner_optimizer, last, optimize, trainable
 from ...core.minibatches import minibatches
+from ...core.moments import WithMoments, split_moments
+from ...core.network import with_head
 from ...core.objectives import Metrics, metrics
-from ...core.task import Examples, Sizes, Task
+from ...core.task import Examples, Sizes, Task, TaskSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,24 +72,45 @@ class Reptile(Algorithm[Params], name="reptile"):
         require_choice(self, "inner", ("adam", "sgd"))
         require_positive(self, "inner_lr", "inner_steps", "inner_batch", "test_steps", "test_batch")
 
+    def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
+        """Backbone, linear head, and the second moments that Adam starts from."""
+        net = with_head(backbone, spec)
+        return WithMoments(net) if self.inner == "adam" else net
+
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
-        optimizer = inner_optimizer(self.inner, self.inner_lr)
-        batches = minibatches(support, self.inner_batch, self.inner_steps)
-        return descend(examples_loss(net), trainable(net), batches, optimizer, first_order=True)
+        return (params for params, _ in self._solve(net, support))
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
         return last(self.path(net, support))
 
     def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
-        return forward(net, state, x)
+        return forward(split_moments(net)[0], state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """1/2 ||θ - sg(θ_T)||²: its gradient is θ - θ_T. What is reported is the query loss, which is not trained on."""
+        """1/2 ||θ - sg(θ_T)||², and the same for v: the gradient is θ - θ_T.
+
+        What is reported is the query loss, which is not trained on.
+        """
         with torch.no_grad():
-            adapted = self.adapt(net, task.support)
+            adapted, moments = last(self._solve(net, task.support))
             measured = metrics(self.predict(net, adapted, task.query.x), task.query.y)
-        cost = sum((p - adapted[name]).square().sum() for name, p in trainable(net).items())
-        return torch.as_tensor(cost) / 2, measured
+        network, start = split_moments(net)
+        pairs = [(p, adapted[name]) for name, p in trainable(network).items()]
+        pairs += [(v, moments.second[name]) for name, v in start.second.items() if name in adapted]
+        if isinstance(start.seen, Tensor):
+            pairs.append((start.seen, torch.as_tensor(moments.seen)))
+        return torch.stack([(here - there).square().sum() for here, there in pairs]).sum() / 2, measured
+
+    def _solve(self, net: nn.Module, support: Examples) -> Iterator[tuple[Params, Moments]]:
+        network, moments = split_moments(net)
+        return optimize(
+            examples_loss(network),
+            trainable(network),
+            minibatches(support, self.inner_batch, self.inner_steps),
+            inner_optimizer(self.inner, self.inner_lr),
+            first_order=True,
+            moments=moments,
+        )
 
     def at_test(self) -> Self:  # noqa: D102
         return replace(self, inner_steps=self.test_steps, inner_batch=self.test_batch)

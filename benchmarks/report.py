@@ -1,0 +1,82 @@
+"""Render the measured figures: python benchmarks/report.py writes benchmarks/README.md from the JSON in results/."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+HEAD = """# Measured figures
+
+Written by `python benchmarks/report.py` from the JSON files in `accuracy/results/` and `speed/results/`, which hold
+the commands, seeds, commits and hardware. Accuracy is in per cent, with a 95% interval over unseen tasks; *transductive*
+says whether an answer saw the other queries of its task. One seed each: the interval is over tasks, not over trainings.
+
+Published figures are of the full budgets of their papers, with other splits and protocols as noted; [P] read in the
+paper, [T] in a table of another paper. They stand beside ours to show the distance, not to be compared to a decimal.
+
+"""
+
+
+def accuracy(report: dict[str, Any]) -> str:
+    """One recipe as a section."""
+    alone = report.get("quiet_training_minutes")
+    minutes = f"{report['training_seconds'] / 60:.1f} minutes" + (
+        f" beside other work, {alone:.1f} minutes alone" if alone is not None else ""
+    )
+    lines = [
+        f"### {report['recipe']}",
+        "",
+        f"`{report['command']}`  ",
+        f"{report['steps']} outer steps in {minutes}; {report['hardware']}, {report['threads']} threads; "
+        f"torch {report['torch']}, commit {(report['commit'] or 'none')[:10]}. {report['note']}",
+        "",
+        "| protocol | tasks | measured | transductive | asked of this budget | published |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in report["results"]:
+        if "accuracy" in row:
+            measured = f"{100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}"
+        else:
+            measured = f"MSE {row['mse']['mean']:.4f} ± {row['mse']['ci95']:.4f}"
+        asked = "" if "asked" not in row else f"{row['asked']} ({'met' if row['met'] else 'not met'})"
+        seen = "yes" if row["transductive"] else "no"
+        lines.append(
+            f"| {row['protocol']} | {row['tasks']} | {measured} | {seen} | {asked} | {row.get('published', '')} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def speed(report: dict[str, Any]) -> str:
+    """The speed table of one device."""
+    lines = [
+        f"### {report['device']}",
+        "",
+        f"{report['hardware']}, {report['threads']} threads, torch {report['torch']}, "
+        f"commit {(report['commit'] or 'none')[:10]}, median of {report['rounds']} rounds, {report['taken']}.",
+        "",
+        "| method | network | training episode | meta-batch | vmap, tasks/s | loop, tasks/s | vmap over loop |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in report["results"]:
+        lines.append(
+            f"| {row['method']} | {row['network']} | {row['episode']} | {row['meta_batch']} "
+            f"| {row['vmap']['tasks_per_second']} | {row['loop']['tasks_per_second']} | {row['vmap_over_loop']} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parts = [HEAD, "## Accuracy\n\n"]
+    parts += [
+        accuracy(json.loads(path.read_text())) + "\n" for path in sorted((HERE / "accuracy/results").glob("*.json"))
+    ]
+    parts.append(
+        "## Training speed\n\nOmniglot-sized random tasks; the loop runs the same code one task at a time.\n\n"
+    )
+    parts += [speed(json.loads(path.read_text())) for path in sorted((HERE / "speed/results").glob("*.json"))]
+    (HERE / "README.md").write_text("".join(parts).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""MAML against closed forms on linear models."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tokay import MAML, Examples, Sizes, Task, over_tasks
+
+
+def linear(*weights: float) -> nn.Linear:
+    net = nn.Linear(len(weights), 1, bias=False).double()
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([weights]))
+    return net
+
+
+def column(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)[:, None]
+
+
+def one_task(n: int = 5) -> Task:
+    """Points of a noisy line through the origin."""
+    x, y = torch.randn(2, 2, n, 1, dtype=torch.float64)
+    return Task(Examples(x[0], y[0]), Examples(x[1], y[1]))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("order", [1, 2])
+def test_one_weight_in_closed_form(order: Any, steps: int) -> None:
+    """y = w x, mean squared error: with a = mean x², b = mean xy a step is w <- w - 2 lr (a w - b)."""
+    net, task, lr = linear(1.5), one_task(), 0.1
+    (x, y), (u, v) = task
+    a, b = float((x * x).mean()), float((x * y).mean())
+    w = 1.5
+    for _ in range(steps):
+        w -= 2 * lr * (a * w - b)
+    maml = MAML(inner_lr=lr, inner_steps=steps, order=order)
+    assert float(maml.adapt(net, task.support)["weight"].detach()) == pytest.approx(w, rel=1e-12)
+    cost, metrics = maml.loss(net, task)
+    assert float(cost.detach()) == float(metrics["mse"].detach()) == pytest.approx(float(((w * u - v) ** 2).mean()))
+    cost.backward()
+    outer = 2 * float((u * (w * u - v)).mean())
+    slope = (1 - 2 * lr * a) ** steps if order == 2 else 1.0
+    assert net.weight.grad is not None
+    assert float(net.weight.grad) == pytest.approx(outer * slope, rel=1e-12)
+
+
+def test_three_weights_in_whole_numbers() -> None:
+    """The numbers of torchmeta's test: w = (2, 3, 5), x = (1, 2, 3), and a step of 1/2 on (w·x)²/2."""
+    net = linear(2, 3, 5)
+    x, u = torch.tensor([[1.0, 2.0, 3.0]]).double(), torch.tensor([[4.0, 5.0, 6.0]]).double()
+    task = Task(Examples(x, column(0)), Examples(u, column(7)))
+    second, first = MAML(inner_lr=0.25, inner_steps=1), MAML(inner_lr=0.25, inner_steps=1, order=1)
+    assert second.adapt(net, task.support)["weight"].tolist() == [[-9.5, -20.0, -29.5]]
+    cost, _ = second.loss(net, task)
+    assert float(cost.detach()) == 322.0**2
+    # d cost / d w = (I - x xᵀ / 2) u * 2 (w'·u - 7) = (-12, -27, -42) * -644
+    assert torch.autograd.grad(cost, net.weight)[0].tolist() == [[7728.0, 17388.0, 27048.0]]
+    assert torch.autograd.grad(first.loss(net, task)[0], net.weight)[0].tolist() == [[-2576.0, -3220.0, -3864.0]]
+
+
+def deep() -> nn.Module:
+    return nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 1)).double()
+
+
+def test_first_order_is_the_gradient_at_the_adapted_copy() -> None:
+    net, task = deep(), one_task()
+    maml = MAML(inner_lr=0.2, inner_steps=3, order=1)
+    maml.loss(net, task)[0].backward()
+    copy = deep()
+    copy.load_state_dict({name: p.detach() for name, p in maml.adapt(net, task.support).items()})
+    (copy(task.query.x) - task.query.y).square().mean().backward()
+    for p, q in zip(net.parameters(), copy.parameters(), strict=True):
+        torch.testing.assert_close(p.grad, q.grad, rtol=1e-12, atol=1e-14)
+
+
+def test_both_orders_adapt_alike() -> None:
+    net, task = deep(), one_task()
+    states = [MAML(inner_lr=0.2, inner_steps=3, order=order).adapt(net, task.support) for order in (1, 2)]
+    for name in states[0]:
+        assert torch.equal(states[0][name], states[1][name])
+
+
+def test_a_rate_near_zero_is_joint_training() -> None:
+    net = deep()
+    batch = Task(*(Examples(*torch.randn(2, 4, 5, 1, dtype=torch.float64)) for _ in range(2)))
+    maml = MAML(inner_lr=1e-9)
+    cost = over_tasks(lambda task: maml.loss(net, task)[0], batch).mean()
+    joint = (net(batch.query.x) - batch.query.y).square().mean()
+    for ours, theirs in zip(*(torch.autograd.grad(c, list(net.parameters())) for c in (cost, joint)), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
+
+
+def test_what_is_frozen_is_not_adapted() -> None:
+    net, task = deep(), one_task()
+    net[0].requires_grad_(False)
+    maml = MAML(inner_lr=0.2)
+    assert set(maml.adapt(net, task.support)) == {"2.weight", "2.bias"}
+    maml.loss(net, task)[0].backward()
+    assert net[0].weight.grad is None
+    assert net[2].weight.grad is not None
+
+
+def test_the_path_starts_at_the_network() -> None:
+    net, task = deep(), one_task()
+    path = list(MAML(inner_steps=4, inner_lr=0.1).path(net, task.support))
+    assert len(path) == 5
+    assert all(torch.equal(path[0][name], p) for name, p in net.named_parameters())
+    losses = [
+        float((torch.func.functional_call(net, dict(s), (task.support.x,)) - task.support.y).square().mean().detach())
+        for s in path
+    ]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_at_test_takes_the_test_steps() -> None:
+    maml = MAML(inner_lr=0.3, inner_steps=2, test_steps=7, order=1)
+    assert maml.at_test() == MAML(inner_lr=0.3, inner_steps=7, test_steps=7, order=1)
+    assert len(list(maml.at_test().path(deep(), one_task().support))) == 8
+
+
+def test_trains_on_as_many_queries_as_shots() -> None:
+    assert MAML().training_sizes(Sizes(ways=20, shots=5, queries=15)) == Sizes(ways=20, shots=5, queries=5)

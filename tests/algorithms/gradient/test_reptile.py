@@ -1,0 +1,157 @@
+"""Reptile against a slow loop with torch's own optimizers on copies of the network."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tokay import Examples, FitConfig, Reptile, Sizes, Task, TaskSpec, fit, one_hot
+from tokay.core.meta_gradient import accumulate_meta_gradient
+from tokay.core.minibatches import cycle
+
+SPEC = TaskSpec(x_shape=(4,), y_dim=3)
+TASKS, N = 3, 6
+
+
+def built() -> nn.Module:
+    return Reptile().build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), SPEC).double()
+
+
+def tasks(count: int = TASKS) -> Task:
+    def examples() -> Examples:
+        y = one_hot(torch.stack([torch.randperm(N) % 3 for _ in range(count)]), 3)
+        return Examples(torch.randn(count, N, 4, dtype=torch.float64), y)
+
+    return Task(examples(), examples())
+
+
+def slow(net: nn.Module, support: Examples, reptile: Reptile) -> list[Tensor]:
+    """Ordinary training of a copy on mini-batches."""
+    copy = deepcopy(net)
+    if reptile.inner == "adam":
+        optimizer: Any = torch.optim.Adam(copy.parameters(), lr=reptile.inner_lr, betas=(0.0, 0.999))
+    else:
+        optimizer = torch.optim.SGD(copy.parameters(), lr=reptile.inner_lr)
+    for rows in cycle(N, reptile.inner_batch, reptile.inner_steps):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(copy(support.x[rows]), support.y[rows].int().argmax(1)).backward()
+        optimizer.step()
+    return [p.detach() for p in copy.parameters()]
+
+
+SETTINGS = [
+    Reptile(inner=inner, inner_lr=0.05, inner_steps=steps, inner_batch=batch)
+    for inner in ("adam", "sgd")
+    for steps, batch in ((1, 6), (4, 6), (5, 2), (4, 4))
+]
+
+
+@pytest.mark.parametrize("reptile", SETTINGS, ids=str)
+@pytest.mark.parametrize("mode", ["vmap", "loop"])
+def test_the_gradient_is_start_minus_mean_end(reptile: Reptile, mode: Any) -> None:
+    net, batch = built(), tasks()
+    ends = [slow(net, Examples(x, y), reptile) for x, y in zip(*batch.support, strict=True)]
+    accumulate_meta_gradient(reptile, net, batch, mode=mode)
+    for p, *found in zip(net.parameters(), *ends, strict=True):
+        expected = p.detach() - torch.stack(found).mean(0)
+        torch.testing.assert_close(p.grad, expected, rtol=1e-12, atol=1e-14)
+        assert float(expected.abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("reptile", SETTINGS, ids=str)
+def test_the_cost_is_half_the_squared_way(reptile: Reptile) -> None:
+    net, batch = built(), tasks(1)
+    support = Examples(batch.support.x[0], batch.support.y[0])
+    way = sum(
+        float((p.detach() - q).square().sum())
+        for p, q in zip(net.parameters(), slow(net, support, reptile), strict=True)
+    )
+    cost, _ = reptile.loss(net, Task(support, support))
+    assert float(cost.detach()) == pytest.approx(way / 2, rel=1e-11)
+
+
+class _Given:
+    """A source of the tasks that it is given."""
+
+    def __init__(self, batch: Task) -> None:
+        self.batch, self.spec = batch, SPEC
+
+    def sample(self, tasks: int, generator: torch.Generator) -> Task:
+        return self.batch
+
+
+def test_one_outer_step_of_rate_one_lands_where_the_task_ends() -> None:
+    """Serial Reptile with the meta step at 1, by Tokay's own outer loop and defaults."""
+    reptile, net, batch = Reptile(inner_lr=0.05), built(), tasks(1)
+    end = slow(net, Examples(batch.support.x[0], batch.support.y[0]), reptile)
+    (step,) = fit(reptile, net, _Given(batch), FitConfig(steps=1, meta_batch=1, validate_every=0))
+    assert step.lr == 1.0
+    for p, expected in zip(net.parameters(), end, strict=True):
+        torch.testing.assert_close(p.detach(), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_the_rate_of_the_outer_step_goes_from_one_to_zero() -> None:
+    """Three outer steps by hand: theta <- theta + eps mean(theta_T - theta), eps = 1, 2/3, 1/3."""
+    reptile, net, batch = Reptile(inner_lr=0.05, inner_batch=4), built(), tasks()
+    by_hand = deepcopy(net)
+    for eps in (1, 2 / 3, 1 / 3):
+        ends = [slow(by_hand, Examples(x, y), reptile) for x, y in zip(*batch.support, strict=True)]
+        with torch.no_grad():
+            for p, *found in zip(by_hand.parameters(), *ends, strict=True):
+                p.add_(torch.stack(found).mean(0) - p, alpha=eps)
+    assert len(list(fit(reptile, net, _Given(batch), FitConfig(steps=3, meta_batch=TASKS, validate_every=0)))) == 3
+    for p, expected in zip(net.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(p, expected, rtol=1e-11, atol=1e-13)
+
+
+def test_one_step_of_sgd_is_joint_training() -> None:
+    """theta - theta_T is then inner_lr times the gradient of the mean support loss."""
+    reptile, net, batch = Reptile(inner="sgd", inner_lr=0.3, inner_steps=1, inner_batch=N), built(), tasks()
+    accumulate_meta_gradient(reptile, net, batch)
+    joint = nn.functional.cross_entropy(
+        net(batch.support.x.flatten(0, 1)), batch.support.y.flatten(0, 1).int().argmax(1)
+    )
+    for p, g in zip(net.parameters(), torch.autograd.grad(joint, list(net.parameters())), strict=True):
+        torch.testing.assert_close(p.grad, 0.3 * g, rtol=1e-10, atol=1e-14)
+
+
+def test_minibatches_cycle_without_replacement() -> None:
+    """With inputs that count the looks at them: after three steps of two, every one of six was seen once."""
+    seen: list[int] = []
+
+    class Watching(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.extend(x[:, 0].detach().int().tolist())
+            return super().forward(x)
+
+    support = Examples(torch.arange(6.0)[:, None], torch.randn(6, 1))
+    Reptile(inner="sgd", inner_steps=3, inner_batch=2).adapt(Watching(1, 1), support)
+    assert sorted(seen) == list(range(6))
+
+
+def test_the_query_is_reported_and_not_trained_on() -> None:
+    reptile, net, batch = Reptile(inner_lr=0.05), built(), tasks(1)
+    (sx, sy), (qx, qy) = batch
+    task = Task(Examples(sx[0], sy[0]), Examples(qx[0], qy[0]))
+    other = Task(task.support, Examples(task.query.x + 5, task.query.y.roll(1, 1)))
+    costs = [reptile.loss(net, t) for t in (task, other)]
+    assert float(costs[0][0].detach()) == float(costs[1][0].detach())
+    assert float(costs[0][1]["loss"]) != float(costs[1][1]["loss"])
+    assert not costs[0][1]["loss"].requires_grad
+
+
+def test_what_is_frozen_stays() -> None:
+    net, batch = built(), tasks()
+    net.get_submodule("backbone").requires_grad_(False)
+    accumulate_meta_gradient(Reptile(inner_lr=0.05), net, batch)
+    assert [name for name, p in net.named_parameters() if p.grad is not None] == ["head.weight", "head.bias"]
+
+
+def test_settings_of_the_paper() -> None:
+    reptile = Reptile()
+    assert (reptile.outer.optimizer, reptile.outer.lr, reptile.outer.schedule) == ("sgd", 1.0, "linear")
+    tested = reptile.at_test()
+    assert (tested.inner_steps, tested.inner_batch, tested.inner_lr) == (50, 5, 1e-3)
+    assert reptile.training_sizes(Sizes(ways=5, shots=1, queries=15)) == Sizes(ways=5, shots=10, queries=1)

@@ -1,0 +1,74 @@
+"""Prototypical networks against NumPy."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from tokay import Examples, ProtoNet, Sizes, Task, TaskSpec, one_hot
+
+
+def setting() -> tuple[nn.Module, Task, np.ndarray, np.ndarray]:
+    net = nn.Sequential(nn.Linear(4, 5), nn.Tanh()).double()
+    labels, query_labels = np.array([2, 0, 1, 1, 0, 2, 0]), np.array([1, 1, 2, 0])  # not the same number of each
+    support = Examples(torch.randn(7, 4, dtype=torch.float64), one_hot(torch.from_numpy(labels), 3))
+    query = Examples(torch.randn(4, 4, dtype=torch.float64), one_hot(torch.from_numpy(query_labels), 3))
+    return net, Task(support, query), labels, query_labels
+
+
+def test_everything_by_hand() -> None:
+    net, task, labels, query_labels = setting()
+    z, q = (net(part.x).detach().numpy() for part in task)
+    prototypes = np.stack([z[labels == c].mean(0) for c in range(3)])
+    logits = -np.array([[np.sum((a - c) ** 2) for c in prototypes] for a in q])
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    state = ProtoNet().adapt(net, task.support)
+    np.testing.assert_allclose(state.detach().numpy(), prototypes, rtol=1e-12)
+    np.testing.assert_allclose(ProtoNet().predict(net, state, task.query.x).detach().numpy(), logits, rtol=1e-12)
+    loss, metrics = ProtoNet().loss(net, task)
+    np.testing.assert_allclose(float(loss.detach()), -np.log(p[np.arange(4), query_labels]).mean(), rtol=1e-12)
+    assert float(metrics["accuracy"]) == (logits.argmax(1) == query_labels).mean()
+
+
+def test_one_shot_is_the_nearest_neighbour() -> None:
+    x, queries = torch.randn(5, 3), torch.randn(20, 3)
+    state = ProtoNet().adapt(nn.Flatten(), Examples(x, one_hot(torch.arange(5), 5)))
+    assert torch.equal(state, x)
+    answers = ProtoNet().predict(nn.Flatten(), state, queries).argmax(1)
+    assert torch.equal(answers, torch.cdist(queries, x).argmin(1))
+
+
+def test_gradients_reach_the_support_too() -> None:
+    """The prototypes are no constants: without the support's share the gradient would be another."""
+    net, task, _, _ = setting()
+    full = torch.autograd.grad(ProtoNet().loss(net, task)[0], net[0].weight)[0]
+    fixed = ProtoNet().adapt(net, task.support).detach()
+    logits = ProtoNet().predict(net, fixed, task.query.x)
+    partial = torch.autograd.grad(nn.functional.cross_entropy(logits, task.query.y.int().argmax(1)), net[0].weight)[0]
+    assert float((full - partial).abs().max()) > 1e-2
+
+
+def test_any_number_of_ways_and_shots() -> None:
+    net = nn.Flatten()
+    for ways, shots in ((2, 1), (7, 3)):
+        support = Examples(torch.randn(ways * shots, 4), one_hot(torch.arange(ways).repeat(shots), ways))
+        state = ProtoNet().adapt(net, support)
+        assert ProtoNet().predict(net, state, torch.randn(5, 4)).shape == (5, ways)
+
+
+def test_permuted_classes_are_permuted_exactly() -> None:
+    net, task, _, _ = setting()
+    order = torch.tensor([1, 2, 0])
+    a = ProtoNet().adapt(net, task.support)
+    b = ProtoNet().adapt(net, Examples(task.support.x, task.support.y[:, order]))
+    assert torch.equal(b, a[order])
+
+
+def test_the_embedding_is_all_there_is() -> None:
+    backbone = nn.Linear(4, 2)
+    assert ProtoNet().build(backbone, TaskSpec(x_shape=(4,), y_dim=3)) is backbone
+
+
+def test_settings_of_the_paper() -> None:
+    assert ProtoNet().training_sizes(Sizes(ways=5, shots=1, queries=15)) == Sizes(ways=60, shots=1, queries=5)
+    assert (ProtoNet.outer.optimizer, ProtoNet.outer.lr, ProtoNet.outer.schedule) == ("adam", 1e-3, "halving")
+    assert ProtoNet.kinds == ("classification",)

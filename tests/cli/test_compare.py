@@ -1,0 +1,92 @@
+"""``tokay compare``: the same tasks for all, and paired differences."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import tokay
+from tokay.checkpoint import load_model
+
+from .helpers import SMALL, Call, quietly, refused
+
+
+@pytest.fixture(scope="module")
+def other_waves(runs: Path) -> Path:
+    out = runs / "other-waves"
+    quietly("train", "scratch", "sinusoid", "--variant", "reptile", "--out", out)
+    return out
+
+
+def test_json(call: Call, sine_run: Path, sine_rival: Path) -> None:
+    result = call("compare", sine_run, sine_rival, "--tasks", "30", "--seed", "3", "--json")
+    assert result.code == 0
+    (column,) = json.loads(result.out)["columns"]
+    fixed = {"source": "sinusoid", "ways": 1, "shots": 10, "queries": 10, "tasks": 30, "seed": 3, "measure": "mse"}
+    assert {name: column[name] for name in fixed} == fixed
+    assert set(column) == {*fixed, "runs", "differences_to_last"}
+    assert [(run["run"], run["algorithm"]) for run in column["runs"]] == [
+        (str(sine_run), "maml"),
+        (str(sine_rival), "scratch"),
+    ]
+
+    expected = []
+    for path in (sine_run, sine_rival):
+        run, net = load_model(path)
+        expected.append(tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=30, seed=3))
+    for shown, found in zip(column["runs"], expected, strict=True):
+        assert shown["mse"] == {"mean": found["mse"].mean, "ci95": found["mse"].ci95}
+        assert shown["transductive"] is False
+    difference = tokay.paired_difference(expected[0].per_task["mse"], expected[1].per_task["mse"])
+    (shown,) = column["differences_to_last"]
+    assert shown == {"run": str(sine_run), "mean": difference.mean, "ci95": difference.ci95}
+
+
+def test_several_shots_are_several_columns(call: Call, sine_run: Path, sine_rival: Path) -> None:
+    result = call("compare", sine_run, sine_rival, "--tasks", "2", "--shots", "3", "7", "--queries", "4", "--json")
+    columns = json.loads(result.out)["columns"]
+    assert [(column["shots"], column["queries"]) for column in columns] == [(3, 4), (7, 4)]
+
+
+def test_table_of_methods_of_any_kind(
+    call: Call, reptile_run: Path, proto_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = call("compare", reptile_run, proto_run, "--tasks", "2")
+    assert result.code == 0
+    for words in (f"reptile ({reptile_run})", f"protonet ({proto_run})", "3-way 2-shot", "minus protonet", " %"):
+        assert words in result.out
+    assert "Transductive" in result.out
+    assert "Transductive" not in call("compare", reptile_run, proto_run, "--tasks", "2", "--inductive").out
+
+
+def test_names_are_shown_as_they_are(
+    call: Call, sine_rival: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "[bold]a[/bold]"
+    quietly("train", "scratch", "sinusoid", "--out", odd)
+    result = call("compare", odd, sine_rival, "--tasks", "2")
+    assert result.code == 0
+    assert "[bold]a[/bold]" in result.out
+
+
+def test_bad_words(call: Call, sine_run: Path, sine_rival: Path, reptile_run: Path, proto_run: Path) -> None:
+    refused(call("compare"), "two or more", "got 0")
+    refused(call("compare", sine_run), "two or more", "got 1")
+    refused(call("compare", sine_run, sine_run), str(sine_run), "more than once")
+    refused(call("compare", sine_run, sine_rival, sine_run / ".." / sine_run.name), "more than once")
+    refused(call("compare", sine_run, sine_run.parent), str(sine_run.parent), "no run folder")
+    refused(call("compare", sine_run, sine_rival, "--tasks", "1"), "at least 2", "got 1")
+    refused(call("compare", sine_run, sine_rival, "--runs", "x"), "has no flag --runs.")
+    refused(call("compare", proto_run, reptile_run, "--ways", "4"), "reptile", "3 ways", "got 4")
+
+
+def test_runs_of_different_sources(call: Call, sine_run: Path, reptile_run: Path, other_waves: Path) -> None:
+    refused(call("compare", sine_run, reptile_run), "one source", "Sinusoid(", "Glyphs(")
+    refused(call("compare", sine_run, other_waves), "one source", "variant='maml'", "variant='reptile'")
+
+
+def test_the_first_run_decides_the_sizes(call: Call, sine_run: Path, tmp_path: Path) -> None:
+    words = ("train", "scratch", "sinusoid", "--shots", "3", "--queries", "5")
+    quietly(*words, "--out", tmp_path / "small", *SMALL[:2])
+    result = call("compare", tmp_path / "small", sine_run, "--tasks", "2", "--json")
+    assert json.loads(result.out)["columns"][0]["shots"] == 3

@@ -1,0 +1,164 @@
+"""``tokay evaluate``: the contract of its JSON, and damaged runs."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import tokay
+from tokay.checkpoint import load_model
+from tokay.files import read_tensors
+
+from .helpers import Call, program, refused
+
+
+@pytest.fixture
+def copied(sine_run: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(sine_run, tmp_path / "copied")
+
+
+def evaluated(call: Call, *words: str | Path) -> dict[str, Any]:
+    result = call("evaluate", *words, "--json")
+    assert result.code == 0, result.err
+    found: dict[str, Any] = json.loads(result.out)
+    return found
+
+
+def test_json_of_classification(call: Call, reptile_run: Path) -> None:
+    found = evaluated(call, reptile_run, "--tasks", "4")
+    fixed = {"algorithm": "reptile", "source": "glyphs", "ways": 3, "shots": 2, "queries": 4, "tasks": 4}
+    assert {name: found[name] for name in fixed} == fixed
+    assert set(found) == {*fixed, "transductive", "accuracy", "loss", "curve", "seconds"}
+    assert found["transductive"] is True
+    assert set(found["accuracy"]) == set(found["loss"]) == {"mean", "ci95"}
+    assert [point["step"] for point in found["curve"]] == [0, 1, 2, 3]
+    assert found["curve"][-1]["accuracy"] == found["accuracy"]
+    assert found["seconds"] > 0
+
+
+def test_json_of_regression(call: Call, sine_run: Path) -> None:
+    found = evaluated(call, sine_run, "--tasks", "4")
+    assert set(found["mse"]) == {"mean", "ci95"}
+    assert "accuracy" not in found
+    assert found["transductive"] is False
+
+
+def test_it_is_what_the_library_finds(call: Call, sine_run: Path) -> None:
+    run, net = load_model(sine_run)
+    expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=30, seed=5)
+    found = evaluated(call, sine_run, "--tasks", "30", "--seed", "5")
+    assert found["mse"] == {"mean": expected["mse"].mean, "ci95": expected["mse"].ci95}
+
+
+def test_the_seed_decides_the_tasks(call: Call, sine_run: Path) -> None:
+    def mse(*words: str) -> object:
+        return evaluated(call, sine_run, "--tasks", "3", *words)["mse"]
+
+    assert mse() == mse("--seed", "0") != mse("--seed", "1")
+
+
+def test_inductive_and_other_sizes(call: Call, proto_run: Path) -> None:
+    sizes = ("--ways", "5", "--shots", "1", "--queries", "2")
+    found = evaluated(call, proto_run, "--tasks", "2", "--inductive", *sizes)
+    assert (found["ways"], found["shots"], found["queries"], found["transductive"]) == (5, 1, 2, False)
+
+
+def test_the_table(call: Call, reptile_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = call("evaluate", reptile_run, "--tasks", "2")
+    assert result.code == 0
+    assert "reptile on glyphs, 3-way 2-shot, 2 unseen tasks (transductive" in " ".join(result.out.split())
+    assert "(95% interval)" in result.out
+    assert "reptile 2-shot" in result.err  # the bar
+
+
+def test_in_a_process_of_its_own_stdout_is_one_object(sine_run: Path) -> None:
+    result = program("evaluate", sine_run, "--tasks", "2", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["tasks"] == 2
+
+
+def test_bad_words(call: Call, sine_run: Path, reptile_run: Path, proto_run: Path, tmp_path: Path) -> None:
+    refused(call("evaluate"), "run folder")
+    refused(call("evaluate", tmp_path), "no run folder", "run.json", "tokay train --out")
+    refused(call("evaluate", tmp_path / "none"), "no run folder")
+    refused(call("evaluate", sine_run, "--tasks", "1"), "at least 2", "got 1")
+    refused(call("evaluate", sine_run, "--tasks", "many"), "--tasks", "'many'")
+    refused(call("evaluate", sine_run, "--runs", "x"), "has no flag --runs.", "It has --device")
+    refused(call("evaluate", sine_run, "--device", "nonsense"), "'nonsense'", "Use cpu")
+    refused(call("evaluate", sine_run, "--shots", "0"), "shots must be at least 1, got 0")
+    refused(call("evaluate", reptile_run, "--ways", "4"), "3 ways", "got 4")
+    refused(call("evaluate", proto_run, "--ways", "400"), "400 ways", "at most")
+    refused(call("evaluate", proto_run, "--shots", "18"), "18 shots + 4 queries", "has 20")
+
+
+def test_weights_that_were_cut_short(call: Call, copied: Path) -> None:
+    file = copied / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-20])
+    refused(call("evaluate", copied), str(file), "truncated or damaged", "backup")
+    file.write_bytes(b"")
+    refused(call("evaluate", copied), str(file), "is empty")
+    file.unlink()
+    refused(call("evaluate", copied), str(file), "does not exist")
+
+
+class _Trap:
+    """Unpickling it would make a file."""
+
+    def __init__(self, sprung: Path) -> None:
+        self.sprung = sprung
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.sprung,)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch"])
+def test_a_pickle_is_never_opened(call: Call, copied: Path, tmp_path: Path, kind: str) -> None:
+    file, sprung = copied / "model.safetensors", tmp_path / "sprung"
+    if kind == "pickle":
+        file.write_bytes(pickle.dumps(_Trap(sprung)))
+    else:
+        torch.save({"trap": _Trap(sprung)}, file)
+    refused(call("evaluate", copied), str(file), "a pickle, which Tokay never opens")
+    assert not sprung.exists()
+
+
+def test_weights_of_another_run(call: Call, copied: Path, proto_run: Path) -> None:
+    file = copied / "model.safetensors"
+    shutil.copy(proto_run / "model.safetensors", file)
+    refused(call("evaluate", copied), "must hold weights of maml, got those of protonet")
+    tensors, about = read_tensors(copied / "state.safetensors")
+    weights = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
+    save_file({**weights, "head.weight": torch.zeros(2, 40)}, file, about)
+    refused(call("evaluate", copied), "head.weight", "(1, 40)", "(2, 40)")
+    save_file(weights, file)
+    refused(call("evaluate", copied), "must hold weights of maml, got those of no run")
+
+
+def test_damaged_settings(call: Call, copied: Path) -> None:
+    file = copied / "run.json"
+    good = json.loads(file.read_text())
+    file.write_text('{"tokay": ')
+    refused(call("evaluate", copied), str(file), "must be JSON")
+    file.write_text("[]")
+    refused(call("evaluate", copied), str(file), "misses or garbles")
+    file.write_text(json.dumps({**good, "algorithm": {"name": "from-the-future"}}))
+    refused(call("evaluate", copied), "'from-the-future'", "newer Tokay")
+    file.write_text(json.dumps({**good, "fit": {**good["fit"], "levity": 3}}))
+    refused(call("evaluate", copied), "FitConfig has no setting levity")
+    file.write_text(json.dumps({name: value for name, value in good.items() if name != "spec"}))
+    refused(call("evaluate", copied), "misses or garbles 'spec'")
+
+
+def test_source_that_is_gone(call: Call, tmp_path: Path) -> None:
+    from .helpers import SMALL, quietly, write_letters
+
+    root = write_letters(tmp_path / "root", classes=12, files=4)
+    sizes = ("--channels", "grey", "--size", "16", "--filters", "2", "--ways", "2", "--queries", "2")
+    quietly("train", "maml", "images", "--root", root, *sizes, "--steps", "1", *SMALL, "--out", tmp_path / "run")
+    shutil.rmtree(root)
+    refused(call("evaluate", tmp_path / "run"), str(root), "No such file or directory")

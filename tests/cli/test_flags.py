@@ -1,0 +1,114 @@
+"""Words to dataclasses, and the one line for those that do not fit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import tyro
+
+from tokay.cli.flags import combine, flags_of, one_of, parse
+from tokay.core.task import Sizes
+from tokay.errors import ConfigError
+from tokay.train import FitConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    place: Annotated[str, tyro.conf.Positional]
+    """where"""
+    inner_lr: float = 0.5
+    """a rate"""
+    shots: tuple[int, ...] = ()
+    """several"""
+    json: bool = False
+    """a switch"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extra:
+    out: str
+    """where to"""
+
+
+def read(*words: str) -> Example:
+    return parse(Example, words, prog="tokay example", description="An example.")
+
+
+def test_defaults_and_values() -> None:
+    assert read("here") == Example(place="here")
+    given = read("here", "--inner-lr", "2", "--shots", "1", "5", "--json")
+    assert given == Example(place="here", inner_lr=2.0, shots=(1, 5), json=True)
+
+
+def test_underscores_are_as_good_as_dashes_in_a_flag_and_stay_in_a_value() -> None:
+    assert read("a_b", "--inner_lr=3").inner_lr == 3
+    assert read("a_b", "--inner_lr", "3").place == "a_b"
+
+
+def test_a_negative_number_is_a_value() -> None:
+    assert read("here", "--inner-lr", "-3").inner_lr == -3
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("here", "--inner-lrr", "3"), "has no flag --inner-lrr. Did you mean --inner-lr?"),
+        (("here", "--zzzzz"), "It has --help --inner-lr --json --shots."),
+        (("here", "--place", "there"), "has no flag --place."),
+        (("here", "--no-json"), "has no flag --no-json"),
+        (("here", "--inner-lr", "fast"), "'fast'"),
+        (("here", "--inner-lr"), "--inner-lr"),
+        (("here", "there"), "there"),
+        ((), "where"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(*words)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("tokay example: ")
+    assert "\n" not in str(caught.value)
+    assert not set(str(caught.value)) & set("│╭╰╮╯─")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_dataclass_that_objects_has_the_last_word() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(FitConfig, ["--steps", "-1"], prog="tokay example", description="")
+    assert str(caught.value) == "fit: steps must not be negative, got -1."
+
+
+def test_help_lists_every_flag_and_leaves(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        read("--help")
+    assert left.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(words in printed for words in ("An example.", "--inner-lr", "a rate", "--json"))
+
+
+def test_positional_words_are_no_flags() -> None:
+    assert flags_of(Example) == ["--inner-lr", "--shots", "--json"]
+
+
+def test_combine_gives_the_flags_of_every_part() -> None:
+    kind = combine("Both", {"sizes": (Sizes, "sizes"), "fit": (FitConfig, "training")}, Extra)
+    assert flags_of(kind) == ["--out", *flags_of(Sizes), *flags_of(FitConfig)]
+    given = parse(kind, ["--out", "here", "--ways", "7", "--steps", "3"], prog="tokay example", description="")
+    assert given.settings == Extra(out="here")
+    assert given.sizes == Sizes(ways=7)
+    assert given.fit == FitConfig(steps=3)
+
+
+def test_one_of() -> None:
+    assert one_of("maml", ["maml", "reptile"], "algorithm") == "maml"
+    with pytest.raises(
+        ConfigError, match=r"the algorithm must be one of maml, reptile, got 'mam'. Did you mean maml\?"
+    ):
+        one_of("mam", ["maml", "reptile"], "algorithm")
+    with pytest.raises(ConfigError, match=r"got 'xyz'\.$"):
+        one_of("xyz", ["maml", "reptile"], "algorithm")
+
+
+def test_paths_with_underscores_survive(tmp_path: Path) -> None:
+    assert read(str(tmp_path / "a_b")).place == str(tmp_path / "a_b")

@@ -1,0 +1,39 @@
+import pytest
+
+from tokay.core.algorithm import algorithms
+from tokay.networks import networks
+from tokay.tasks import sources
+
+from .helpers import Call, refused
+
+
+def test_lists_everything_there_is(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = call("list")
+    assert result.code == 0
+    assert result.err == ""
+    for registry in (algorithms(), sources(), networks()):
+        for name, entry in registry.items():
+            assert name in result.out
+            assert entry.summary in result.out
+    for algorithm in algorithms().values():
+        assert f"[{algorithm.reference}]" in result.out
+
+
+@pytest.mark.parametrize("kind, others", [("algorithms", "conv4-pool"), ("sources", "protonet"), ("networks", "maml:")])
+def test_lists_one_kind(call: Call, kind: str, others: str) -> None:
+    result = call("list", kind)
+    assert result.code == 0
+    assert result.out.splitlines()[0].strip() == kind
+    assert others not in result.out
+
+
+def test_unknown_kind(call: Call) -> None:
+    refused(call("list", "algorithm"), "got 'algorithm'", "Did you mean algorithms?")
+
+
+def test_unknown_kind_after_a_known_one_prints_nothing_first(call: Call) -> None:
+    refused(call("list", "networks", "fruit"), "got 'fruit'")
+
+
+def test_help(call: Call) -> None:
+    assert call("list", "--help").code == 0

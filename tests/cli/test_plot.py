@@ -1,0 +1,138 @@
+"""``tokay plot``: which pictures it draws, from which tasks, and what it says."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tokay.checkpoint import load_model
+from tokay.cli import plot
+from tokay.evaluate import evaluate
+
+from .helpers import Call, program, quietly, refused
+
+ALL = ("training", "adaptation", "episodes")
+
+
+def pictures(run: Path) -> set[str]:
+    return {file.stem for file in run.glob("*.png")}
+
+
+@pytest.mark.parametrize("kind", ["reptile_run", "proto_run", "sine_run"])
+def test_draws_three_pictures_and_prints_their_paths(
+    call: Call, request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    run = shutil.copytree(request.getfixturevalue(kind), tmp_path / "run")
+    result = call("plot", run, "--tasks", "3")
+    assert result.code == 0, result.err
+    assert result.out.splitlines() == [str(run / f"{name}.png") for name in ALL]
+    for name in ALL:
+        with Image.open(run / f"{name}.png") as image:
+            image.load()
+            assert min(image.size) > 300
+            assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20
+    assert not list(run.glob(".*"))
+
+
+def test_a_run_that_never_trained_has_no_training_picture(call: Call, sine_rival: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(sine_rival, tmp_path / "run")
+    result = call("plot", run, "--tasks", "2")
+    assert result.code == 0
+    assert pictures(run) == {"adaptation", "episodes"}
+    assert "no logged steps" in result.err
+
+
+def test_tasks_and_seed_are_those_of_evaluate(
+    call: Call, sine_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Any] = {}
+
+    def adaptation(found: Any, title: str, *, chance: float | None) -> Any:
+        drawn.update(found=found, title=title, chance=chance)
+        return plot.training_figure([{"step": 1, "loss": 1.0, "mse": 1.0}], "")
+
+    monkeypatch.setattr(plot, "adaptation_figure", adaptation)
+    run = shutil.copytree(sine_run, tmp_path / "run")
+    assert call("plot", run, "--tasks", "4", "--seed", "9").code == 0
+    trained, net = load_model(run)
+    expected = evaluate(trained.algorithm, net, trained.tasks("test"), tasks=4, seed=9)
+    assert drawn["found"].curve == expected.curve
+    assert drawn["chance"] is None
+    assert drawn["title"] == "maml on sinusoid: 4 unseen 10-point tasks (inductive)"
+
+
+def test_titles_say_what_was_measured(
+    call: Call, reptile_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = []
+
+    def note(path: Path, figure: Any) -> None:
+        titles.append(figure.get_suptitle())
+
+    monkeypatch.setattr(plot, "write_figure", note)
+    assert call("plot", reptile_run, "--tasks", "2").code == 0
+    training, adaptation, episode = titles
+    assert training == "reptile on glyphs: meta-training"
+    assert adaptation == "reptile on glyphs: 2 unseen 3-way 2-shot tasks (transductive)"
+    assert episode.splitlines()[0] == "reptile on glyphs: one unseen 3-way 2-shot task (transductive)"
+
+
+def test_the_episode_is_unseen_and_the_seed_decides_it(sine_run: Path, reptile_run: Path) -> None:
+    import torch
+
+    device = torch.device("cpu")
+    task, before, after = plot._play(sine_run, 0, device)
+    again, _, _ = plot._play(sine_run, 0, device)
+    other, _, _ = plot._play(sine_run, 1, device)
+    assert torch.equal(task.query.x, again.query.x)
+    assert not torch.equal(task.query.x, other.query.x)
+    assert before is not None
+    assert before.shape == after.shape == task.query.y.shape == (50, 1)
+    run, net = load_model(sine_run)
+    torch.testing.assert_close(before, net(task.query.x).detach())
+    adapted = run.algorithm.at_test().adapt(net, task.support)
+    torch.testing.assert_close(after, run.algorithm.predict(net, adapted, task.query.x).detach())
+    letters, _, answers = plot._play(reptile_run, 0, device)
+    assert letters.query.x.shape == (12, 1, 28, 28)
+    assert answers.shape == (12, 3)
+
+
+def test_half_a_line_at_the_end_of_the_log_is_left_out(call: Call, sine_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(sine_run, tmp_path / "run")
+    with (run / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 8, "lo')
+    assert [line["step"] for line in plot._read_log(run / "metrics.jsonl")] == [2, 4, 6]
+    assert call("plot", run, "--tasks", "2").code == 0
+
+
+def test_bad_words(call: Call, sine_run: Path, tmp_path: Path) -> None:
+    refused(call("plot"), "run folder")
+    refused(call("plot", tmp_path), "no run folder")
+    refused(call("plot", sine_run, "--tasks", "1"), "at least 2", "got 1")
+    refused(call("plot", sine_run, "--steps", "1"), "has no flag --steps", "--tasks")
+    run = shutil.copytree(sine_run, tmp_path / "run")
+    (run / "metrics.jsonl").write_text("gibberish\n")
+    refused(call("plot", run), "metrics.jsonl", "JSON")
+    assert pictures(sine_run) == pictures(run) == set()
+
+
+def test_inputs_that_cannot_be_drawn(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "run"
+    quietly("train", "scratch", "sinusoid", "--out", run)
+    settings = json.loads((run / "run.json").read_text())
+    monkeypatch.setattr(plot, "_drawable", lambda run, spec: False)
+    assert settings["spec"]["x_shape"] == [1]
+    result = call("plot", run, "--tasks", "2")
+    assert result.code == 0
+    assert "no picture and no curve" in result.err
+    assert pictures(run) == {"adaptation"}
+
+
+def test_in_a_process_of_its_own(sine_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(sine_run, tmp_path / "run")
+    result = program("plot", run, "--tasks", "2", DISPLAY="")
+    assert result.code == 0, result.err
+    assert pictures(run) == set(ALL)

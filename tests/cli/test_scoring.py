@@ -1,0 +1,42 @@
+"""Which tasks a run is scored on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tokay.cli.scoring import Asked, score_run, with_sizes
+from tokay.core.task import Sizes
+from tokay.errors import ConfigError
+from tokay.runs import read
+
+
+def test_what_is_left_out_is_as_the_run_was_trained_for(proto_run: Path) -> None:
+    run, _ = read(proto_run)
+    assert with_sizes(run, Asked()) == run
+    assert with_sizes(run, Asked(ways=7, shots=4)).test == Sizes(ways=7, shots=4, queries=run.test.queries)
+    assert with_sizes(run, Asked(queries=1)) == replace(run, test=replace(run.test, queries=1))
+
+
+def test_a_fixed_last_layer_keeps_its_ways(reptile_run: Path) -> None:
+    run, _ = read(reptile_run)
+    assert with_sizes(run, Asked(ways=run.test.ways)) == run
+    with pytest.raises(ConfigError, match=r"reptile: must be tested on the 3 ways .* got 5\. Train it on 5 ways"):
+        with_sizes(run, Asked(ways=5))
+
+
+def test_too_few_tasks_for_an_interval() -> None:
+    with pytest.raises(ConfigError, match="--tasks must be at least 2 for an interval, got 1"):
+        Asked(tasks=1)
+
+
+def test_the_bar_counts_tasks(sine_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, found = score_run(sine_run, Asked(tasks=30, shots=4), torch.device("cpu"), curve=False)
+    assert run.test.shots == 4
+    assert found["mse"].tasks == 30
+    assert len(found.curve) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "maml 4-shot" in printed.err
+    assert "30/30" in printed.err

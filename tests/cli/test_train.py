@@ -1,0 +1,243 @@
+"""``tokay train``: what it makes, and everything it refuses before it makes anything."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from tokay.cli.train import USAGE
+from tokay.core.task import Sizes
+from tokay.runs import read
+
+from .helpers import SMALL, Call, program, refused, write_letters
+
+PICTURES = ("--channels", "grey", "--size", "16", "--filters", "2")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_letters(tmp_path / "root", classes=12, files=5)
+
+
+def test_a_run_folder(sine_run: Path) -> None:
+    assert {file.name for file in sine_run.iterdir() if file.is_file()} == {
+        "run.json",
+        "model.safetensors",
+        "state.safetensors",
+        "metrics.jsonl",
+    }
+    run, spec = read(sine_run)
+    assert (run.algorithm.name, run.source.name, run.network.name, run.fit.steps) == ("maml", "sinusoid", "mlp", 6)
+    assert spec.kind == "regression"
+
+
+def test_it_says_on_stderr_what_it_does_and_what_is_next(call: Call, tmp_path: Path) -> None:
+    result = call("train", "maml", "sinusoid", "--out", tmp_path / "run", "--steps", "1", *SMALL[:2])
+    assert result.code == 0
+    assert result.out == ""
+    assert "MAML(" in result.err
+    assert f"Next: tokay evaluate {tmp_path / 'run'}" in result.err
+
+
+def test_a_method_that_does_not_train_has_weights_and_no_log(sine_rival: Path) -> None:
+    assert (sine_rival / "model.safetensors").exists()
+    assert not (sine_rival / "metrics.jsonl").exists()
+
+
+def test_without_words_it_says_how(call: Call) -> None:
+    for words in ((), ("--help",), ("-h",)):
+        result = call("train", *words)
+        assert result.code == 0
+        assert USAGE.splitlines()[0] in result.out
+        assert "protonet" in result.out
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("reptile",), ["name an algorithm and a source first"]),
+        (("--out", "x"), ["name an algorithm and a source first"]),
+        (("reptil", "sinusoid"), ["algorithm", "'reptil'", "Did you mean reptile?", "protonet"]),
+        (("maml", "sinusoids"), ["source", "'sinusoids'", "Did you mean sinusoid?", "glyphs"]),
+        (("maml", "sinusoid", "--network", "conv5"), ["network", "'conv5'", "conv4"]),
+        (("maml", "sinusoid", "--steps", "abc"), ["--steps", "'abc'"]),
+        (("maml", "sinusoid", "--steps", "-4"), ["steps must not be negative, got -4"]),
+        (("maml", "sinusoid", "--inner-batch", "4"), ["no flag --inner-batch", "--inner-lr", "--order", "--variant"]),
+        (("maml", "sinusoid", "--inner-stepz", "4"), ["no flag --inner-stepz. Did you mean --inner-steps?"]),
+        (("maml", "sinusoid", "--ways", "5"), ["no flag --ways"]),
+        (("maml", "sinusoid", "--train-ways", "5"), ["no flag --train-ways"]),
+        (("maml", "sinusoid", "--order", "3"), ["--order", "3"]),
+        (("maml", "sinusoid", "--inner-lr", "nan"), ["inner_lr must be above 0, got nan"]),
+        (("maml", "sinusoid", "--shots", "0"), ["shots must be at least 1, got 0"]),
+        (("maml", "sinusoid", "--device", "nonsense"), ["device", "'nonsense'", "cpu"]),
+        (("maml", "sinusoid", "--save-every", "0"), ["--save-every must be at least 1, got 0"]),
+        (("maml", "sinusoid", "--hidden", "0"), ["hidden", "(0,)"]),
+        (("maml", "sinusoid", "--network", "conv4"), ["pictures", "--network mlp"]),
+        (("maml", "sinusoid", "--variant", "reptile", "--shots", "60"), ["grid of 50", "shots=60"]),
+        (("protonet", "sinusoid"), ["protonet", "classification", "regression"]),
+        (("maml", "sinusoid", "--chunk-size", "2", "--memory", "3"), ["chunk_size and memory"]),
+        (("maml", "sinusoid", "surplus"), ["surplus"]),
+        (("maml", "images"), ["--root"]),
+    ],
+)
+def test_bad_words(call: Call, tmp_path: Path, words: tuple[str, ...], said: list[str]) -> None:
+    out = tmp_path / "run"
+    refused(call("train", *words, *(("--out", out) if len(words) > 1 and words[0] != "--out" else ())), *said)
+    assert not out.exists()
+
+
+def test_a_run_needs_a_place(call: Call) -> None:
+    refused(call("train", "maml", "sinusoid"), "--out")
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("--ways", "40"), ["40 ways", "has 8", "at most 8 ways"]),
+        (("--ways", "3"), ["3 ways", "has 2", "at most 2 ways"]),  # the classes held out for validation
+        (("--ways", "2", "--shots", "2", "--queries", "4"), ["2 shots + 4 queries", "has 5"]),
+        (("--ways", "2", "--train-ways", "3", "--queries", "1"), ["training and test ways must agree", "3 and 2"]),
+    ],
+)
+def test_more_than_there_is(call: Call, root: Path, tmp_path: Path, words: tuple[str, ...], said: list[str]) -> None:
+    out = tmp_path / "run"
+    refused(call("train", "maml", "images", "--root", root, *PICTURES, "--out", out, *words), *said)
+    assert not out.exists()
+
+
+def test_bad_pictures(call: Call, root: Path, tmp_path: Path) -> None:
+    out, victim = tmp_path / "run", root / "c3" / "1.png"
+    words = ("train", "maml", "images", "--root", root, *PICTURES, "--out", out, "--ways", "2", "--queries", "1")
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[: len(whole) // 2])
+    refused(call(*words), str(victim), "damaged or cut short")
+    victim.write_text("this is a poem")
+    refused(call(*words), str(victim), "not an image")
+    for file in (root / "c3").iterdir():
+        file.unlink()
+    refused(call(*words), str(root / "c3"), "holds no images")
+    shutil.rmtree(root)
+    refused(call(*words), str(root), "No such file or directory")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"PK\x03\x04 and then the line went dead", "not a sound zip file"),
+        (b"<html>404</html>", "not a sound zip file"),
+        (None, "leaves its folder"),
+    ],
+)
+def test_bad_archives(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+) -> None:
+    monkeypatch.setenv("TOKAY_DATA", str(tmp_path))
+    monkeypatch.setenv("TOKAY_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "omniglot").mkdir()
+    for name in ("images_background.zip", "images_evaluation.zip"):
+        file = tmp_path / "omniglot" / name
+        if content is None:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr("../../climbed.png", b"")
+        else:
+            file.write_bytes(content)
+    refused(call("train", "reptile", "omniglot", "--out", tmp_path / "run"), said, "images_background.zip")
+    assert not (tmp_path / "run").exists()
+    assert not list(tmp_path.parent.glob("climbed*"))
+
+
+def test_no_data_and_no_network(tmp_path: Path) -> None:
+    closed = "http://127.0.0.1:9"
+    result = program(
+        "train", "reptile", "omniglot", "--out", tmp_path / "run", TOKAY_DATA=str(tmp_path), https_proxy=closed
+    )
+    assert not (tmp_path / "run").exists()
+    last = result.err.splitlines()[-1]  # above it stands the download's bar
+    refused(result._replace(err=last + "\n"), "cannot download", "TOKAY_DATA", "glyphs")
+
+
+def test_an_existing_folder(call: Call, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ("train", "maml", "sinusoid", "--steps", "1", *SMALL[:2], "--out", out)
+    assert call(*words).code == 0
+    before = (out / "model.safetensors").read_bytes()
+    refused(call(*words, "--seed", "1"), str(out), "already exists", "--overwrite", f"--resume {out}")
+    assert (out / "model.safetensors").read_bytes() == before
+    (out / "training.png").write_text("old")
+    assert call(*words, "--seed", "1", "--overwrite").code == 0
+    assert (out / "model.safetensors").read_bytes() != before
+    assert not (out / "training.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_overwrite_replaces_runs_only(call: Call, sine_run: Path, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "thesis"
+    if kind == "folder":
+        out.mkdir()
+        (out / "thesis.tex").write_text("years of work")
+    elif kind == "file":
+        out.write_text("years of work")
+    else:
+        out.symlink_to(sine_run)
+    refused(call("train", "maml", "sinusoid", "--steps", "1", "--out", out, "--overwrite"), str(out), "another --out")
+    assert out.is_symlink() == (kind == "link")
+    assert (out if kind == "file" else out / ("thesis.tex" if kind == "folder" else "run.json")).exists()
+
+
+def test_a_bad_call_with_overwrite_keeps_the_old_run(call: Call, sine_run: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(sine_run, tmp_path / "run")
+    refused(call("train", "maml", "sinusoid", "--network", "conv4", "--out", out, "--overwrite"), "pictures")
+    assert (out / "model.safetensors").read_bytes() == (sine_run / "model.safetensors").read_bytes()
+
+
+def test_a_place_where_no_folder_can_be(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused(call("train", "maml", "sinusoid", "--out", tmp_path / "file" / "run"), "cannot be made", "Not a directory")
+
+
+@pytest.mark.parametrize("words", [("--resume",), ("--resume", "DIR"), ("--resume=DIR",), ("--resume", "DIR/no")])
+def test_resume_of_what_is_no_run(call: Call, tmp_path: Path, words: tuple[str, ...]) -> None:
+    result = call("train", *(word.replace("DIR", str(tmp_path)) for word in words))
+    refused(result, "--resume" if len(words) == 1 and "=" not in words[0] else "no run folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_takes_no_other_settings(call: Call, sine_run: Path) -> None:
+    refused(call("train", "--resume", sine_run, "--steps", "9"), "no flag --steps", "--device")
+
+
+def test_training_sizes_are_the_papers_unless_they_are_given(root: Path, tmp_path: Path, call: Call) -> None:
+    common = ("--root", root, *PICTURES, "--ways", "2", "--shots", "1", "--queries", "2", "--steps", "0")
+    assert call("train", "reptile", "images", *common, "--train-shots", "3", "--out", tmp_path / "reptile").code == 0
+    assert read(tmp_path / "reptile")[0].train == Sizes(ways=2, shots=3, queries=1)
+    assert call("train", "protonet", "images", *common, "--train-queries", "4", "--out", tmp_path / "proto").code == 0
+    run, _ = read(tmp_path / "proto")
+    assert run.train == Sizes(ways=8, shots=1, queries=4)  # the paper's 60 ways, as far as there are classes
+    assert run.test == Sizes(ways=2, shots=1, queries=2)
+
+
+def test_colour_pictures_and_another_backbone(tmp_path: Path, call: Call) -> None:
+    for c in range(12):
+        (tmp_path / "root" / str(c)).mkdir(parents=True)
+        for number in range(3):
+            pixels = torch.full((20, 16, 3), 10 * c + number, dtype=torch.uint8)
+            Image.fromarray(pixels.numpy()).save(tmp_path / "root" / str(c) / f"{number}.png")
+    sizes = ("--ways", "2", "--shots", "1", "--queries", "1", "--size", "8", "--hidden", "3", "--network", "mlp")
+    words = ("images", "--root", tmp_path / "root", *sizes, "--steps", "1", "--out", tmp_path / "run")
+    assert call("train", "maml", *words).code == 0
+    saved = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert saved["spec"] == {"x_shape": [3, 8, 8], "y_dim": 2, "kind": "classification"}
+    assert saved["network"] == {"name": "mlp", "hidden": [3], "activation": "relu"}
+
+
+def test_without_validation_no_class_is_held_out_for_it(call: Call, root: Path, tmp_path: Path) -> None:
+    common = ("--root", root, *PICTURES, "--validation", "0", "--ways", "2", "--shots", "1", "--queries", "1")
+    words = ("train", "maml", "images", *common, "--steps", "1", "--out", tmp_path / "run")
+    refused(call(*words), "validation is set to 0")
+    assert call(*words, "--validate-every", "0").code == 0
+    assert call("train", "--resume", tmp_path / "run").code == 0

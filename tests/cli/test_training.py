@@ -1,0 +1,260 @@
+"""The training loop of the command line: its log, interruption, kills and full disks. Nothing good is ever lost."""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tokay
+from tokay.checkpoint import save_model, save_state
+from tokay.cli import training
+from tokay.cli.main import main
+from tokay.cli.training import _cut_log
+from tokay.files import read_tensors
+
+from .helpers import Call, quietly
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "maml": ("--inner-lr", "0.01", "--meta-batch", "3"),  # Adam
+    "reptile": ("--inner-steps", "2", "--test-steps", "2", "--meta-batch", "3"),  # SGD, annealed
+}
+
+
+def words(algorithm: str, out: Path, steps: int) -> list[str]:
+    validation = ("--validate-every", "20", "--validation-tasks", "4")
+    common = ("--steps", str(steps), "--save-every", "3", "--shots", "5", "--queries", "5")
+    return ["train", algorithm, "sinusoid", "--out", str(out), *common, *validation, *SETTINGS[algorithm]]
+
+
+def log(run: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "tasks_per_second"} for line in lines]
+
+
+def same(a: Path, b: Path) -> None:
+    """Everything that was learned and logged is equal, bit for bit."""
+    for name in ("model.safetensors", "state.safetensors"):
+        ours, about = read_tensors(a / name)
+        theirs, about_theirs = read_tensors(b / name)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+        assert about == about_theirs
+    assert log(a) == log(b)
+
+
+def step_of(run: Path) -> int:
+    _, about = read_tensors(run / "state.safetensors")
+    return int(json.loads(about["progress"])["step"])
+
+
+def wait_for(happened: Callable[[], bool], process: Any) -> None:
+    """Until it has happened, or the process has ended."""
+    while not happened() and process.is_alive():
+        time.sleep(0.001)
+
+
+def changed(file: Path) -> Callable[[], bool]:
+    before = file.stat().st_mtime_ns if file.exists() else None
+    return lambda: file.exists() and file.stat().st_mtime_ns != before
+
+
+@pytest.fixture(scope="module")
+def processes() -> Any:
+    """Processes that start fast: they are copies of one that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tokay.cli.main", "tokay.cli.train", "torch.utils.tensorboard"])
+    return context
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", SETTINGS)
+def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(
+    algorithm: str, tmp_path: Path, processes: Any
+) -> None:
+    whole, broken, steps = tmp_path / "whole", tmp_path / "broken", 120
+    quietly(*words(algorithm, whole, steps))
+
+    def start(*arguments: str) -> Any:
+        process = processes.Process(target=main, args=(list(arguments),))
+        process.start()
+        return process
+
+    chance, seen = random.Random(algorithm), []
+    process = start(*words(algorithm, broken, steps))
+    wait_for((broken / "run.json").exists, process)  # the first kill comes before anything is saved
+    for _ in range(8):
+        time.sleep(chance.uniform(0, 0.02))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "the run is too short to be killed this often"
+        if (broken / "state.safetensors").exists():
+            seen.append(step_of(broken))
+            tokay.load(broken)  # whatever moment it was, the weights are good
+        saved = changed(broken / "state.safetensors")
+        process = start("train", "--resume", str(broken), "--save-every", "3")
+        wait_for(saved, process)
+    process.join()
+    assert process.exitcode == 0
+    assert 0 < seen[0] < seen[-1] < steps, seen
+    same(whole, broken)
+    assert not [file for file in broken.iterdir() if file.name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("part", ["save_model", "save_state"])
+def test_killed_between_the_two_saves_of_the_last_step(
+    part: str, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    quietly(*words("reptile", whole, 24))
+    real: Any = {"save_model": save_model, "save_state": save_state}[part]
+
+    def stops_at_the_end(path: Path, run: Any, net: Any, state: Any) -> None:
+        if state.step == 24:
+            raise KeyboardInterrupt
+        real(path, run, net, state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, part, stops_at_the_end)
+        assert call(*words("reptile", broken, 24)).code == 130
+    assert call("train", "--resume", broken, "--save-every", "3").code == 0
+    same(whole, broken)
+
+
+def test_resuming_what_is_complete_changes_nothing(tmp_path: Path, call: Call) -> None:
+    quietly(*words("maml", tmp_path / "run", 21))
+    shutil.copytree(tmp_path / "run", tmp_path / "before")
+    result = call("train", "--resume", tmp_path / "run")
+    assert result.code == 0
+    assert "complete, all 21 steps" in result.err
+    same(tmp_path / "before", tmp_path / "run")
+
+
+def test_interrupted_it_says_how_to_go_on_and_keeps_the_last_save(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tokay", *words("maml", run, 100_000)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    while not (run / "state.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.splitlines()[-1].endswith(f"the last save stays. Go on with: tokay train --resume {run}")
+    assert "Traceback" not in err
+    assert step_of(run) >= 3
+    assert not [file for file in run.iterdir() if file.name.endswith(".tmp")]
+    tokay.load(run)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for very little."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("cannot mount a small file system here; test_files simulates one")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_fills_up_keeps_the_previous_checkpoint(
+    small_disk: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokay.cli.tensorboard.find_spec", lambda name: None)
+    run = small_disk / "run"
+    quietly(*words("maml", run, 3))
+    good = (run / "model.safetensors").read_bytes(), (run / "state.safetensors").read_bytes()
+    settings = json.loads((run / "run.json").read_text())
+    settings["fit"]["steps"] = 9
+    (run / "run.json").write_text(json.dumps(settings))
+    free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+    (small_disk / "ballast").write_bytes(b"x" * (free - 4096))
+
+    result = call("train", "--resume", run, "--save-every", "3")
+    assert result.code == 2
+    last = result.err.splitlines()[-1]
+    assert all(words in last for words in (str(run), "No space left on device", "--resume"))
+    assert good == ((run / "model.safetensors").read_bytes(), (run / "state.safetensors").read_bytes())
+    assert {file.name for file in run.iterdir()} == {
+        "run.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "state.safetensors",
+    }
+    tokay.load(run)
+
+    (small_disk / "ballast").unlink()
+    assert call("train", "--resume", run).code == 0
+    assert step_of(run) == 9
+
+
+def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "run"
+    quietly(*words("maml", run, 0))
+    settings = json.loads((run / "run.json").read_text())
+    settings["fit"]["steps"] = 10
+    (run / "run.json").write_text(json.dumps(settings))
+    monkeypatch.setattr(training, "_cut_log", lambda log, step: None)
+    (run / "metrics.jsonl").symlink_to("/dev/full")
+    result = call("train", "--resume", run)
+    assert result.code == 2
+    assert "metrics.jsonl: cannot be written (No space left on device)" in result.err.splitlines()[-1]
+
+
+def test_training_that_diverges_is_one_line(tmp_path: Path, call: Call) -> None:
+    result = call("train", "maml", "sinusoid", "--out", tmp_path / "run", "--inner-lr", "1e30", "--steps", "5")
+    assert result.code == 2
+    assert "must stay finite" in result.err.splitlines()[-1]
+    assert "Traceback" not in result.err
+
+
+def test_the_log(sine_run: Path, reptile_run: Path) -> None:
+    lines = [json.loads(line) for line in (sine_run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert all(line["tasks_per_second"] > 0 for line in lines)
+    for line in lines:
+        assert set(line) == {"step", "loss", "mse", "cost", "lr", "tasks_per_second", "validation"}
+        assert set(line["validation"]) == {"loss", "mse"}
+        assert set(line["validation"]["mse"]) == {"mean", "ci95"}
+    (first, *_) = (json.loads(line) for line in (reptile_run / "metrics.jsonl").read_text().splitlines())
+    assert 0 <= first["validation"]["accuracy"]["mean"] <= 1
+
+
+@pytest.mark.parametrize("tail", ["", '{"step": 30, "loss', '{"step": 30, "loss": 1.0}', "\x00\x00"])
+def test_cutting_the_log(tmp_path: Path, tail: str) -> None:
+    file = tmp_path / "metrics.jsonl"
+    kept = "".join(json.dumps({"step": step, "loss": 0.5}) + "\n" for step in (10, 20))
+    file.write_text(kept + tail)
+    _cut_log(file, 30)
+    assert file.read_text() == kept
+    _cut_log(file, 15)
+    assert file.read_text() == kept.splitlines(keepends=True)[0]
+    _cut_log(tmp_path / "none", 3)
+    assert not (tmp_path / "none").exists()
+
+
+def test_left_over_temporary_files_are_removed(tmp_path: Path, call: Call) -> None:
+    quietly(*words("maml", tmp_path / "run", 3))
+    (tmp_path / "run" / ".model.safetensors.123.tmp").write_bytes(b"half")
+    assert call("train", "--resume", tmp_path / "run").code == 0
+    assert not list((tmp_path / "run").glob(".*"))

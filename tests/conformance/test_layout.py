@@ -1,0 +1,297 @@
+"""The shape of the repository: where things are, what may import what, and what no file may hold."""
+
+import ast
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import tokay
+from tokay.cli.main import COMMANDS
+
+ROOT = Path(tokay.__file__).parents[1]
+FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "tokay").rglob("*.py"))
+MOST_LINES = 260
+
+# From the bottom up. Who is on a layer imports from those below, and from its own part of the layer.
+LAYERS = (
+    ("errors", "_version"),
+    ("core",),
+    ("networks", "tasks", "algorithms"),
+    ("train", "evaluate", "learner", "files", "runs", "checkpoint", "plots"),
+    ("cli", "demo"),
+    ("__init__", "__main__"),
+)
+# What stands on nothing but the errors may be used by the sources of tasks too.
+MAY_IMPORT_NOTHING_BUT = {"core": {"torch", *sys.stdlib_module_names}}
+
+each_file = pytest.mark.parametrize("path", FILES, ids=str)
+each_algorithm = pytest.mark.parametrize("name", sorted(tokay.algorithms()))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """The dotted names of the modules that a file imports, anywhere in it."""
+    package = path.parent.parts
+    found: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            # `from . import x` may name a module or a thing in one.
+            inside = {f"{module}.{alias.name}" for alias in node.names}
+            modules = {name for name in inside if _file_of(name)}
+            found |= modules or {module}
+    return frozenset(found)
+
+
+def _file_of(module: str) -> Path | None:
+    path = Path(*module.split("."))
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if (ROOT / p).is_file()), None)
+
+
+def part(path: Path) -> str:
+    """core/task.py is of ``core``, train.py of ``train``."""
+    return path.parts[1].removesuffix(".py")
+
+
+def layer(name: str) -> int:
+    return next(i for i, names in enumerate(LAYERS) if name in names)
+
+
+def ours(path: Path) -> list[Path]:
+    """The files of Tokay that a file imports."""
+    return [file for name in imports(path) if name.split(".")[0] == "tokay" and (file := _file_of(name))]
+
+
+def breaches(path: Path) -> list[str]:
+    """The imports of a file that do not point downwards."""
+    found = []
+    for other in ours(path):
+        a, b = layer(part(path)), layer(part(other))
+        sideways = a == b and part(path) != part(other) and len(LAYERS[a]) > 1 and LAYERS[a][0] == "networks"
+        if a < b or sideways:
+            found.append(f"{path} imports {other}")
+    return found
+
+
+@each_file
+def test_imports_point_one_way(path: Path) -> None:
+    assert not breaches(path)
+
+
+@each_file
+def test_the_core_imports_torch_alone(path: Path) -> None:
+    allowed = MAY_IMPORT_NOTHING_BUT.get(part(path))
+    if allowed is None:
+        return
+    assert {name.split(".")[0] for name in imports(path)} - {"tokay"} <= allowed
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    done: set[Path] = set()
+
+    def visit(path: Path, trail: tuple[Path, ...]) -> None:
+        assert path not in trail, " -> ".join(map(str, (*trail[trail.index(path) :], path)))
+        if path not in done:
+            for other in ours(path):
+                if other != path:
+                    visit(other, (*trail, path))
+            done.add(path)
+
+    for path in FILES:
+        visit(path, ())
+
+
+def test_every_file_is_on_a_layer() -> None:
+    known = {name for names in LAYERS for name in names}
+    assert {part(path) for path in FILES} <= known
+
+
+def test_breaches_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check itself, on imports that must not be."""
+    upwards = {
+        "tokay/core/task.py": "tokay.train",
+        "tokay/networks/mlp.py": "tokay.tasks.pool",
+        "tokay/tasks/pool.py": "tokay.algorithms",
+        "tokay/train.py": "tokay.cli.console",
+        "tokay/errors.py": "tokay.core.task",
+    }
+    for file, module in upwards.items():
+        monkeypatch.setitem(globals(), "imports", lambda path, module=module: frozenset({module}))
+        assert breaches(Path(file)), f"{file} must not import {module}"
+    monkeypatch.setitem(globals(), "imports", lambda path: frozenset({"tokay.core.task"}))
+    assert not breaches(Path("tokay/tasks/pool.py"))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part(p) == "algorithms" and p.name != "__init__.py"], ids=str)
+def test_no_algorithm_imports_another(path: Path) -> None:
+    assert not [other for other in ours(path) if part(other) == "algorithms"]
+
+
+# One algorithm: one class in one file, one import line, one test, one line in the documentation.
+
+
+def file_of(name: str) -> Path:
+    """maml -> maml.py, meta-sgd -> meta_sgd.py, maml++ -> mamlpp.py"""
+    stem = name.replace("-", "_").replace("+", "p")
+    return next((path for path in FILES if part(path) == "algorithms" and path.stem == stem), Path(stem))
+
+
+@each_algorithm
+def test_an_algorithm_is_one_file(name: str) -> None:
+    kind = tokay.algorithms()[name]
+    path = file_of(name)
+    assert ".".join(path.with_suffix("").parts) == kind.__module__
+    classes = [node for node in tree(path).body if isinstance(node, ast.ClassDef)]
+    registering = [node.name for node in classes if any(word.arg == "name" for word in node.keywords)]
+    assert registering == [kind.__name__]
+    assert kind.__bases__[0].__name__ == "Algorithm", "no algorithm inherits from another"
+
+
+@each_algorithm
+def test_an_algorithm_is_one_import_line(name: str) -> None:
+    kind = tokay.algorithms()[name]
+    lines = (ROOT / "tokay/algorithms/__init__.py").read_text(encoding="utf-8").splitlines()
+    module = kind.__module__.removeprefix("tokay.algorithms")
+    assert lines.count(f"from {module} import {kind.__name__} as {kind.__name__}") == 1
+    assert getattr(tokay, kind.__name__) is kind
+
+
+def test_every_import_line_is_an_algorithm() -> None:
+    lines = (ROOT / "tokay/algorithms/__init__.py").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if line.startswith("from ")]) == len(tokay.algorithms())
+    files = [p for p in FILES if part(p) == "algorithms" and p.name != "__init__.py"]
+    assert len(files) == len(tokay.algorithms()), "what is no algorithm belongs in core/"
+
+
+@each_algorithm
+def test_an_algorithm_has_its_test(name: str) -> None:
+    family = file_of(name).parent.name
+    assert (ROOT / "tests/algorithms" / family / f"test_{file_of(name).stem}.py").is_file()
+
+
+@each_algorithm
+def test_an_algorithm_is_in_the_documentation(name: str) -> None:
+    page = ROOT / "docs/algorithms.md"
+    assert page.is_file(), "docs/algorithms.md must say what each algorithm is"
+    text = page.read_text(encoding="utf-8")
+    assert re.search(rf"`{re.escape(name)}`", text), f"docs/algorithms.md must name `{name}`"
+
+
+def test_a_command_is_one_file() -> None:
+    for command in COMMANDS:
+        assert (ROOT / "tokay/cli" / f"{command}.py").is_file()
+
+
+# Every file.
+
+
+def has_code(path: Path) -> bool:
+    """Whether there is anything to test: a function or a class."""
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree(path).body)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name not in ("__init__.py", "__main__.py")], ids=str)
+def test_every_file_has_its_tests(path: Path) -> None:
+    """tokay/a/b.py is tested by tests/a/test_b.py, or by test_b_*.py beside it."""
+    if not has_code(path):
+        return
+    folder = ROOT / "tests" / path.parent.relative_to("tokay")
+    found = [folder / f"test_{path.stem}.py", *folder.glob(f"test_{path.stem}_*.py")]
+    assert any(file.is_file() for file in found), f"{found[0].relative_to(ROOT)} is missing"
+
+
+def test_every_test_is_of_something() -> None:
+    """And the other way round: no test file of a module that is gone."""
+    folders = {path.parent.relative_to("tokay") for path in FILES}
+    for folder in folders - {Path()}:
+        for file in (ROOT / "tests" / folder).glob("test_*.py"):
+            words = file.stem.removeprefix("test_").split("_")
+            names = {"_".join(words[:n]) for n in range(1, len(words) + 1)}
+            assert any((ROOT / "tokay" / folder / f"{name}.py").is_file() for name in names), file
+
+
+@each_file
+def test_a_file_is_short(path: Path) -> None:
+    lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES, f"{lines} lines: move a function to where it belongs"
+
+
+@each_file
+def test_a_file_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(tree(path))
+
+
+def faults(module: ast.Module, *, cli: bool) -> list[str]:
+    """What no file may hold."""
+    found = []
+    for node in ast.walk(module):
+        match node:
+            case ast.Call(func=ast.Name(id="print")) if not cli:
+                found.append(f"line {node.lineno}: prints outside the command line")
+            case ast.Call(func=ast.Name(id="eval" | "exec")):
+                found.append(f"line {node.lineno}: runs text as code")
+            case ast.Assert(test=ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)])):
+                pass  # tells the type checker what is known
+            case ast.Assert():
+                found.append(f"line {node.lineno}: asserts; raise an error of tokay.errors that says what to do")
+            case ast.ExceptHandler(type=None):
+                found.append(f"line {node.lineno}: catches everything")
+            case ast.ExceptHandler(type=ast.Name(id="Exception" | "BaseException"), body=[ast.Pass()]):
+                found.append(f"line {node.lineno}: swallows everything")
+            case ast.Import(names=names) if {n.name.split(".")[0] for n in names} & {"pickle", "dill", "joblib"}:
+                found.append(f"line {node.lineno}: pickles")
+            case ast.ImportFrom(module="pickle" | "dill" | "joblib"):
+                found.append(f"line {node.lineno}: pickles")
+            case ast.Attribute(value=ast.Name(id="torch"), attr="load" | "save"):
+                found.append(f"line {node.lineno}: pickles; write safetensors")
+            case ast.keyword(arg="allow_pickle", value=ast.Constant(value=True)):
+                found.append(f"line {node.value.lineno}: unpickles")
+    return found
+
+
+@each_file
+def test_a_file_holds_nothing_it_must_not(path: Path) -> None:
+    assert not faults(tree(path), cli=part(path) == "cli")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(1)",
+        "def f(x):\n    assert x > 0",
+        "try:\n    f()\nexcept:\n    raise",
+        "try:\n    f()\nexcept Exception:\n    pass",
+        "import pickle",
+        "from pickle import loads",
+        "torch.load(path)",
+        "torch.save(x, path)",
+        "np.load(path, allow_pickle=True)",
+        "eval('1')",
+    ],
+)
+def test_faults_are_seen(code: str) -> None:
+    assert len(faults(ast.parse(code), cli=False)) == 1
+
+
+def test_what_is_no_fault() -> None:
+    fine = "assert x is not None\ntry:\n    f()\nexcept Exception as e:\n    raise E from e\nmodel.load(x)"
+    assert not faults(ast.parse(fine), cli=False)
+    assert not faults(ast.parse("print(1)"), cli=True)
+
+
+def test_public_names_are_what_they_are_called() -> None:
+    """``from .x import Y as Y``: each public name is re-exported openly."""
+    for node in tree(Path("tokay/__init__.py")).body:
+        if isinstance(node, ast.ImportFrom):
+            assert all(alias.name == alias.asname for alias in node.names)

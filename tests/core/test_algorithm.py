@@ -1,0 +1,105 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tokay import MAML, Algorithm, ConfigError, Examples, Sizes, Task, TaskSpec, algorithms, one_hot
+from tokay.core import algorithm as registry
+from tokay.core.algorithm import require_choice, require_positive
+
+
+@pytest.fixture
+def clean_registry() -> Iterator[None]:
+    known = dict(registry._algorithms)
+    yield
+    registry._algorithms.clear()
+    registry._algorithms.update(known)
+
+
+def define(name: str, qualname: str = "Guess") -> type[Algorithm[Any]]:
+    def adapt(self: Any, net: nn.Module, support: Examples) -> Tensor:
+        return support.y.double().mean(0)
+
+    def predict(self: Any, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:
+        return state.expand(len(x), -1) + net(x).sum() * 0
+
+    body = {"adapt": adapt, "predict": predict, "__qualname__": qualname, "lr": 0.5, "__annotations__": {"lr": float}}
+    made = type(Algorithm)(qualname, (Algorithm,), body, name=name)
+    return dataclass(frozen=True, kw_only=True)(made)
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_defining_is_registering() -> None:
+    guess = define("guess")
+    assert algorithms()["guess"] is guess
+    assert guess.name == "guess"
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_a_name_is_taken_once() -> None:
+    define("guess")
+    define("guess")  # the same class again, as when a notebook cell is run twice
+    with pytest.raises(ConfigError, match=r"^algorithm: the name 'guess' is taken by Guess\. Choose another"):
+        define("guess", "Other")
+    with pytest.raises(ConfigError, match="the name 'maml' is taken by MAML"):
+        define("maml")
+
+
+def test_the_registry_that_is_given_is_a_copy() -> None:
+    algorithms().clear()
+    assert algorithms()["maml"] is MAML
+
+
+def test_the_contract_is_abstract() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        Algorithm()  # type: ignore[abstract]
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_what_comes_for_free() -> None:
+    guess = define("guess")()
+    net = guess.build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=3))
+    assert net(torch.zeros(2, 4)).shape == (2, 3)
+    y = one_hot(torch.tensor([0, 0, 1, 2]), 3)
+    task = Task(Examples(torch.randn(4, 4), y), Examples(torch.randn(2, 4), y[:2]))
+    loss, metrics = guess.loss(net, task)
+    expected = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64).log_softmax(0)[0]
+    assert float(loss.detach()) == pytest.approx(-float(expected))
+    assert float(metrics["accuracy"]) == 1
+    assert [state.tolist() for state in guess.path(net, task.support)] == [[0.5, 0.25, 0.25]]
+    assert guess.at_test() is guess
+    assert guess.training_sizes(Sizes(ways=7)) == Sizes(ways=7)
+    assert float(guess.reduce(torch.tensor([1.0, 2.0, 6.0]))) == 3
+    assert str(guess) == "Guess(lr=0.5)"
+
+
+def test_algorithms_are_settings_in_words() -> None:
+    assert str(MAML(inner_lr=0.5)) == "MAML(inner_lr=0.5, inner_steps=1, test_steps=3, order=2)"
+
+
+@dataclass
+class _Settings:
+    """What the two helpers look at."""
+
+    name = "here"
+    rate: Any = field(default=0.1)
+    how: Any = field(default="a")
+
+
+@pytest.mark.parametrize("value", [0, -1, -0.5, float("nan"), float("-inf")])
+def test_require_positive(value: float) -> None:
+    with pytest.raises(ConfigError, match=r"^here: rate must be above 0, got .*\. The default is 0\.1\."):
+        require_positive(_Settings(rate=value), "rate")  # type: ignore[arg-type]
+
+
+def test_require_positive_passes() -> None:
+    require_positive(_Settings(rate=1e-9), "rate")  # type: ignore[arg-type]
+
+
+def test_require_choice() -> None:
+    require_choice(_Settings(how="b"), "how", ("a", "b"))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^here: how must be one of a, b, got 'c'\."):
+        require_choice(_Settings(how="c"), "how", ("a", "b"))  # type: ignore[arg-type]

@@ -1,0 +1,30 @@
+import numpy as np
+import torch
+
+from tokay import one_hot
+from tokay.core.geometry import class_means, sq_distances
+
+
+def test_class_means_by_hand() -> None:
+    z, labels = torch.randn(9, 4, dtype=torch.float64), torch.tensor([0, 2, 1, 0, 0, 1, 2, 0, 1])
+    expected = np.stack([z.numpy()[labels.numpy() == c].mean(0) for c in range(3)])
+    np.testing.assert_allclose(class_means(z, one_hot(labels, 3)).numpy(), expected, rtol=1e-13)
+
+
+def test_class_means_ignore_padding() -> None:
+    z, labels = torch.randn(6, 4), torch.tensor([0, 1, -1, 1, 0, -1])
+    kept = labels >= 0
+    torch.testing.assert_close(class_means(z, one_hot(labels, 2)), class_means(z[kept], one_hot(labels[kept], 2)))
+
+
+def test_sq_distances_by_hand() -> None:
+    a, b = torch.randn(5, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
+    expected = np.array([[((p - q) ** 2).sum() for q in b.numpy()] for p in a.numpy()])
+    np.testing.assert_allclose(sq_distances(a, b).numpy(), expected, rtol=1e-13)
+
+
+def test_sq_distances_keep_their_digits_far_from_the_origin() -> None:
+    """|a|² - 2ab + |b|² would answer 0 or worse here."""
+    a = torch.tensor([[1e4, 1.0]])
+    assert float(sq_distances(a, a + torch.tensor([[0.0, 1e-2]]))) == float((a[0, 1] + 1e-2 - a[0, 1]) ** 2)
+    assert float(sq_distances(a, a)) == 0

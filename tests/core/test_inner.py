@@ -1,0 +1,232 @@
+"""The inner optimizers against torch's own, and the derivatives through them against finite differences."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tokay import Examples, gradient_descent, one_hot
+from tokay.core.inner import (
+    SGD,
+    Adam,
+    InnerOptimizer,
+    Params,
+    descend,
+    examples_loss,
+    forward,
+    inner_optimizer,
+    last,
+    trainable,
+)
+
+STEPS = 7
+
+
+def start() -> dict[str, Tensor]:
+    return {"w": torch.randn(3, 2, dtype=torch.float64), "b": torch.randn(2, dtype=torch.float64)}
+
+
+def batches(n: int = STEPS) -> list[Tensor]:
+    return [torch.randn(4, 3, dtype=torch.float64) for _ in range(n)]
+
+
+def loss(params: Params, x: Tensor) -> Tensor:
+    return torch.tanh(x @ params["w"] + params["b"]).square().sum() + (params["w"] ** 4).sum() / 10
+
+
+def torch_path(
+    optimizer: Callable[[list[Any]], torch.optim.Optimizer], params: Params, data: list[Tensor]
+) -> list[Params]:
+    own = {name: p.clone().requires_grad_() for name, p in params.items()}
+    stepper = optimizer([own["w"], own["b"]])
+    states = [{name: p.detach().clone() for name, p in own.items()}]
+    for x in data:
+        stepper.zero_grad()
+        loss(own, x).backward()
+        stepper.step()
+        states.append({name: p.detach().clone() for name, p in own.items()})
+    return states
+
+
+PAIRS: dict[str, tuple[InnerOptimizer, Callable[[list[Any]], torch.optim.Optimizer]]] = {
+    "sgd": (SGD(0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
+    "momentum": (SGD(0.1, momentum=0.9), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
+    "adam": (Adam(0.1), lambda p: torch.optim.Adam(p, lr=0.1)),
+    "adam, beta1 = 0": (Adam(0.1, beta1=0.0), lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.0, 0.999))),
+    "adam, others": (
+        Adam(0.05, beta1=0.5, beta2=0.9, eps=1e-3),
+        lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.5, 0.9), eps=1e-3),
+    ),
+    "sgd, a rate each": (
+        SGD({"w": torch.tensor(0.3, dtype=torch.float64), "b": torch.tensor(0.01, dtype=torch.float64)}),
+        lambda p: torch.optim.SGD([{"params": [p[0]], "lr": 0.3}, {"params": [p[1]], "lr": 0.01}]),
+    ),
+    "adam, a rate each": (
+        Adam({"w": torch.tensor(0.3, dtype=torch.float64), "b": torch.tensor(0.01, dtype=torch.float64)}),
+        lambda p: torch.optim.Adam([{"params": [p[0]], "lr": 0.3}, {"params": [p[1]], "lr": 0.01}]),
+    ),
+}
+
+
+@pytest.mark.parametrize("first_order", [False, True])
+@pytest.mark.parametrize("grad_enabled", [False, True])
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_path_is_torchs(name: str, grad_enabled: bool, first_order: bool) -> None:
+    ours, theirs = PAIRS[name]
+    params, data = start(), batches()
+    with torch.set_grad_enabled(grad_enabled):
+        path = list(descend(loss, params, data, ours, first_order=first_order))
+    expected = torch_path(theirs, params, data)
+    assert len(path) == STEPS + 1
+    for mine, other in zip(path, expected, strict=True):
+        torch.testing.assert_close(dict(mine), dict(other), rtol=1e-12, atol=1e-12)
+    assert not torch.allclose(path[-1]["w"], path[0]["w"], atol=1e-2)
+
+
+def test_nothing_is_written_in_place() -> None:
+    params, data = start(), batches()
+    kept = {name: p.clone() for name, p in params.items()}
+    path = list(descend(loss, params, data, Adam(0.1)))
+    assert path[0] is params
+    assert all(torch.equal(params[name], kept[name]) for name in params)
+    again = list(descend(loss, params, data, Adam(0.1)))  # moments of the first run are not those of the second
+    assert all(torch.equal(a["w"], b["w"]) for a, b in zip(path, again, strict=True))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_second_order_against_finite_differences(name: str) -> None:
+    ours, _ = PAIRS[name]
+    data = batches(3)
+
+    def unrolled(w: Tensor, b: Tensor) -> Tensor:
+        return loss(last(descend(loss, {"w": w, "b": b}, data[:2], ours)), data[2])
+
+    params = start()
+    assert torch.autograd.gradcheck(unrolled, (params["w"].requires_grad_(), params["b"].requires_grad_()))
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+def test_derivative_by_the_rates_against_finite_differences(optimizer: Any) -> None:
+    params, data = start(), batches(3)
+
+    def unrolled(lr_w: Tensor, lr_b: Tensor) -> Tensor:
+        rates = {"w": lr_w, "b": lr_b}
+        return loss(last(descend(loss, params, data[:2], optimizer(rates))), data[2])
+
+    rates = [torch.rand_like(p).div(10).requires_grad_() for p in params.values()]
+    assert torch.autograd.gradcheck(unrolled, rates)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_first_order_is_the_gradient_at_the_end(name: str) -> None:
+    ours, _ = PAIRS[name]
+    params, data = start(), batches(3)
+    leaves = {n: p.requires_grad_() for n, p in params.items()}
+    end = last(descend(loss, leaves, data[:2], ours, first_order=True))
+    straight = torch.autograd.grad(loss(end, data[2]), list(leaves.values()))
+    copy = {n: p.detach().requires_grad_() for n, p in end.items()}
+    at_end = torch.autograd.grad(loss(copy, data[2]), list(copy.values()))
+    for a, b in zip(straight, at_end, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-14, atol=1e-14)
+
+
+def test_first_order_keeps_no_graph_of_the_inner_gradients() -> None:
+    def nodes(first_order: bool) -> int:
+        leaves = {n: p.requires_grad_() for n, p in start().items()}
+        end = loss(last(descend(loss, leaves, batches(4), SGD(0.1), first_order=first_order)), batches(1)[0])
+        seen: set[Any] = set()
+        waiting = [end.grad_fn]
+        while waiting:
+            node = waiting.pop()
+            if node is not None and node not in seen:
+                seen.add(node)
+                waiting += [following for following, _ in node.next_functions]
+        return len(seen)
+
+    assert nodes(True) < nodes(False) / 3
+
+
+@pytest.mark.parametrize("beta1", [0.0, 0.9])
+def test_adam_where_a_gradient_is_exactly_zero(beta1: float) -> None:
+    """A dead ReLU: the square root of the second moment has an infinite derivative there, the step has not."""
+    w = torch.tensor([-1.0, 2.0], dtype=torch.float64, requires_grad=True)
+
+    def dead(params: Params, x: Tensor) -> Tensor:
+        return torch.relu(params["w"] * x).square().sum()
+
+    x = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    end = last(descend(dead, {"w": w}, [x] * 3, Adam(0.1, beta1=beta1)))
+    assert float(end["w"].detach()[0]) == -1.0
+    (gradient,) = torch.autograd.grad((end["w"] * torch.tensor([1.0, 1.0])).sum(), w)
+    assert bool(torch.isfinite(gradient).all())
+    assert float(gradient[0]) == 1.0
+
+
+def test_inner_optimizer_by_name() -> None:
+    assert inner_optimizer("sgd", 0.5) == SGD(0.5)
+    assert inner_optimizer("adam", 0.5) == Adam(0.5, beta1=0.0)
+
+
+def test_gradient_descent_in_closed_form() -> None:
+    """On w²/2 each step multiplies w by 1 - lr, so d result / d w = (1 - lr)^steps."""
+    w = torch.tensor([2.0], dtype=torch.float64, requires_grad=True)
+    lr = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+
+    def half_square(params: Params) -> Tensor:
+        return params["w"].square().sum() / 2
+
+    end = gradient_descent(half_square, {"w": w}, lr={"w": lr}, steps=3)["w"]
+    torch.testing.assert_close(end, 0.7**3 * w.detach(), check_dtype=False)
+    by_w, by_lr = torch.autograd.grad(end, (w, lr), retain_graph=True)
+    assert float(by_w) == pytest.approx(0.7**3)
+    assert float(by_lr) == pytest.approx(-3 * 0.7**2 * 2.0)
+    (first_order,) = torch.autograd.grad(
+        gradient_descent(half_square, {"w": w}, lr=0.3, steps=3, first_order=True)["w"], w
+    )
+    assert float(first_order) == 1.0
+    assert gradient_descent(half_square, {"w": w}, lr=0.3, steps=0)["w"] is w
+
+
+def test_last_lets_go_of_earlier_states() -> None:
+    alive: list[int] = []
+
+    def states() -> Any:
+        for i in range(5):
+            alive.append(i)
+            yield i
+
+    assert last(states()) == 4
+    assert alive == [0, 1, 2, 3, 4]
+
+
+def test_trainable_leaves_out_what_is_frozen() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net[0].requires_grad_(False)
+    assert list(trainable(net)) == ["1.weight", "1.bias"]
+
+
+def test_forward_puts_parameters_in() -> None:
+    net, x = nn.Linear(2, 3), torch.randn(4, 2)
+    weight, bias = torch.randn(3, 2), torch.randn(3)
+    before = net.weight.clone()
+    torch.testing.assert_close(forward(net, {"weight": weight, "bias": bias}, x), x @ weight.T + bias)
+    torch.testing.assert_close(forward(net, {"weight": weight}, x), x @ weight.T + net.bias)
+    assert torch.equal(net.weight, before)
+
+
+def test_weights_that_are_shared_stay_shared() -> None:
+    net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    net[1].weight = net[0].weight
+    x, weight = torch.randn(3, 2), torch.randn(2, 2)
+    assert list(trainable(net)) == ["0.weight"]
+    torch.testing.assert_close(forward(net, {"0.weight": weight}, x), x @ weight.T @ weight.T)
+
+
+def test_examples_loss_is_the_objective() -> None:
+    net, x, labels = nn.Linear(3, 4), torch.randn(5, 3), torch.randint(4, (5,))
+    classes = examples_loss(net)({}, Examples(x, one_hot(labels, 4)))
+    torch.testing.assert_close(classes, nn.functional.cross_entropy(net(x), labels))
+    y = torch.randn(5, 4)
+    torch.testing.assert_close(examples_loss(net)({}, Examples(x, y)), nn.functional.mse_loss(net(x), y))

@@ -1,0 +1,90 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tokay import NetworkError, TaskSpec
+from tokay.core.network import check_outputs, check_statistics, feature_size, with_head
+from tokay.networks import batch_statistics
+
+SPEC = TaskSpec(x_shape=(1, 6, 6), y_dim=3)
+
+
+class Fails(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        raise ValueError("only on Sundays\nand then not")
+
+
+class Pair(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x, x
+
+
+def test_running_statistics_are_refused_by_name() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Sequential(nn.BatchNorm2d(2)))
+    message = r"^here: no layer may keep running statistics while it learns, 1.0 \(BatchNorm2d\) does"
+    with pytest.raises(NetworkError, match=message):
+        check_statistics(net, where="here")
+    with pytest.raises(NetworkError, match=r"the network \(BatchNorm1d\) does"):
+        check_statistics(nn.BatchNorm1d(2), where="here")
+
+
+def test_what_keeps_no_running_statistics_passes() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    check_statistics(net.eval(), where="here")
+    check_statistics(batch_statistics(net.train()), where="here")
+    check_statistics(nn.Sequential(nn.LayerNorm(2), nn.InstanceNorm2d(2, affine=True), nn.Dropout()), where="here")
+
+
+def test_feature_size() -> None:
+    assert feature_size(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()), SPEC) == 32
+    assert feature_size(nn.Flatten(), SPEC) == 36
+    assert feature_size(nn.Sequential(nn.Flatten(), nn.Linear(36, 7).double()), SPEC) == 7
+
+
+def test_feature_size_leaves_no_trace() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(36, 7))
+    state = torch.get_rng_state()
+    feature_size(net, SPEC)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert net.training
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_with_head() -> None:
+    torch.manual_seed(3)
+    net = with_head(nn.Sequential(nn.Flatten(), nn.Linear(36, 7)), SPEC)
+    assert [name for name, _ in net.named_parameters()] == [
+        "backbone.1.weight",
+        "backbone.1.bias",
+        "head.weight",
+        "head.bias",
+    ]
+    assert net(torch.zeros(4, 1, 6, 6)).shape == (4, 3)
+
+
+@pytest.mark.parametrize("check", [feature_size, with_head])
+@pytest.mark.parametrize(
+    "backbone, message",
+    [
+        (nn.Linear(5, 2), r"must take inputs of shape \(2, 1, 6, 6\), and fails on them \(mat1 and mat2"),
+        (Fails(), r"and fails on them \(only on Sundays\)\. Build it"),
+        (nn.Conv2d(1, 2, 3), r"must answer \(2, 1, 6, 6\) with a \[2, n\] tensor, got \(2, 2, 4, 4\)\. Flatten"),
+        (nn.Flatten(0), r"with a \[2, n\] tensor, got \(72,\)"),
+        (Pair(), r"with a \[2, n\] tensor, got tuple"),
+        (nn.BatchNorm2d(1), r"running statistics"),
+    ],
+)
+def test_backbones_that_do_not_fit(backbone: nn.Module, message: str, check: object) -> None:
+    with pytest.raises(NetworkError, match="^backbone: .*" + message) as raised:
+        check(backbone, SPEC)  # type: ignore[operator]
+    assert "\n" not in str(raised.value)
+
+
+def test_outputs_must_be_the_targets() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(36, 4))
+    with pytest.raises(NetworkError, match=r"^here: .* must have 3 outputs for classification with 3 classes, got 4"):
+        check_outputs(net, SPEC, where="here")
+    values = TaskSpec(x_shape=(1, 6, 6), y_dim=2, kind="regression")
+    with pytest.raises(NetworkError, match=r"must have 2 outputs for regression with 2 targets, got 4"):
+        check_outputs(net, values, where="here")
+    check_outputs(net, TaskSpec(x_shape=(1, 6, 6), y_dim=4), where="here")

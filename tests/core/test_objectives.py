@@ -1,0 +1,78 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tokay import one_hot
+from tokay.core.objectives import accuracy, cross_entropy, mean_squared_error, metrics, objective
+
+
+def _classified(padding: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits with ``padding`` rows of nonsense, one-hot targets with as many all-false rows, and the labels."""
+    logits, labels = torch.randn(8, 5, dtype=torch.float64), torch.randint(5, (8,))
+    logits = torch.cat([100 * torch.randn(padding, 5, dtype=torch.float64), logits])
+    return logits, torch.cat([torch.zeros(padding, 5, dtype=torch.bool), one_hot(labels, 5)]), labels
+
+
+@pytest.mark.parametrize("padding", [0, 3])
+def test_cross_entropy_against_torch(padding: int) -> None:
+    logits, y, labels = _classified(padding)
+    expected = F.cross_entropy(logits[padding:], labels)
+    torch.testing.assert_close(cross_entropy(logits, y), expected, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("padding", [0, 3])
+def test_cross_entropy_gradient_against_torch(padding: int) -> None:
+    logits, y, labels = _classified(padding)
+    (ours,) = torch.autograd.grad(cross_entropy(logits.requires_grad_(), y), logits)
+    (theirs,) = torch.autograd.grad(F.cross_entropy(logits[padding:], labels), logits)
+    torch.testing.assert_close(ours, theirs, rtol=1e-13, atol=1e-15)
+    assert not ours[:padding].any()
+
+
+def test_cross_entropy_of_sure_answers_is_finite() -> None:
+    logits = torch.tensor([[1e4, -1e4], [1e4, -1e4]], requires_grad=True)
+    loss = cross_entropy(logits, one_hot(torch.tensor([0, 1]), 2))
+    loss.backward()
+    assert float(loss.detach()) == 1e4
+    assert logits.grad is not None
+    assert bool(torch.isfinite(logits.grad).all())
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+def test_accuracy_by_hand(padding: int) -> None:
+    logits, y, labels = _classified(padding)
+    hits = [int(row.argmax()) == int(label) for row, label in zip(logits[padding:], labels, strict=True)]
+    assert float(accuracy(logits, y)) == sum(hits) / len(hits)
+
+
+def test_accuracy_all_and_none() -> None:
+    y = one_hot(torch.tensor([0, 1, 2]), 3)
+    assert float(accuracy(y.float(), y)) == 1
+    assert float(accuracy(y.roll(1, 0).float(), y)) == 0
+
+
+def test_mean_squared_error_against_torch() -> None:
+    a, b = torch.randn(6, 3, dtype=torch.float64), torch.randn(6, 3, dtype=torch.float64)
+    torch.testing.assert_close(mean_squared_error(a, b), F.mse_loss(a, b), rtol=1e-14, atol=0)
+
+
+def test_objective_follows_the_dtype_of_the_targets() -> None:
+    logits, y, _ = _classified()
+    assert objective(logits, y) == cross_entropy(logits, y)
+    assert objective(logits, y.double()) == mean_squared_error(logits, y.double())
+
+
+def test_metrics_name_the_measure() -> None:
+    logits, y, _ = _classified(2)
+    measured = metrics(logits, y)
+    assert measured == {"loss": cross_entropy(logits, y), "accuracy": accuracy(logits, y)}
+    values = metrics(logits, logits + 1)
+    assert values.keys() == {"loss", "mse"}
+    assert float(values["mse"]) == float(values["loss"]) == pytest.approx(1)
+
+
+def test_under_vmap() -> None:
+    logits, y = torch.randn(3, 6, 4), one_hot(torch.randint(4, (3, 6)), 4)
+    mapped = torch.func.vmap(metrics)(logits, y)
+    for i in range(3):
+        torch.testing.assert_close({n: v[i] for n, v in mapped.items()}, metrics(logits[i], y[i]))

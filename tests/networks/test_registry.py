@@ -1,0 +1,53 @@
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, asdict, dataclass, fields
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from tokay import ConfigError
+from tokay.networks import MLP, Network, networks, registry
+
+
+@pytest.fixture
+def _clean_registry() -> Iterator[None]:
+    known = dict(registry._networks)
+    yield
+    registry._networks.clear()
+    registry._networks.update(known)
+
+
+def define(name: str, qualname: str = "Mine") -> Any:
+    body = {"build": lambda self, x_shape: nn.Flatten(), "__qualname__": qualname}
+    return dataclass(frozen=True, kw_only=True)(type(Network)(qualname, (Network,), body, name=name))
+
+
+@pytest.mark.usefixtures("_clean_registry")
+def test_defining_is_registering() -> None:
+    mine = define("mine")
+    assert networks()["mine"] is mine
+    assert mine.name == "mine"
+    define("mine")
+    with pytest.raises(ConfigError, match=r"^network: the name 'mine' is taken by Mine\. Choose another"):
+        define("mine", "Other")
+
+
+def test_the_registry_that_is_given_is_a_copy() -> None:
+    networks().clear()
+    assert networks()["mlp"] is MLP
+
+
+@pytest.mark.parametrize("name", sorted(networks()))
+def test_every_network(name: str) -> None:
+    """Frozen settings with a summary; ``[n, *x_shape]`` to ``[n, features]``; a fresh module every time."""
+    network = networks()[name]()
+    assert network.name == name
+    assert network.summary
+    assert type(network)(**asdict(network)) == network
+    for field in fields(network):
+        with pytest.raises(FrozenInstanceError):
+            setattr(network, field.name, getattr(network, field.name))
+    nets = [network.build((1, 28, 28)) for _ in range(2)]
+    assert all(net(torch.randn(3, 1, 28, 28)).ndim == 2 for net in nets)
+    assert not torch.equal(next(nets[0].parameters()), next(nets[1].parameters()))

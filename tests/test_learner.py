@@ -1,0 +1,256 @@
+"""Fit, predict, score: what goes in, what comes out, and what is left alone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tokay
+from tokay import Learner, TaskError, TaskSpec
+from tokay.errors import NetworkError
+
+FEATURES = TaskSpec(x_shape=(2,), y_dim=3)
+CORNERS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+
+
+def near_corners(each: int, spread: float = 0.1) -> tuple[Tensor, Tensor]:
+    """Points around three corners and the number of the corner."""
+    generator = torch.Generator().manual_seed(each)
+    labels = torch.arange(3).repeat(each)
+    return CORNERS[labels] + spread * torch.randn(3 * each, 2, generator=generator), labels
+
+
+SUPPORT, QUERY = near_corners(4), near_corners(9)
+
+
+@pytest.fixture
+def proto() -> Learner:
+    return Learner(tokay.ProtoNet(), nn.Flatten())
+
+
+@pytest.fixture
+def reptile() -> Learner:
+    algorithm = tokay.Reptile(inner_lr=0.1, test_steps=60, test_batch=4)
+    return Learner(algorithm, algorithm.build(nn.Flatten(), FEATURES))
+
+
+@pytest.fixture
+def normed() -> nn.Module:
+    return nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8, track_running_stats=False), nn.ReLU())
+
+
+def regressor(outputs: int = 1) -> Learner:
+    algorithm = tokay.MAML(inner_lr=0.1, test_steps=200)
+    return Learner(algorithm, algorithm.build(nn.Flatten(), TaskSpec(x_shape=(2,), y_dim=outputs, kind="regression")))
+
+
+@pytest.mark.parametrize("kind", ["proto", "reptile"])
+@pytest.mark.parametrize(
+    "form",
+    [lambda t: t, lambda t: t.numpy(), lambda t: t.tolist(), lambda t: t.numpy().astype(t.numpy().dtype.str[1:])],
+    ids=["tensor", "array", "list", "dtype"],
+)
+def test_arrays_lists_and_tensors_are_the_same(kind: str, form: Any, request: pytest.FixtureRequest) -> None:
+    learner: Learner = request.getfixturevalue(kind)
+    expected = learner.fit(*SUPPORT).predict_proba(QUERY[0])
+    found = learner.fit(form(SUPPORT[0]), form(SUPPORT[1])).predict_proba(form(QUERY[0]))
+    np.testing.assert_array_equal(found, expected)
+    assert learner.score(form(QUERY[0]), form(QUERY[1])) == 1.0
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [7, -3, 100],
+        ["cat", "dog", "axolotl"],
+        ["ä", "b", "c"],
+        np.array([2, 0, 1], dtype=np.uint8),
+        np.array([3, 1, 2], dtype=np.int16),
+    ],
+    ids=["integers", "strings", "umlaut", "uint8", "int16"],
+)
+def test_labels_come_back_as_they_were(proto: Learner, names: Any) -> None:
+    names = np.asarray(names)
+    proto.fit(SUPPORT[0], names[SUPPORT[1].numpy()])
+    assert proto.kind_ == "classification"
+    np.testing.assert_array_equal(proto.classes_, np.sort(names))
+    found = proto.predict(QUERY[0])
+    assert found.dtype == names.dtype
+    np.testing.assert_array_equal(found, names[QUERY[1].numpy()])
+    assert proto.score(QUERY[0], names[QUERY[1].numpy()]) == 1.0
+
+
+@pytest.mark.parametrize("form", [np.asarray, torch.tensor, list])
+def test_booleans_are_two_classes(proto: Learner, form: Any) -> None:
+    proto.fit([[0.0, 0.0], [1.0, 1.0]], form([False, True]))
+    assert proto.predict([[0.9, 0.9], [0.1, 0.0]]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("inductive", [False, True])
+@pytest.mark.parametrize("kind", ["proto", "reptile"])
+def test_probabilities(kind: str, inductive: bool, request: pytest.FixtureRequest) -> None:
+    learner: Learner = request.getfixturevalue(kind)
+    learner.inductive = inductive
+    learner.fit(SUPPORT[0], np.array(["z", "m", "a"])[SUPPORT[1].numpy()])
+    found = learner.predict_proba(QUERY[0])
+    assert found.shape == (27, 3)
+    assert (found >= 0).all()
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+    assert learner.classes_.tolist() == ["a", "m", "z"]
+    np.testing.assert_array_equal(learner.classes_[found.argmax(1)], learner.predict(QUERY[0]))
+    assert learner.predict(QUERY[0]).tolist() == [["z", "m", "a"][label] for label in QUERY[1]]
+
+
+def test_accuracy(proto: Learner) -> None:
+    proto.fit(*SUPPORT)
+    wrong = QUERY[1].clone()
+    wrong[:9] = (wrong[:9] + 1) % 3
+    assert proto.score(QUERY[0], wrong) == pytest.approx(18 / 27)
+
+
+def test_bytes_are_scaled_and_nothing_else_is(proto: Learner) -> None:
+    pixels = torch.randint(0, 256, (6, 1, 4, 4), dtype=torch.uint8)
+    labels = [0, 1, 2, 0, 1, 2]
+    expected = proto.fit(pixels.float() / 255, labels).predict_proba(pixels.float() / 255)
+    np.testing.assert_array_equal(proto.fit(pixels, labels).predict_proba(pixels), expected)
+    np.testing.assert_array_equal(proto.fit(pixels.numpy(), labels).predict_proba(pixels.numpy()), expected)
+    unscaled = proto.fit(pixels.int(), labels).predict_proba(pixels.int())
+    np.testing.assert_array_equal(proto.fit(pixels.float(), labels).predict_proba(pixels.float()), unscaled)
+    assert np.abs(unscaled - expected).max() > 0.1
+
+
+@pytest.mark.parametrize("shape", [(12,), (12, 1), (12, 2)])
+@pytest.mark.parametrize("form", [np.asarray, torch.as_tensor, lambda y: y.tolist()], ids=["array", "tensor", "list"])
+def test_real_targets_are_regression(shape: tuple[int, ...], form: Any) -> None:
+    x = torch.rand(12, 2)
+    y = (x @ torch.tensor([[1.0, -1.0], [2.0, 0.5]]))[:, : shape[1] if len(shape) > 1 else 1].reshape(shape).numpy()
+    learner = regressor(shape[1] if len(shape) > 1 else 1).fit(x, form(y))
+    assert learner.kind_ == "regression"
+    assert not hasattr(learner, "classes_")
+    found = learner.predict(x)
+    assert found.shape == shape
+    np.testing.assert_allclose(found, y, atol=0.3)
+    explained = 1 - ((found - y) ** 2).sum() / ((y - y.mean(0)) ** 2).sum()
+    assert learner.score(x, form(y)) == pytest.approx(explained, abs=1e-5)
+    assert explained > 0.9
+    with pytest.raises(TaskError, match="no class probabilities"):
+        learner.predict_proba(x)
+
+
+def test_fitting_again_forgets_the_task_before(reptile: Learner) -> None:
+    fresh = reptile.fit(*SUPPORT).predict_proba(QUERY[0])
+    turned = (SUPPORT[1] + 1) % 3
+    other = reptile.fit(SUPPORT[0], turned).predict_proba(QUERY[0])
+    assert np.abs(other - fresh).max() > 0.5
+    np.testing.assert_array_equal(reptile.fit(*SUPPORT).predict_proba(QUERY[0]), fresh)
+
+
+def test_the_net_and_the_random_state_stay_as_they_were(normed: nn.Module) -> None:
+    algorithm = tokay.MAML(inner_lr=0.1)
+    backbone = nn.Sequential(normed, nn.Dropout(0.5))
+    net = algorithm.build(backbone, FEATURES)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    state, numpy_state = torch.random.get_rng_state(), np.random.get_state()[1]  # type: ignore[index]
+    learner = Learner(algorithm, net).fit(*SUPPORT)
+    first, second = learner.predict_proba(QUERY[0]), learner.predict_proba(QUERY[0])
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert (np.random.get_state()[1] == numpy_state).all()  # type: ignore[index]
+    np.testing.assert_array_equal(first, second)  # dropout's draws are the learner's own
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+    assert all(parameter.grad is None for parameter in net.parameters())
+    assert net.training
+    other = Learner(algorithm, net, seed=1).fit(*SUPPORT).predict_proba(QUERY[0])
+    assert np.abs(other - first).max() > 1e-3
+
+
+@pytest.mark.parametrize("algorithm", [tokay.ProtoNet(), tokay.MAML(inner_lr=0.1)], ids=["protonet", "maml"])
+def test_inductive_answers_do_not_depend_on_the_other_queries(
+    algorithm: tokay.Algorithm[Any], normed: nn.Module
+) -> None:
+    def gap(inductive: bool) -> float:
+        learner = Learner(algorithm, net, inductive=inductive).fit(*SUPPORT)
+        together, few = learner.predict_proba(QUERY[0]), learner.predict_proba(QUERY[0][3:5])
+        return float(np.abs(together[3:5] - few).max())
+
+    net = algorithm.build(normed, FEATURES)
+    assert gap(inductive=True) < 1e-6
+    assert gap(inductive=False) > 1e-3
+
+
+def test_without_batch_statistics_both_ways_are_one(reptile: Learner) -> None:
+    together = reptile.fit(*SUPPORT).predict_proba(QUERY[0])
+    reptile.inductive = True
+    np.testing.assert_allclose(reptile.predict_proba(QUERY[0]), together, atol=1e-6)
+
+
+def test_one_query(proto: Learner) -> None:
+    assert proto.fit(*SUPPORT).predict(QUERY[0][:1]).shape == (1,)
+
+
+def test_a_net_in_double_precision() -> None:
+    algorithm = tokay.MAML(inner_lr=0.1)
+    net = algorithm.build(nn.Flatten(), FEATURES).double()
+    learner = Learner(algorithm, net).fit(*SUPPORT)
+    assert learner.predict_proba(QUERY[0]).dtype == np.float64
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_inputs_that_are_no_numbers(proto: Learner, value: float) -> None:
+    bad = SUPPORT[0].clone()
+    bad[2, 1] = bad[3, 0] = value
+    with pytest.raises(TaskError, match="2 of the inputs are NaN or infinite"):
+        proto.fit(bad, SUPPORT[1])
+    with pytest.raises(TaskError, match="2 of the inputs are NaN or infinite"):
+        proto.fit(*SUPPORT).predict(bad)
+    with pytest.raises(TaskError, match="1 of the targets are NaN or infinite"):
+        regressor().fit(SUPPORT[0], [value] + [1.0] * 11)
+
+
+def test_what_fit_refuses(proto: Learner, reptile: Learner) -> None:
+    x, y = SUPPORT
+    for bad_x, bad_y, said in (
+        (x, y[:-1], "x and y must have one row per example, got 12 and 11"),
+        (x[:0], y[:0], "must not be empty"),
+        (x, torch.zeros(12, dtype=torch.int64), "at least two classes, got only 0"),
+        (x, ["a"] * 12, "at least two classes, got only 'a'"),
+        (x, torch.eye(3).repeat(4, 1).bool(), r"must be \[n\], got shape \(12, 3\)"),
+        (x, y.float(), "protonet learns classification"),
+    ):
+        with pytest.raises(TaskError, match=said):
+            proto.fit(bad_x, bad_y)
+    with pytest.raises(NetworkError, match=r"must have 2 outputs .* got 3"):  # a label set that misses a class
+        reptile.fit(x[y < 2], y[y < 2])
+    with pytest.raises(NetworkError, match=r"inputs of shape|fails on them"):
+        reptile.fit(torch.rand(12, 5), y)
+
+
+def test_what_predict_refuses(proto: Learner) -> None:
+    for ask in (proto.predict, proto.predict_proba):
+        with pytest.raises(TaskError, match="nothing has been learned yet"):
+            ask(QUERY[0])
+    proto.fit(*SUPPORT)
+    with pytest.raises(TaskError, match=r"inputs must have shape \(2,\) as in fit, got \(3,\)"):
+        proto.predict(torch.rand(4, 3))
+    with pytest.raises(TaskError, match=r"y must have shape \(27,\), got \(26,\)"):
+        proto.score(QUERY[0], QUERY[1][1:])
+
+
+def test_a_refused_fit_does_not_pass_for_a_learned_task(proto: Learner) -> None:
+    """Old answers under new labels would be wrong without a word."""
+    for x, y in ((SUPPORT[0] * float("nan"), SUPPORT[1]), (SUPPORT[0], SUPPORT[1].float()), (SUPPORT[0], [1])):
+        assert proto.fit(*SUPPORT).score(*QUERY) == 1.0
+        with pytest.raises(TaskError):
+            proto.fit(x, y)
+        assert not hasattr(proto, "classes_")
+        with pytest.raises(TaskError, match="nothing has been learned yet"):
+            proto.predict(QUERY[0])
+
+
+def test_a_net_that_keeps_running_statistics(proto: Learner) -> None:
+    learner = Learner(tokay.ProtoNet(), nn.BatchNorm1d(2))
+    with pytest.raises(NetworkError, match="running statistics"):
+        learner.fit(*SUPPORT)
+    learner.net.eval()
+    assert learner.fit(*SUPPORT).score(*QUERY) == 1.0

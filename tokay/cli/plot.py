@@ -1,0 +1,128 @@
+"""``tokay plot RUN``: how training went, what adapting brings on unseen tasks, and one of those, as pictures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from ..checkpoint import load_model
+from ..core.answer import answer
+from ..core.exact import exact_gradients
+from ..core.seeding import derive, generator
+from ..core.task import Sizes, Task, TaskSpec
+from ..errors import DataError
+from ..evaluate import Evaluation, move
+from ..plots import adaptation_figure, episode_figure, training_figure, write_figure
+from ..runs import Run, read
+from .console import device_named, stderr
+from .flags import parse
+from .scoring import Asked, score_run
+
+_POINTS = 50  # of a curve: as many as the smallest source of curves has
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """What to draw."""
+
+    run: Annotated[str, tyro.conf.Positional]
+    """run folder"""
+    tasks: int = 200
+    """unseen tasks behind the adaptation curve"""
+    seed: int = 0
+    """decides which"""
+    device: str = "auto"
+    """auto, cpu, cuda, ..."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Draw into the run folder, and print the paths on stdout."""
+    asked = parse(Plot, arguments, prog="tokay plot", description="Draw a run.")
+    path, device = Path(asked.run), device_named(asked.device)
+    scored = Asked(tasks=asked.tasks, seed=asked.seed)
+    trained, spec = read(path)
+    lines = _read_log(path / "metrics.jsonl")
+    if lines:
+        write_figure(path / "training.png", _training_figure(trained, lines))
+        print(path / "training.png")
+    else:
+        stderr.print(f"{path}: has no logged steps, so there is no training.png.", markup=False)
+
+    trained, found = score_run(path, scored, device, curve=True)
+    chance = 1 / trained.test.ways if trained.source.kind == "classification" else None
+    write_figure(path / "adaptation.png", adaptation_figure(found, _adaptation_title(trained, found), chance=chance))
+    print(path / "adaptation.png")
+
+    if not _drawable(trained, spec):
+        stderr.print(f"{path}: inputs {spec.x_shape} are no picture and no curve, so there is no episodes.png.")
+        return
+    task, before, after = _play(path, asked.seed, device)
+    write_figure(path / "episodes.png", episode_figure(task, after, _episode_title(trained, found), before=before))
+    print(path / "episodes.png")
+
+
+def _drawable(run: Run, spec: TaskSpec) -> bool:
+    if run.source.kind == "regression":
+        return spec.x_shape == (1,) and spec.y_dim == 1
+    return len(spec.x_shape) == 3 and spec.x_shape[0] in (1, 3)
+
+
+def _play(path: Path, seed: int, device: torch.device) -> tuple[Task, Tensor | None, Tensor]:
+    """The first unseen task of ``seed``, and the answers to its queries before and after adapting."""
+    run, net = load_model(path, device=device)
+    if run.source.kind == "regression":
+        run = replace(run, test=replace(run.test, queries=_POINTS))
+    batch = move(run.tasks("test").sample(1, generator(seed, "episode")), device)
+    task = Task(*(type(part)(part.x[0], part.y[0]) for part in batch))
+    algorithm = run.algorithm.at_test()
+    with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
+        torch.manual_seed(derive(seed, "episode-draws"))
+        states = list(algorithm.path(net, task.support))
+        first, last = (_answer(algorithm, net, state, task) for state in (states[0], states[-1]))
+    return move(task, torch.device("cpu")), first if len(states) > 1 else None, last
+
+
+def _answer(algorithm: Any, net: nn.Module, state: Any, task: Task) -> Tensor:
+    return answer(algorithm, net, state, task.support.x, task.query.x, inductive=False).cpu()
+
+
+def _read_log(log: Path) -> list[dict[str, Any]]:
+    """The lines of ``metrics.jsonl``; the last one may be half written, for training may be going on."""
+    if not log.exists():
+        return []
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    try:
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except ValueError as error:
+        raise DataError(f"{log}: must be one JSON object per line, and is not ({error}). Train again.") from error
+
+
+def _training_figure(run: Run, lines: list[dict[str, Any]]) -> Figure:
+    episodes = "mini-batches of all classes" if run.algorithm.joint else f"{_sizes(run, run.train)} tasks"
+    return training_figure(
+        lines,
+        f"{run.algorithm.name} on {run.source.name}: meta-training",
+        training=f"training, {episodes}",
+        held_out=f"{run.fit.validation_tasks} held-out {_sizes(run, run.test)} tasks",
+    )
+
+
+def _sizes(run: Run, sizes: Sizes) -> str:
+    return f"{sizes.shots}-point" if run.source.kind == "regression" else f"{sizes.ways}-way {sizes.shots}-shot"
+
+
+def _adaptation_title(run: Run, found: Evaluation) -> str:
+    how = "transductive" if found.transductive else "inductive"
+    tasks = f"{found['loss'].tasks} unseen {_sizes(run, run.test)} tasks"
+    return f"{run.algorithm.name} on {run.source.name}: {tasks} ({how})"
+
+
+def _episode_title(run: Run, found: Evaluation) -> str:
+    how = "transductive" if found.transductive else "inductive"
+    return f"{run.algorithm.name} on {run.source.name}: one unseen {_sizes(run, run.test)} task ({how})"

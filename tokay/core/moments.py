@@ -1,0 +1,33 @@
+"""Second moments that an inner Adam starts from in every task, kept as meta-weights beside those of the network."""
+
+import torch
+from torch import Tensor, nn
+
+from .inner import Moments
+
+
+class WithMoments(nn.Module):
+    """``net``, and Adam's second moment for each of its parameters.
+
+    The moments are parameters, so the outer optimizer moves them and checkpoints hold them. They begin at zero with
+    ``seen`` zero, which is the Adam that everybody knows.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.second = nn.ParameterList(torch.zeros_like(p) for p in net.parameters())
+        self.seen = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What ``net`` answers."""
+        output: Tensor = self.net(x)
+        return output
+
+
+def split_moments(net: nn.Module) -> tuple[nn.Module, Moments]:
+    """The network itself and the moments to start from: zero for a network that has none with it."""
+    if not isinstance(net, WithMoments):
+        return net, Moments()
+    names = [name for name, _ in net.net.named_parameters()]
+    return net.net, Moments(second=dict(zip(names, net.second, strict=True)), seen=net.seen)

@@ -1,0 +1,218 @@
+"""Pictures of a run: how training went, what adapting brings, and one task it had never seen.
+
+Every function returns a ``matplotlib.figure.Figure`` made without ``pyplot``, so nothing global changes and nothing
+opens a window. Blue and orange can be told apart with any kind of colour vision; red never stands without another sign.
+"""
+
+import io
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .core.task import Task
+from .errors import ConfigError
+from .evaluate import Evaluation
+from .files import write_atomically
+
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#C8102E", "#7F7F7F"
+_MOST_CLASSES, _MOST_SUPPORT, _MOST_QUERIES = 10, 5, 8  # what still can be seen in one grid
+
+
+def write_figure(path: Path, figure: Figure, *, dpi: int = 120) -> None:
+    """Write a PNG, atomically. Raises ``DataError`` when it cannot be written."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=dpi)
+    write_atomically(path, content.getvalue())
+
+
+def training_figure(
+    lines: Sequence[dict[str, Any]], title: str, *, training: str = "training", held_out: str = "held-out tasks"
+) -> Figure:
+    """Query loss, and accuracy or error, per logged step, from the lines of ``metrics.jsonl``.
+
+    Faint points are single meta-batches and the line their moving average; validations on held-out tasks have
+    their 95% intervals, and the best one, whose weights the run keeps, is marked. ``training`` and ``held_out``
+    name the two in the legend. Where the loss is the error itself it is drawn once.
+
+    Raises ``ConfigError`` when there are no lines.
+    """
+    if not lines:
+        raise ConfigError("plots: there must be at least one logged step to draw, got none. Train first.")
+    measure = "accuracy" if "accuracy" in lines[0] else "mse"
+    shown = [measure] if measure == "mse" else ["loss", measure]
+    figure = Figure(figsize=(5.2 * len(shown) + 0.8 * (len(shown) == 1), 4.6), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    axes: list[Axes] = figure.subplots(1, len(shown), squeeze=False).ravel().tolist()
+    steps = np.array([line["step"] for line in lines])
+    checked = [line for line in lines if "validation" in line]
+    for axis, name in zip(axes, shown, strict=True):
+        raw = np.array([line[name] for line in lines])
+        axis.plot(steps, raw, ".", color=BLUE, alpha=0.25, markersize=4, label=f"{training}: one meta-batch")
+        axis.plot(steps, _smooth(raw), color=BLUE, linewidth=2, label=f"{training}: moving average")
+        if checked:
+            _draw_validations(axis, name, measure, checked, held_out)
+        _label(axis, name)
+        axis.set_xlabel("outer step")
+        axis.set_title(f"query {_shown(name)}", fontsize=10)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    return figure
+
+
+def adaptation_figure(found: Evaluation, title: str, *, chance: float | None = None) -> Figure:
+    """Accuracy or error on unseen tasks by the number of adaptation steps, with its 95% interval.
+
+    ``chance`` is the accuracy of guessing, drawn as a dotted line.
+    """
+    name = "accuracy" if "accuracy" in found.scores else "mse"
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    axis = figure.subplots()
+    steps = list(found.curve)
+    means = np.array([found.curve[step][name].mean for step in steps])
+    half = np.array([found.curve[step][name].ci95 for step in steps])
+    if len(steps) > 1:
+        axis.fill_between(steps, means - half, means + half, color=BLUE, alpha=0.25, linewidth=0, label="95% interval")
+        axis.plot(steps, means, "o-", color=BLUE, markersize=4, label="mean over tasks")
+        axis.set_xscale("symlog", linthresh=5, linscale=1.5)
+        axis.set_xticks(steps, ["0\n(before)", *map(str, steps[1:])], minor=False)
+        axis.set_xticks([], minor=True)
+        axis.set_xlim(-0.3, steps[-1] * 1.1)
+        axis.set_xlabel("adaptation steps on the support set")
+    else:
+        axis.errorbar(steps, means, half, fmt="o", color=BLUE, capsize=6, label="mean over tasks, 95% interval")
+        axis.set_xticks(steps, ["adapted in a single pass, without steps"])
+        axis.set_xlim(-1, 1)
+    if chance is not None:
+        axis.axhline(chance, color=GREY, linestyle=":", label=f"chance ({100 * chance:.3g} %)")
+    if name == "accuracy":
+        axis.set_ylim(0, 1.02)
+    else:
+        axis.set_ylim(bottom=0)
+    _label(axis, name)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return figure
+
+
+def episode_figure(task: Task, after: Tensor, title: str, *, before: Tensor | None = None) -> Figure:
+    """One task (no leading axis) and its answers: ``after`` adapting, and ``before`` where there is such a thing.
+
+    Classes of pictures ``[n, 1 or 3, h, w]``: one row per class with its support set and its query pictures, each
+    with the class it was taken for; a wrong one has a red frame and the true class's name. Real targets of one
+    number ``[n, 1]``: the true curve, the support points and both answers. ``after`` and ``before`` are ``[m, d]``.
+
+    Raises ``ConfigError`` for tasks that are neither.
+    """
+    shape = tuple(task.query.x.shape[1:])
+    if task.query.y.dtype.is_floating_point:
+        if shape != (1,) or task.query.y.shape[1] != 1:
+            raise ConfigError(f"plots: only curves of one number over one number can be drawn, got inputs {shape}.")
+        return _curve_figure(task, after, before, title)
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise ConfigError(f"plots: only pictures (1 or 3, height, width) can be drawn, got inputs {shape}.")
+    return _grid_figure(task, after.argmax(1), title)
+
+
+def _smooth(values: NDArray[Any]) -> NDArray[Any]:
+    """A centred moving average over a tenth of the points; at the ends over as many as there are."""
+    reach = max(1, len(values) // 20)
+    return np.array([values[max(0, i - reach) : i + reach + 1].mean() for i in range(len(values))])
+
+
+def _draw_validations(axis: Axes, name: str, measure: str, checked: list[dict[str, Any]], held_out: str) -> None:
+    steps = [line["step"] for line in checked]
+    means = [line["validation"][name]["mean"] for line in checked]
+    half = [line["validation"][name]["ci95"] for line in checked]
+    axis.errorbar(
+        steps,
+        means,
+        half,
+        fmt="s-",
+        color=ORANGE,
+        markersize=4,
+        linewidth=1,
+        capsize=3,
+        label=f"{held_out}, 95% interval",
+    )
+    sign = 1 if measure == "accuracy" else -1
+    scores = [sign * line["validation"][measure]["mean"] for line in checked]
+    finite = [i for i, score in enumerate(scores) if isfinite(score)]
+    if finite:
+        best = max(finite, key=lambda i: (scores[i], i))  # a tie goes to the later one, as in training
+        told = f"best: step {steps[best]}, kept"
+        axis.plot(steps[best], means[best], "*", color=RED, markersize=14, zorder=5, label=told)
+
+
+def _label(axis: Axes, name: str) -> None:
+    axis.set_ylabel(_shown(name))
+    if name == "accuracy":
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axis.grid(alpha=0.25)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _shown(name: str) -> str:
+    return "mean squared error" if name == "mse" else name
+
+
+def _curve_figure(task: Task, after: Tensor, before: Tensor | None, title: str) -> Figure:
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    axis = figure.subplots()
+    x = task.query.x[:, 0]
+    order = x.argsort()
+    axis.plot(x[order], task.query.y[order, 0], color="black", linewidth=2, label="truth")
+    if before is not None:
+        axis.plot(x[order], before[order, 0], "--", color=ORANGE, linewidth=2, label="before adapting")
+    axis.plot(x[order], after[order, 0], color=BLUE, linewidth=2, label="after adapting")
+    axis.plot(task.support.x[:, 0], task.support.y[:, 0], "^", color=RED, markersize=8, label="support points")
+    axis.set_xlabel("x")
+    _label(axis, "y")
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    return figure
+
+
+def _grid_figure(task: Task, guesses: Tensor, title: str) -> Figure:
+    """One row per class: its name, its support pictures, a gap, its query pictures."""
+    ways = task.support.y.shape[1]
+    rows = min(ways, _MOST_CLASSES)
+    support = [task.support.x[task.support.y[:, c]][:_MOST_SUPPORT] for c in range(rows)]
+    asked = [task.query.y[:, c].nonzero()[:_MOST_QUERIES, 0].tolist() for c in range(rows)]
+    left, right = max(map(len, support)), max(map(len, asked))
+    ratios = [1.0] * left + [0.3] + [1.0] * right
+    figure = Figure(figsize=(0.9 * sum(ratios) + 0.8, 1.08 * rows + 1.0), layout="constrained")
+    right_ones = int((guesses == task.query.y.int().argmax(1)).sum())
+    hidden = ", some not shown" if sum(map(len, asked)) < len(guesses) else ""
+    figure.suptitle(f"{title}\n{right_ones} of {len(guesses)} right{hidden}", fontsize=10)
+    axes: NDArray[Any] = figure.subplots(rows, len(ratios), squeeze=False, width_ratios=ratios)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_visible(False)
+    for c in range(rows):
+        axes[c, 0].set_ylabel(f"class {c + 1}", fontsize=9)
+        for column, picture in enumerate(support[c]):
+            _show(axes[c, column], picture, GREY)
+        for column, index in enumerate(asked[c], start=left + 1):
+            guess = int(guesses[index])
+            _show(axes[c, column], task.query.x[index], GREY if guess == c else RED)
+            told = f"{guess + 1}" if guess == c else f"{guess + 1} (is {c + 1})"
+            axes[c, column].set_xlabel(told, fontsize=8, color="black" if guess == c else RED, labelpad=4)
+    axes[0, 0].set_title("learned from", fontsize=9, loc="left")
+    axes[0, left + 1].set_title("taken for class ...", fontsize=9, loc="left")
+    return figure
+
+
+def _show(axis: Axes, picture: Tensor, frame: str) -> None:
+    pixels = picture.permute(1, 2, 0).cpu().numpy()  # [h, w, C]
+    axis.imshow(pixels[..., 0] if pixels.shape[2] == 1 else pixels, cmap="gray", vmin=0, vmax=1)
+    axis.spines[:].set_visible(True)
+    axis.spines[:].set_color(frame)
+    axis.spines[:].set_linewidth(3 if frame == RED else 0.8)
