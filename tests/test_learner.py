@@ -220,10 +220,19 @@ def test_what_fit_refuses(proto: Learner, reptile: Learner) -> None:
     ):
         with pytest.raises(TaskError, match=said):
             proto.fit(bad_x, bad_y)
-    with pytest.raises(NetworkError, match=r"must have 2 outputs .* got 3"):  # a label set that misses a class
+    said = r"reptile was trained to tell 3 classes apart, the labels have 2 \(0 1\)\. Give examples of 3 classes"
+    with pytest.raises(TaskError, match=said):  # a label set that misses a class
         reptile.fit(x[y < 2], y[y < 2])
     with pytest.raises(NetworkError, match=r"inputs of shape|fails on them"):
         reptile.fit(torch.rand(12, 5), y)
+
+
+def test_a_single_query_is_answered_beside_the_support_set(normed: nn.Module) -> None:
+    net = tokay.MAML().build(normed, FEATURES)
+    usual, alone = (Learner(tokay.MAML(inner_lr=0.1), net, inductive=how).fit(*SUPPORT) for how in (False, True))
+    one = QUERY[0][:1]
+    np.testing.assert_array_equal(usual.predict_proba(one), alone.predict_proba(one))
+    assert np.abs(usual.predict_proba(QUERY[0])[:1] - alone.predict_proba(one)).max() > 1e-3
 
 
 def test_what_predict_refuses(proto: Learner) -> None:

@@ -160,7 +160,6 @@ def test_episode_of_pictures() -> None:
 def test_a_large_episode_is_cut_down_and_says_so(channels: int) -> None:
     task = pictures(ways=20, shots=7, queries=15, channels=channels)
     figure = episode_figure(task, task.query.y.float(), "what")
-    drawn(figure)
     assert len(frames(figure)) == 10 * (5 + 8)
     assert figure.get_suptitle() == "what\n300 of 300 right, some not shown"
 

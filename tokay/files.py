@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,15 @@ def append_line(path: Path, line: str) -> None:
         raise DataError(
             f"{path}: cannot be written ({error.strerror}). Free some space, then go on with --resume."
         ) from error
+
+
+def finite_json(value: Any) -> Any:
+    """``value`` with null for NaN and infinity, which JSON does not know."""
+    if isinstance(value, dict):
+        return {name: finite_json(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [finite_json(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_json(path: Path, value: Any) -> None:

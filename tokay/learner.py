@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .core.algorithm import Algorithm
 from .core.answer import answer, check_answers
 from .core.exact import exact_gradients
+from .core.network import feature_size
 from .core.seeding import derive
 from .core.task import Examples, Kind, TaskSpec, one_hot
 from .errors import TaskError
@@ -23,7 +24,8 @@ class Learner:
     Inputs are arrays or tensors ``[n, *x_shape]``; bytes (uint8 pictures) are scaled to [0, 1].
 
     ``inductive`` answers every query alone beside the support set, so that an answer never depends on what else is
-    asked with it; the default answers all together, as most published figures do.
+    asked with it; the default answers all together, as most published figures do. With batch norm that needs enough of
+    them: ask fewer queries than there are support examples inductively. A single one always is.
 
     After ``fit``: ``classes_`` (classes only), ``state_`` (what was learned), ``kind_``.
 
@@ -57,6 +59,8 @@ class Learner:
             )
         targets = self._classes(labels) if self.kind_ == "classification" else self._values(labels)
         spec = TaskSpec(x_shape=tuple(inputs.shape[1:]), y_dim=targets.shape[1], kind=self.kind_)
+        if self.kind_ == "classification" and not self.algorithm.any_ways:
+            self._require_ways(spec)
         check_answers(self.algorithm, self.net, spec, where="fit")
         self._support = Examples(inputs, targets.to(inputs.device))
         with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
@@ -108,6 +112,15 @@ class Learner:
             raise TaskError(f"fit: there must be at least two classes, got only {self.classes_.tolist()[0]!r}.")
         return one_hot(torch.from_numpy(index), len(self.classes_))
 
+    def _require_ways(self, spec: TaskSpec) -> None:
+        ways = feature_size(self.net, spec)
+        if ways != spec.y_dim:
+            known = " ".join(map(str, self.classes_.tolist()[:20]))
+            raise TaskError(
+                f"fit: {self.algorithm.name} was trained to tell {ways} classes apart, the labels have {spec.y_dim} "
+                f"({known}). Give examples of {ways} classes, or train it on {spec.y_dim} ways."
+            )
+
     def _values(self, targets: NDArray[Any]) -> Tensor:
         if not np.isfinite(targets).all():
             raise TaskError(
@@ -128,6 +141,5 @@ class Learner:
             )
         with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
             torch.manual_seed(derive(self.seed, "learner", 1))
-            return answer(
-                self.algorithm.at_test(), self.net, self.state_, self._support.x, inputs, inductive=self.inductive
-            )
+            alone = self.inductive or len(inputs) == 1  # statistics of a single example say nothing
+            return answer(self.algorithm.at_test(), self.net, self.state_, self._support.x, inputs, inductive=alone)

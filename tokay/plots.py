@@ -5,7 +5,7 @@ opens a window. Blue and orange can be told apart with any kind of colour vision
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def training_figure(
     steps = np.array([line["step"] for line in lines])
     checked = [line for line in lines if "validation" in line]
     for axis, name in zip(axes, shown, strict=True):
-        raw = np.array([line[name] for line in lines])
+        raw = _numbers(line[name] for line in lines)
         axis.plot(steps, raw, ".", color=BLUE, alpha=0.25, markersize=4, label=f"{training}: one meta-batch")
         axis.plot(steps, _smooth(raw), color=BLUE, linewidth=2, label=f"{training}: moving average")
         if checked:
@@ -120,6 +120,11 @@ def episode_figure(task: Task, after: Tensor, title: str, *, before: Tensor | No
     return _grid_figure(task, after.argmax(1), title)
 
 
+def _numbers(values: Iterable[float | None]) -> NDArray[Any]:
+    """As an array, with NaN for the null that stands for it in JSON."""
+    return np.array(list(values), dtype=float)
+
+
 def _smooth(values: NDArray[Any]) -> NDArray[Any]:
     """A centred moving average over a tenth of the points; at the ends over as many as there are."""
     reach = max(1, len(values) // 20)
@@ -128,8 +133,8 @@ def _smooth(values: NDArray[Any]) -> NDArray[Any]:
 
 def _draw_validations(axis: Axes, name: str, measure: str, checked: list[dict[str, Any]], held_out: str) -> None:
     steps = [line["step"] for line in checked]
-    means = [line["validation"][name]["mean"] for line in checked]
-    half = [line["validation"][name]["ci95"] for line in checked]
+    means = _numbers(line["validation"][name]["mean"] for line in checked)
+    half = _numbers(line["validation"][name]["ci95"] for line in checked)
     axis.errorbar(
         steps,
         means,
@@ -142,7 +147,7 @@ def _draw_validations(axis: Axes, name: str, measure: str, checked: list[dict[st
         label=f"{held_out}, 95% interval",
     )
     sign = 1 if measure == "accuracy" else -1
-    scores = [sign * line["validation"][measure]["mean"] for line in checked]
+    scores = sign * _numbers(line["validation"][measure]["mean"] for line in checked)
     finite = [i for i, score in enumerate(scores) if isfinite(score)]
     if finite:
         best = max(finite, key=lambda i: (scores[i], i))  # a tie goes to the later one, as in training

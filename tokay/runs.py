@@ -66,7 +66,10 @@ def create(path: Path, run: Run, spec: TaskSpec, *, overwrite: bool) -> None:
     """Make the folder and write ``run.json``. An existing folder is refused without ``overwrite``."""
     if path.exists() and not overwrite:
         raise ConfigError(f"{path}: already exists. Add --overwrite to replace it, or go on with --resume {path}.")
-    replaceable = path.is_dir() and ((path / "run.json").is_file() or not any(path.iterdir()))
+    # A folder that a kill left before its run.json was renamed holds nothing but that file's temporary.
+    replaceable = path.is_dir() and (
+        (path / "run.json").is_file() or all(left.name.startswith(".run.json.") for left in path.iterdir())
+    )
     if path.exists() and not replaceable:
         raise ConfigError(f"{path}: --overwrite only replaces a run folder, and this is none. Choose another --out.")
     try:

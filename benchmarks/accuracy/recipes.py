@@ -44,7 +44,6 @@ RECIPES = {
                 published="96.0 (alphabet-disjoint split, rotations, running statistics, 1000 tasks) [T]",
             ),
             Protocol(name="5w1s inductive", flags=("--inductive", "--queries", "1")),
-            Protocol(name="20w1s inductive", flags=("--ways", "20", "--inductive", "--queries", "1")),
         ),
     ),
     "maml": Recipe(
@@ -90,7 +89,7 @@ RECIPES = {
         ),
     ),
     "sinusoid-maml": Recipe(
-        train=("maml", "sinusoid", "--inner-lr", "0.01", "--test-steps", "5", "--meta-batch", "25"),
+        train=("maml", "sinusoid", "--test-steps", "5", "--meta-batch", "25"),
         minutes=5,
         evaluations=(
             Protocol(

@@ -2,14 +2,16 @@ from pathlib import Path
 
 import pytest
 
+from tokay.cli.console import stdout
 from tokay.cli.main import main
 
 from .helpers import SMALL, Call, Result, quietly, write_letters
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """The program in this process: fast, and with everything it prints."""
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    """The program in this process: fast, and with everything it prints, on a screen so wide that nothing folds."""
+    monkeypatch.setattr(stdout, "_width", 300)
 
     def run(*words: str | Path) -> Result:
         capsys.readouterr()

@@ -12,7 +12,7 @@ from PIL import Image
 import tokay
 from tokay.tasks.images import read_images
 
-from .helpers import Call, program, quietly, refused, write_letters
+from .helpers import Call, quietly, refused, write_letters
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +113,7 @@ def test_inductive_answers_do_not_depend_on_the_others(call: Call, trained: Path
     torch.testing.assert_close(probabilities(together)[3:4], probabilities(alone), rtol=1e-4, atol=1e-5)
 
 
-def test_table(call: Call, trained: Path, letters: Path, queries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     result = call("adapt", trained, "--support", letters, "--query", queries)
     assert result.code == 0
     assert "protonet, 3 classes (transductive" in " ".join(result.out.split())
@@ -124,9 +124,7 @@ def test_table(call: Call, trained: Path, letters: Path, queries: Path, monkeypa
         assert row == [entry["file"], best, f"{100 * p:.1f} %", f"{second} {100 * q:.1f} %"]
 
 
-def test_names_with_brackets_are_shown_as_they_are(
-    call: Call, trained: Path, letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_with_brackets_are_shown_as_they_are(call: Call, trained: Path, letters: Path, tmp_path: Path) -> None:
     shutil.copytree(letters, tmp_path / "support")
     (tmp_path / "support" / "c0").rename(tmp_path / "support" / "[red]")
     shutil.copy(letters / "c0" / "0.png", tmp_path / "[b].png")
@@ -220,10 +218,3 @@ def test_a_run_on_vectors(call: Call, proto_run: Path, letters: Path, tmp_path: 
     settings["spec"]["x_shape"] = [300]
     (run / "run.json").write_text(json.dumps(settings))
     refused(call("adapt", run, "--support", letters, "--query", letters / "c0"), "square pictures", "(300,)")
-
-
-def test_in_a_process_of_its_own(proto_run: Path, letters: Path, queries: Path, tmp_path: Path) -> None:
-    result = program("adapt", proto_run, "--support", letters, "--query", queries, "--json")
-    assert result.code == 0, result.err
-    assert len(json.loads(result.out)["predictions"]) == 6
-    refused(program("adapt", proto_run, "--support", tmp_path, "--query", queries), str(tmp_path))

@@ -48,9 +48,7 @@ def test_several_shots_are_several_columns(call: Call, sine_run: Path, sine_riva
     assert [(column["shots"], column["queries"]) for column in columns] == [(3, 4), (7, 4)]
 
 
-def test_table_of_methods_of_any_kind(
-    call: Call, reptile_run: Path, proto_run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_table_of_methods_of_any_kind(call: Call, reptile_run: Path, proto_run: Path) -> None:
     result = call("compare", reptile_run, proto_run, "--tasks", "2")
     assert result.code == 0
     for words in (f"reptile ({reptile_run})", f"protonet ({proto_run})", "3-way 2-shot", "minus protonet", " %"):
@@ -59,9 +57,7 @@ def test_table_of_methods_of_any_kind(
     assert "Transductive" not in call("compare", reptile_run, proto_run, "--tasks", "2", "--inductive").out
 
 
-def test_names_are_shown_as_they_are(
-    call: Call, sine_rival: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_are_shown_as_they_are(call: Call, sine_rival: Path, tmp_path: Path) -> None:
     odd = tmp_path / "[bold]a[/bold]"
     quietly("train", "scratch", "sinusoid", "--out", odd)
     result = call("compare", odd, sine_rival, "--tasks", "2")

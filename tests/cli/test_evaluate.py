@@ -14,7 +14,7 @@ import tokay
 from tokay.checkpoint import load_model
 from tokay.files import read_tensors
 
-from .helpers import Call, program, refused
+from .helpers import Call, refused
 
 
 @pytest.fixture
@@ -68,18 +68,12 @@ def test_inductive_and_other_sizes(call: Call, proto_run: Path) -> None:
     assert (found["ways"], found["shots"], found["queries"], found["transductive"]) == (5, 1, 2, False)
 
 
-def test_the_table(call: Call, reptile_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table(call: Call, reptile_run: Path) -> None:
     result = call("evaluate", reptile_run, "--tasks", "2")
     assert result.code == 0
     assert "reptile on glyphs, 3-way 2-shot, 2 unseen tasks (transductive" in " ".join(result.out.split())
     assert "(95% interval)" in result.out
     assert "reptile 2-shot" in result.err  # the bar
-
-
-def test_in_a_process_of_its_own_stdout_is_one_object(sine_run: Path) -> None:
-    result = program("evaluate", sine_run, "--tasks", "2", "--json")
-    assert result.code == 0, result.err
-    assert json.loads(result.out)["tasks"] == 2
 
 
 def test_bad_words(call: Call, sine_run: Path, reptile_run: Path, proto_run: Path, tmp_path: Path) -> None:

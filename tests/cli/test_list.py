@@ -7,7 +7,7 @@ from tokay.tasks import sources
 from .helpers import Call, refused
 
 
-def test_lists_everything_there_is(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_everything_there_is(call: Call) -> None:
     result = call("list")
     assert result.code == 0
     assert result.err == ""

@@ -12,7 +12,7 @@ from tokay.checkpoint import load_model
 from tokay.cli import plot
 from tokay.evaluate import evaluate
 
-from .helpers import Call, program, quietly, refused
+from .helpers import Call, quietly, refused
 
 ALL = ("training", "adaptation", "episodes")
 
@@ -129,10 +129,3 @@ def test_inputs_that_cannot_be_drawn(call: Call, tmp_path: Path, monkeypatch: py
     assert result.code == 0
     assert "no picture and no curve" in result.err
     assert pictures(run) == {"adaptation"}
-
-
-def test_in_a_process_of_its_own(sine_run: Path, tmp_path: Path) -> None:
-    run = shutil.copytree(sine_run, tmp_path / "run")
-    result = program("plot", run, "--tasks", "2", DISPLAY="")
-    assert result.code == 0, result.err
-    assert pictures(run) == set(ALL)

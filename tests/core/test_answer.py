@@ -63,7 +63,5 @@ def test_a_head_must_have_an_output_per_class() -> None:
     check_answers(ProtoNet(), nn.Linear(4, 5), SPEC, where="here")  # an embedding may have any
 
 
-def test_a_new_head_for_each_task_needs_the_right_one_only_while_it_trains() -> None:
+def test_a_new_head_for_each_task_needs_none() -> None:
     check_answers(Finetune(), nn.Linear(4, 5), SPEC, where="here")
-    with pytest.raises(NetworkError, match="must have 3 outputs"):
-        check_answers(Finetune(), nn.Linear(4, 5), SPEC, where="here", training=True)

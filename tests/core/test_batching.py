@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from tokay import Examples, NetworkError, Task, over_tasks
 from tokay.core.batching import task_slice, tasks_in
+from tokay.core.memory import peak_bytes
 
 
 def tasks(n: int = 5) -> Task:
@@ -38,6 +39,17 @@ def test_vmap_equals_loop_equals_by_hand(chunk_size: int | None) -> None:
         assert torch.equal(mapped["c"].x[i], by_hand["c"].x)
     assert isinstance(mapped["c"], Examples)
     assert isinstance(looped["c"], Examples)
+
+
+def test_chunks_save_memory() -> None:
+    batch = tasks(8)
+
+    def taken(chunk_size: int | None) -> int:
+        return peak_bytes(
+            lambda: over_tasks(lambda task: (task.query.x.repeat(1, 200) + 1).sum(), batch, chunk_size=chunk_size)
+        )
+
+    assert taken(None) > 1.9 * taken(4) > 3.5 * taken(2)
 
 
 @pytest.mark.parametrize("mode", ["vmap", "loop"])

@@ -149,17 +149,18 @@ def test_first_order_keeps_no_graph_of_the_inner_gradients() -> None:
 
 
 @pytest.mark.parametrize("beta1", [0.0, 0.9])
-def test_adam_where_a_gradient_is_exactly_zero(beta1: float) -> None:
-    """A dead ReLU: the square root of the second moment has an infinite derivative there, the step has not."""
-    w = torch.tensor([-1.0, 2.0], dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize("activation, x", [(torch.relu, -1.0), (torch.tanh, 0.0)], ids=["dead", "without input"])
+def test_adam_where_a_gradient_is_exactly_zero(activation: Any, x: float, beta1: float) -> None:
+    """The square root of the second moment has an infinite derivative there, the step has not."""
+    w = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
 
-    def dead(params: Params, x: Tensor) -> Tensor:
-        return torch.relu(params["w"] * x).square().sum()
+    def part_dead(params: Params, x: Tensor) -> Tensor:
+        return activation(params["w"] * x).square().sum()
 
-    x = torch.tensor([1.0, 3.0], dtype=torch.float64)
-    end = last(descend(dead, {"w": w}, [x] * 3, Adam(0.1, beta1=beta1)))
-    assert float(end["w"].detach()[0]) == -1.0
-    (gradient,) = torch.autograd.grad((end["w"] * torch.tensor([1.0, 1.0])).sum(), w)
+    inputs = torch.tensor([x, 0.3], dtype=torch.float64)
+    end = last(descend(part_dead, {"w": w}, [inputs] * 3, Adam(0.1, beta1=beta1)))
+    assert float(end["w"].detach()[0]) == 1.0
+    (gradient,) = torch.autograd.grad(end["w"].sum(), w)
     assert bool(torch.isfinite(gradient).all())
     assert float(gradient[0]) == 1.0
 

@@ -1,7 +1,6 @@
 """Where things are printed: results on stdout, everything else on stderr."""
 
 import json
-import math
 import sys
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from ..errors import ConfigError
 from ..evaluate import Difference, Score
+from ..files import finite_json
 
 
 class _Console(Console):
@@ -27,16 +27,8 @@ stdout = _Console(highlight=False, emoji=False)
 
 def print_json(value: Any) -> None:
     """Exactly one JSON object on stdout. JSON knows no NaN and no infinity: they become null."""
-    json.dump(_in_json(value), sys.stdout, indent=2, allow_nan=False)
+    json.dump(finite_json(value), sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
-
-
-def _in_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _in_json(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_in_json(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def progress(what: str) -> Progress:

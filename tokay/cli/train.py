@@ -12,7 +12,7 @@ from ..checkpoint import load_state
 from ..core.algorithm import Algorithm, algorithms
 from ..core.outer import make_optimizer
 from ..core.task import Sizes, TaskSource
-from ..errors import ConfigError
+from ..errors import ConfigError, TaskError
 from ..networks import networks
 from ..runs import Run, create, read
 from ..tasks import Source, sources
@@ -122,10 +122,24 @@ def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Seq
         raise ConfigError(f"{out}: already exists. Add --overwrite to replace it, or go on with --resume {out}.")
     run = _with_training_sizes(given, settings)
     # All that can be wrong with data and network is found out before the folder is made.
-    training, validation, _ = run.tasks("train"), _validation(run), run.tasks("test")
+    training, validation, _ = _training(run), _validation(run), run.tasks("test")
     net = run.build(training.spec).to(device)
     create(out, run, training.spec, overwrite=settings.overwrite)
     train_in(out, run, net, training, validation, FitState(), save_every=settings.save_every)
+
+
+def _training(run: Run) -> TaskSource:
+    """Training tasks. When they do not fit, say that they need not have the sizes of the test."""
+    try:
+        return run.tasks("train")
+    except TaskError as error:
+        if run.train == run.test:
+            raise
+        sizes = f"{run.train.ways} ways, {run.train.shots} shots and {run.train.queries} queries"
+        raise TaskError(
+            f"{error} Training episodes have {sizes}, as {run.algorithm.name} usually does; "
+            "change them with --train-ways, --train-shots and --train-queries."
+        ) from error
 
 
 def _validation(run: Run) -> TaskSource | None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..checkpoint import save_model, save_state
 from ..core.task import TaskSource
-from ..files import append_line, clear_temporaries, write_atomically
+from ..files import append_line, clear_temporaries, finite_json, write_atomically
 from ..runs import Run
 from ..train import FitState, Step, fit
 from .console import progress, stderr
@@ -62,7 +62,7 @@ def _train(
             bar.update(task, completed=step.step, text=f"{_brief(step.metrics)}  {rate:.0f} tasks/s{held_out}")
             if step.step % 10 == 0 or step.validation or step.step == run.fit.steps:
                 line = _log_line(step, rate)
-                append_line(path / "metrics.jsonl", json.dumps(line))
+                append_line(path / "metrics.jsonl", json.dumps(finite_json(line), allow_nan=False))
                 draw(line)
             if step.step % save_every == 0 or step.step == run.fit.steps:
                 # The state last: once it says that all is done, resuming writes no weights any more.

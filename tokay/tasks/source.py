@@ -24,7 +24,9 @@ class Source(ABC):
     summary: ClassVar[str]  # one line, shown by `tokay list sources`
     kind: ClassVar[Kind] = "classification"
     network: ClassVar[str | None] = None  # the backbone its papers use; None: pictures, so the method's own
-    bright_ink: ClassVar[bool] = False  # its pictures are ink = 1 on a background of 0, so ink on paper must be inverted
+    bright_ink: ClassVar[bool] = (
+        False  # its pictures are ink = 1 on a background of 0, so ink on paper must be inverted
+    )
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

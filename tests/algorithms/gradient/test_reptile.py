@@ -10,13 +10,16 @@ from torch import Tensor, nn
 from tokay import Examples, FitConfig, Reptile, Sizes, Task, TaskSpec, fit, one_hot
 from tokay.core.meta_gradient import accumulate_meta_gradient
 from tokay.core.minibatches import cycle
+from tokay.core.moments import WithMoments
 
 SPEC = TaskSpec(x_shape=(4,), y_dim=3)
 TASKS, N = 3, 6
 
 
-def built() -> nn.Module:
-    return Reptile().build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), SPEC).double()
+def built(*, moments: bool = False) -> nn.Module:
+    """A small network; without moments, so that every task's Adam starts afresh as torch's does."""
+    reptile = Reptile(inner="adam" if moments else "sgd")
+    return reptile.build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), SPEC).double()
 
 
 def tasks(count: int = TASKS) -> Task:
@@ -104,6 +107,53 @@ def test_the_rate_of_the_outer_step_goes_from_one_to_zero() -> None:
     assert len(list(fit(reptile, net, _Given(batch), FitConfig(steps=3, meta_batch=TASKS, validate_every=0)))) == 3
     for p, expected in zip(net.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(p, expected, rtol=1e-11, atol=1e-13)
+
+
+def test_serial_reptile_at_rate_one_is_one_adam_that_is_never_reset() -> None:
+    """As in the authors' code: the second moment runs on from task to task. With eps = 1 the weights do as well."""
+    reptile, net = Reptile(inner_lr=0.05, inner_batch=4), built(moments=True)
+    assert isinstance(net, WithMoments)
+    copy = deepcopy(net.net)
+    optimizer = torch.optim.Adam(copy.parameters(), lr=0.05, betas=(0.0, 0.999))
+    config = FitConfig(steps=3, meta_batch=1, validate_every=0, schedule="constant")
+    batches = [tasks(1) for _ in range(3)]
+    given = _Given(batches[0])
+    for step, following in zip(fit(reptile, net, given, config), [*batches[1:], batches[0]], strict=True):
+        support = batches[step.step - 1].support
+        for rows in cycle(N, reptile.inner_batch, reptile.inner_steps):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(copy(support.x[0][rows]), support.y[0][rows].int().argmax(1)).backward()
+            optimizer.step()
+        for p, second, expected in zip(net.net.parameters(), net.second, copy.parameters(), strict=True):
+            torch.testing.assert_close(p, expected, rtol=1e-10, atol=1e-12)
+            torch.testing.assert_close(second.detach(), optimizer.state[expected]["exp_avg_sq"], rtol=1e-10, atol=1e-14)
+        assert float(net.seen.detach()) == pytest.approx(1 - 0.999 ** (5 * step.step), rel=1e-10)
+        given.batch = following
+
+
+def test_the_moments_go_where_those_of_the_tasks_are_on_average() -> None:
+    reptile, net, batch = Reptile(inner_lr=0.05, inner_batch=4), built(moments=True), tasks()
+    assert isinstance(net, WithMoments)
+    for _ in fit(reptile, net, _Given(batch), FitConfig(steps=1, meta_batch=TASKS, validate_every=0)):
+        pass
+    net.zero_grad()
+    before = deepcopy(net)
+    accumulate_meta_gradient(reptile, net, batch)
+    found = []
+    for x, y in zip(*batch.support, strict=True):
+        copy = deepcopy(before.net)
+        optimizer = torch.optim.Adam(copy.parameters(), lr=0.05, betas=(0.0, 0.999))
+        for p, second in zip(copy.parameters(), before.second, strict=True):
+            state = {"step": torch.tensor(5.0), "exp_avg": torch.zeros_like(p), "exp_avg_sq": second.detach().clone()}
+            optimizer.state[p] = state
+        for rows in cycle(N, reptile.inner_batch, reptile.inner_steps):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(copy(x[rows]), y[rows].int().argmax(1)).backward()
+            optimizer.step()
+        found.append([optimizer.state[p]["exp_avg_sq"] for p in copy.parameters()])
+    for index, second in enumerate(net.second):
+        expected = second.detach() - torch.stack([moments[index] for moments in found]).mean(0)
+        torch.testing.assert_close(second.grad, expected, rtol=1e-9, atol=1e-14)
 
 
 def test_one_step_of_sgd_is_joint_training() -> None:

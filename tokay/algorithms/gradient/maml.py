@@ -19,7 +19,11 @@ from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice, require_positive
 from ...core.inner import SGD, Params, descend, examples_loss, forward, last, trainable
-from ...core.task import Examples, Sizes
+from ...core.task import Examples, Kind, Sizes, kind_of
+
+# The published rates on Omniglot are for a loss that is summed over classes; for our mean they are `ways` times larger:
+# 0.4 x 5 ways and 0.1 x 20 ways are both 2.0 (miniImageNet's 0.01 x 5 would be 0.05). Sinusoids: 0.01 in the text.
+PAPERS_RATE: dict[Kind, float] = {"classification": 2.0, "regression": 0.01}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +31,6 @@ class MAML(Algorithm[Params], name="maml"):
     """MAML: a start from which a few gradient steps solve a task.
 
     State: the fast weights, one tensor per parameter of the network.
-
-    The published rates are for a loss that is summed over classes; ours is the mean, so ours is ``ways`` times
-    theirs: 0.4 x 5 ways and 0.1 x 20 ways are both 2.0 here, miniImageNet's 0.01 x 5 is 0.05.
 
     Prefer ``order=1`` when memory or time is short (it costs about half and is nearly as good), Reptile when there are
     many shots and many inner steps, ProtoNet when tasks are classification and must be learned without gradients.
@@ -48,8 +49,8 @@ class MAML(Algorithm[Params], name="maml"):
         "finite_differences[order=1]": "a surrogate: the inner gradients count as constants, which is what FOMAML is",
     }
 
-    inner_lr: float = 2.0
-    """step size α of the inner gradient steps, for the mean loss (paper: 0.4 for the loss summed over 5 classes)"""
+    inner_lr: float | None = None
+    """step size α of the inner steps; the paper's if left out: 2.0 for classes (mean loss), 0.01 for real targets"""
     inner_steps: int = 1
     """inner steps while training"""
     test_steps: int = 3
@@ -58,12 +59,15 @@ class MAML(Algorithm[Params], name="maml"):
     """2: differentiate through the inner steps; 1: take their gradients as constants (FOMAML)"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_lr", "inner_steps", "test_steps")
+        require_positive(self, "inner_steps", "test_steps")
+        if self.inner_lr is not None:
+            require_positive(self, "inner_lr")
         require_choice(self, "order", (1, 2))
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
         steps = [support] * self.inner_steps
-        return descend(examples_loss(net), trainable(net), steps, SGD(self.inner_lr), first_order=self.order == 1)
+        lr = self.inner_lr or PAPERS_RATE[kind_of(support.y)]
+        return descend(examples_loss(net), trainable(net), steps, SGD(lr), first_order=self.order == 1)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
         return last(self.path(net, support))
