@@ -70,14 +70,16 @@ class Case:
     def __str__(self) -> str:
         return "-".join(filter(None, (self.algorithm.name, self.variant, self.kind)))
 
-    def build(self, norm: str) -> nn.Module:
-        """The network on a tiny backbone, with weights that are none of them at a special value (0 or 1)."""
+    def build(self, norm: str, *, moved: bool = True) -> nn.Module:
+        """The network on a tiny backbone. ``moved``: no weight is at a special value (0 or 1), and none that must not
+        be negative (a second moment, say) is."""
         x_shape, backbone = BACKBONES[norm]
         spec = TaskSpec(x_shape=x_shape, y_dim=WAYS if self.kind == "classification" else 2, kind=self.kind)
         net = self.algorithm.build(backbone(), spec).double()
-        with torch.no_grad():
-            for p in net.parameters():
-                p.add_(0.1 * torch.randn_like(p))
+        if moved:
+            with torch.no_grad():
+                for p in net.parameters():
+                    p.add_(0.1 * torch.rand_like(p))
         return net
 
     def tasks(self, norm: str, tasks: int = TASKS, ways: int = WAYS) -> Task:
@@ -121,6 +123,12 @@ def variants(kind: type[tokay.Algorithm[Any]]) -> dict[str, tokay.Algorithm[Any]
                 if value != field.default:
                     found[f"{field.name}={value}"] = replace(kind(), **{field.name: value})
     return found
+
+
+def numeric(kind: type[tokay.Algorithm[Any]], name: str) -> bool:
+    """Whether a field is a number, or a number or None."""
+    hint = get_type_hints(kind)[name]
+    return bool({hint, *get_args(hint)} & {int, float})
 
 
 def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambda case: True) -> list[Any]:

@@ -31,6 +31,7 @@ from .helpers import (
     excuse,
     excused,
     meta_gradient,
+    numeric,
     one_task,
     relative,
     small,
@@ -91,7 +92,7 @@ def test_refuses(name: str) -> None:
     """0, -1 and NaN in a numeric field raise a ConfigError that names the field, at construction."""
     kind = tokay.algorithms()[name]
     for field in fields(kind):
-        if type(field.default) not in (int, float):
+        if not numeric(kind, field.name):
             continue
         for value in (0, -1, math.nan):
             if excuse(kind(), "refuses", f"{field.name}={value}") is not None:
@@ -99,6 +100,12 @@ def test_refuses(name: str) -> None:
                 continue
             with pytest.raises(ConfigError, match=rf"^{name}: {field.name}\b"):
                 kind(**{field.name: value})
+
+
+def test_numbers_are_recognised() -> None:
+    """Those that may be left out, too."""
+    assert [numeric(tokay.MAML, name) for name in ("inner_lr", "inner_steps", "order")] == [True, True, False]
+    assert not numeric(tokay.Reptile, "inner")
 
 
 @each_algorithm
@@ -341,13 +348,12 @@ def test_support_order(case: Case) -> None:
 @each_classifier
 def test_class_permutation(case: Case) -> None:
     """Numbering the classes otherwise (and with them the rows of the head, if there is one) renumbers the answers."""
-    net, task = case.build("batch1d"), one_task(case.tasks("batch1d"))
+    net, task = case.build("batch1d", moved=False), one_task(case.tasks("batch1d"))
     order = torch.tensor([2, 0, 1])
     before = case.algorithm.predict(net, case.algorithm.adapt(net, task.support), task.query.x)
-    head = getattr(net, "head", None)
-    if head is not None:
-        with torch.no_grad():
-            for p in head.parameters():
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            if name.split(".")[-2:-1] == ["head"]:
                 p.copy_(p[order])
     support = Examples(task.support.x, task.support.y[:, order])
     after = case.algorithm.predict(net, case.algorithm.adapt(net, support), task.query.x)

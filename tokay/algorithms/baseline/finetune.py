@@ -4,7 +4,8 @@ Classification: one network with one output for every training class is trained 
 new task its head is replaced by a blank one, and all of it is trained on the support set. Regression: one network is
 trained on the points of all tasks pooled ("pretraining" in arXiv:1703.03400), then on the support set.
 
-The inner loop is Reptile's, so that the two differ in how the start was found and in nothing else.
+The inner loop is Reptile's, so that the two differ in how the start was found, and in Adam's second moment, which
+starts at zero here and is learned there.
 """
 
 from collections.abc import Iterator

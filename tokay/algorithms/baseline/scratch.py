@@ -1,6 +1,7 @@
 """No learning to learn at all: the untrained network, adapted to each task. The floor under every method.
 
-The inner loop is Reptile's, so that the two differ in where they start and in nothing else.
+The inner loop is Reptile's, so that the two differ in where they start: in the weights, and in Adam's second moment,
+which is zero here and learned there.
 """
 
 from collections.abc import Iterator, Mapping

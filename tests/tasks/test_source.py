@@ -1,0 +1,48 @@
+"""The registry of sources."""
+
+from dataclasses import FrozenInstanceError, dataclass
+
+import pytest
+
+from tokay import ConfigError, Sizes
+from tokay.core.task import Split, TaskSource
+from tokay.tasks import Sinusoid, Source, sources
+from tokay.tasks.source import _sources
+
+
+def test_every_source_is_there_with_a_line_about_it() -> None:
+    assert {"glyphs", "images", "omniglot", "sinusoid"} <= set(sources())
+    for name, source in sources().items():
+        assert source.name == name
+        assert source.summary
+        assert "\n" not in source.summary
+
+
+def test_a_name_is_taken_once() -> None:
+    with pytest.raises(ConfigError, match=r"^source: the name 'sinusoid' is taken by Sinusoid\. Choose another\."):
+
+        @dataclass(frozen=True, kw_only=True)
+        class Other(Source, name="sinusoid"):
+            def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
+                raise NotImplementedError
+
+    assert sources()["sinusoid"] is Sinusoid
+
+
+def test_a_new_one_registers_itself() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Mine(Source, name="mine"):
+        def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
+            return Sinusoid().tasks(split, sizes)
+
+    try:
+        assert sources()["mine"] is Mine
+        assert Mine().tasks("test", Sizes()).spec.kind == "regression"
+    finally:
+        del _sources["mine"]
+    assert "mine" not in sources()
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Sinusoid().variant = "reptile"  # type: ignore[misc]
