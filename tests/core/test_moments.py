@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from tokay.core.inner import Moments
-from tokay.core.moments import WithMoments, split_moments
+from tokay.core.moments import WithMoments, not_negative, split_moments
 
 
 def test_a_plain_network_starts_from_nothing() -> None:
@@ -29,3 +29,11 @@ def test_they_are_weights_like_others() -> None:
     net = WithMoments(nn.Linear(2, 3))
     assert set(net.state_dict()) == {"net.weight", "net.bias", "second.0", "second.1", "seen"}
     assert all(p.requires_grad for p in net.parameters())
+
+
+def test_below_zero_counts_as_zero() -> None:
+    given = Moments(second={"w": torch.tensor([-1.0, 2.0])}, seen=torch.tensor(-0.5))
+    found = not_negative(given)
+    assert found.second["w"].tolist() == [0.0, 2.0]
+    assert float(found.seen) == 0.0
+    assert not_negative(Moments()) == Moments()

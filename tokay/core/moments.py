@@ -31,3 +31,10 @@ def split_moments(net: nn.Module) -> tuple[nn.Module, Moments]:
         return net, Moments()
     names = [name for name, _ in net.net.named_parameters()]
     return net.net, Moments(second=dict(zip(names, net.second, strict=True)), seen=net.seen)
+
+
+def not_negative(moments: Moments) -> Moments:
+    """Averages of squares as they can be: an outer optimizer that overshoots may have taken them below zero."""
+    second = {name: v.clamp_min(0) for name, v in moments.second.items()}
+    seen = moments.seen.clamp_min(0) if isinstance(moments.seen, Tensor) else moments.seen
+    return moments._replace(second=second, seen=seen)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tokay import MAML, Examples, Sizes, Task, over_tasks
+from tokay import MAML, Examples, Sizes, Task, one_hot, over_tasks
 
 
 def linear(*weights: float) -> nn.Linear:
@@ -113,6 +113,15 @@ def test_the_path_starts_at_the_network() -> None:
         for s in path
     ]
     assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize("kind, rate", [("classification", 2.0), ("regression", 0.01)])
+def test_a_rate_that_is_left_out_is_the_papers(kind: str, rate: float) -> None:
+    net, x = nn.Linear(4, 3).double(), torch.randn(6, 4, dtype=torch.float64)
+    y = one_hot(torch.arange(6) % 3, 3) if kind == "classification" else torch.randn(6, 3, dtype=torch.float64)
+    left_out, given = (maml.adapt(net, Examples(x, y)) for maml in (MAML(), MAML(inner_lr=rate)))
+    assert all(torch.equal(left_out[name], given[name]) for name in given)
+    assert not torch.equal(given["weight"], net.weight)
 
 
 def test_at_test_takes_the_test_steps() -> None:

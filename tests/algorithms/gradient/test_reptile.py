@@ -156,6 +156,16 @@ def test_the_moments_go_where_those_of_the_tasks_are_on_average() -> None:
         torch.testing.assert_close(second.grad, expected, rtol=1e-9, atol=1e-14)
 
 
+def test_another_outer_optimizer_leaves_the_moments_usable() -> None:
+    """Adam outside takes some moments below zero; they count as zero and find their way back."""
+    reptile, net = Reptile(inner_lr=0.05), built(moments=True)
+    config = FitConfig(steps=30, meta_batch=TASKS, optimizer="adam", lr=0.01, validate_every=0)
+    steps = list(fit(reptile, net, _Given(tasks()), config))
+    assert isinstance(net, WithMoments)
+    assert any(bool((v < 0).any()) for v in net.second)
+    assert steps[-1].metrics["loss"] < steps[0].metrics["loss"]
+
+
 def test_one_step_of_sgd_is_joint_training() -> None:
     """theta - theta_T is then inner_lr times the gradient of the mean support loss."""
     reptile, net, batch = Reptile(inner="sgd", inner_lr=0.3, inner_steps=1, inner_batch=N), built(), tasks()

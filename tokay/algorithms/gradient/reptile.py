@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from ...core.algorithm import Algorithm, Outer, require_choice, require_positive
 from ...core.inner import Moments, Params, examples_loss, forward, inner_optimizer, last, optimize, trainable
 from ...core.minibatches import minibatches
-from ...core.moments import WithMoments, split_moments
+from ...core.moments import WithMoments, not_negative, split_moments
 from ...core.network import with_head
 from ...core.objectives import Metrics, metrics
 from ...core.task import Examples, Sizes, Task, TaskSpec
@@ -109,7 +109,7 @@ class Reptile(Algorithm[Params], name="reptile"):
             minibatches(support, self.inner_batch, self.inner_steps),
             inner_optimizer(self.inner, self.inner_lr),
             first_order=True,
-            moments=moments,
+            moments=not_negative(moments),
         )
 
     def at_test(self) -> Self:  # noqa: D102
