@@ -66,17 +66,17 @@ def speed(report: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
+def render() -> str:
+    """The whole page."""
     parts = [HEAD, "## Accuracy\n\n"]
-    parts += [
-        accuracy(json.loads(path.read_text())) + "\n" for path in sorted((HERE / "accuracy/results").glob("*.json"))
-    ]
+    for path in sorted((HERE / "accuracy/results").glob("*.json")):
+        parts.append(accuracy(json.loads(path.read_text())) + "\n")
     parts.append(
         "## Training speed\n\nOmniglot-sized random tasks; the loop runs the same code one task at a time.\n\n"
     )
     parts += [speed(json.loads(path.read_text())) for path in sorted((HERE / "speed/results").glob("*.json"))]
-    (HERE / "README.md").write_text("".join(parts).rstrip() + "\n")
+    return "".join(parts).rstrip() + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    (HERE / "README.md").write_text(render(), encoding="utf-8")

@@ -142,18 +142,23 @@ def test_resuming_what_is_complete_changes_nothing(tmp_path: Path, call: Call) -
 
 def test_interrupted_it_says_how_to_go_on_and_keeps_the_last_save(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "tokay", *words("maml", run, 100_000)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    while not (run / "state.safetensors").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+        # A suite that runs in the background of a shell has SIGINT ignored, and passes that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        try:
+            while not (run / "state.safetensors").exists():
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert out == ""
     assert err.splitlines()[-1].endswith(f"the last save stays. Go on with: tokay train --resume {run}")

@@ -1,0 +1,67 @@
+"""Benchmarks do not rot: their commands are ones that the command line takes, and their report can be rendered."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import tokay
+from tokay.cli.evaluate import Evaluate
+from tokay.cli.flags import parse
+from tokay.cli.main import main
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def module(path: str) -> ModuleType:
+    """A script of ``benchmarks/`` as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, BENCHMARKS / path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded  # dataclasses look their module up
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+RECIPES = module("accuracy/recipes.py").RECIPES
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_commands_are_ones_that_exist(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """With a flag at the end that no method has, the first complaint must be about that one."""
+    recipe = RECIPES[name]
+    assert recipe.train[0] in tokay.algorithms()
+    assert main(["train", *recipe.train, "--out", str(tmp_path / "run"), "--no-such-flag"]) == 2
+    assert "has no flag --no-such-flag" in capsys.readouterr().err
+    for protocol in recipe.evaluations:
+        parse(Evaluate, ["run", *protocol.flags], prog="evaluate", description="")
+
+
+def test_published_figures_have_their_source() -> None:
+    for recipe in RECIPES.values():
+        for protocol in recipe.evaluations:
+            assert "[M]" not in protocol.published, "figures that nobody could verify are not shown"
+            assert not protocol.published or protocol.published.endswith("]")
+
+
+@pytest.mark.parametrize("path", sorted((BENCHMARKS / "accuracy/results").glob("*.json")), ids=lambda path: path.stem)
+def test_results_say_what_they_are(path: Path) -> None:
+    report = json.loads(path.read_text())
+    assert report["recipe"] == path.stem
+    for key in ("command", "steps", "seed", "commit", "torch", "hardware", "threads", "training_seconds"):
+        assert report[key] is not None, key
+    for row in report["results"]:
+        measured = row.get("accuracy") or row["mse"]
+        assert measured["ci95"] > 0
+        assert row["tasks"] >= 600
+        assert isinstance(row["transductive"], bool)
+
+
+def test_the_report_is_that_of_the_results() -> None:
+    """benchmarks/README.md is what report.py writes."""
+    report = module("report.py")
+    assert report.render() == (BENCHMARKS / "README.md").read_text(encoding="utf-8")
