@@ -13,6 +13,7 @@ class Protocol:
 
     name: str
     flags: tuple[str, ...] = ()  # for `tokay evaluate`
+    tasks: int | None = None  # fewer than usual, where a task is dear
     at_least: float | None = None  # the figure asked of this budget: accuracy in per cent
     published: str = ""
 
@@ -119,12 +120,15 @@ RECIPES = {
     "grocery-protonet": Recipe(
         train=("protonet", "images", "--root", "{data}/grocery", "--train-ways", "20", "--train-queries", "5"),
         minutes=10,
-        evaluations=(Protocol(name="5w1s"), Protocol(name="5w5s", flags=("--shots", "5"))),
+        evaluations=(
+            Protocol(name="5w1s, 5 queries per class", flags=("--queries", "5")),
+            Protocol(name="5w5s, 5 queries per class", flags=("--shots", "5", "--queries", "5")),
+        ),
     ),
     "grocery-scratch": Recipe(
-        train=("scratch", "images", "--root", "{data}/grocery", "--network", "conv4-pool"),
+        train=("scratch", "images", "--root", "{data}/grocery"),
         minutes=0,
-        evaluations=(Protocol(name="5w1s"),),
-        note="The untrained network, adapted by 50 steps of Adam.",
+        evaluations=(Protocol(name="5w1s, 5 queries per class", flags=("--queries", "5"), tasks=300),),
+        note="The untrained strided network, adapted by 50 steps of Adam, on the first 300 tasks of grocery-protonet.",
     ),
 }

@@ -54,7 +54,7 @@ def hardware() -> str:
 
 def score(out: str, protocol: Protocol, tasks: int, seed: int) -> dict[str, Any]:
     """One evaluation, with the figures beside it."""
-    words = ("evaluate", out, "--tasks", str(tasks), "--seed", str(seed), "--json", *protocol.flags)
+    words = ("evaluate", out, "--tasks", str(protocol.tasks or tasks), "--seed", str(seed), "--json", *protocol.flags)
     found: dict[str, Any] = json.loads(tokay(*words))
     extra: dict[str, Any] = {"protocol": protocol.name, "command": "tokay " + " ".join(words)}
     if protocol.published:
@@ -79,17 +79,26 @@ def calibrate(name: str) -> None:
     print(f"{name}: {report['steps']} steps take {report['quiet_training_minutes']} minutes", flush=True)
 
 
-def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed: int, runs: Path) -> None:
-    """Train, score and write one recipe."""
+def trained(out: Path) -> tuple[int, float]:
+    """The outer steps of a run that is there, and the seconds between its first file and its last."""
+    steps = int(json.loads((out / "run.json").read_text())["fit"]["steps"])
+    return steps, (out / "model.safetensors").stat().st_mtime - (out / "run.json").stat().st_mtime
+
+
+def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed: int, runs: Path, again: bool) -> None:
+    """Train (or take the run that is there, with ``again``), score and write one recipe."""
     recipe = RECIPES[name]
     minutes = recipe.minutes if minutes is None else minutes
     train = command(recipe, seed)
-    if steps is None:
+    if steps is None and not again:
         steps = int(0.95 * 60 * minutes / seconds_per_step(train)) if minutes else 0
     out = str(runs / name)
-    started = time.perf_counter()
-    tokay("train", *train, "--out", out, "--overwrite", "--steps", str(steps))
-    seconds = time.perf_counter() - started
+    if again:
+        steps, seconds = trained(Path(out))
+    else:
+        started = time.perf_counter()
+        tokay("train", *train, "--out", out, "--overwrite", "--steps", str(steps))
+        seconds = time.perf_counter() - started
     settings = json.loads((Path(out) / "run.json").read_text())
     results = [score(out, protocol, tasks, seed) for protocol in recipe.evaluations]
     report = {
@@ -107,6 +116,7 @@ def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed
         "results": results,
     }
     path = HERE / "results" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(report, indent=2) + "\n")
     for result in results:
         measured = result.get("accuracy") or result["mse"]
@@ -121,13 +131,22 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=1000, help="unseen tasks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=Path("runs/accuracy"), help="where run folders go")
+    parser.add_argument("--again", action="store_true", help="score the run that is there, without training")
     parser.add_argument("--calibrate", action="store_true", help="only time steps, alone, for results that are there")
     given = parser.parse_args()
     for name in given.names:
         if given.calibrate:
             calibrate(name)
             continue
-        run(name, minutes=given.minutes, steps=given.steps, tasks=given.tasks, seed=given.seed, runs=given.runs)
+        run(
+            name,
+            minutes=given.minutes,
+            steps=given.steps,
+            tasks=given.tasks,
+            seed=given.seed,
+            runs=given.runs,
+            again=given.again,
+        )
 
 
 if __name__ == "__main__":

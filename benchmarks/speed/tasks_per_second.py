@@ -108,6 +108,7 @@ def main() -> None:
         "results": rows,
     }
     path = Path(__file__).parent / "results" / f"tasks_per_second-{device.type}.json"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(report, indent=2) + "\n")
 
 
