@@ -7,10 +7,10 @@ RUNS := runs/demo
 
 demo: .venv/installed
 	$(BIN)/tokay train scratch  glyphs --out $(RUNS)/scratch  --overwrite
-	$(BIN)/tokay train finetune glyphs --out $(RUNS)/finetune --overwrite --steps 400
-	$(BIN)/tokay train reptile  glyphs --out $(RUNS)/reptile  --overwrite --steps 1000
-	$(BIN)/tokay compare $(RUNS)/scratch $(RUNS)/finetune $(RUNS)/reptile --shots 1 5 --tasks 200
-	$(BIN)/tokay plot $(RUNS)/reptile
+	$(BIN)/tokay train finetune glyphs --out $(RUNS)/finetune --overwrite --steps 300
+	$(BIN)/tokay train reptile  glyphs --out $(RUNS)/reptile  --overwrite --steps 600
+	$(BIN)/tokay compare $(RUNS)/scratch $(RUNS)/finetune $(RUNS)/reptile --shots 1 5 --tasks 100
+	$(BIN)/tokay plot $(RUNS)/reptile --tasks 100
 
 test: .venv/installed
 	$(BIN)/ruff check .
