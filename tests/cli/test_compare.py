@@ -51,7 +51,15 @@ def test_several_shots_are_several_columns(call: Call, sine_run: Path, sine_riva
 def test_table_of_methods_of_any_kind(call: Call, reptile_run: Path, proto_run: Path) -> None:
     result = call("compare", reptile_run, proto_run, "--tasks", "2")
     assert result.code == 0
-    for words in (f"reptile ({reptile_run})", f"protonet ({proto_run})", "3-way 2-shot", "minus protonet", " %"):
+    for words in (
+        "reptile",
+        str(reptile_run),
+        "protonet",
+        str(proto_run),
+        "3-way 2-shot",
+        "minus protonet",
+        "per cent",
+    ):
         assert words in result.out
     assert "Transductive" in result.out
     assert "Transductive" not in call("compare", reptile_run, proto_run, "--tasks", "2", "--inductive").out

@@ -141,14 +141,16 @@ def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: li
             else f"{column.shots} points"
         )
         heads += [sizes, f"minus {settings[last].algorithm.name}"]
+    unit = ", per cent" if first.source.kind == "classification" else ""
     listing = table(
-        f"{first.source.name}: {columns[0].tasks} unseen tasks, the same for all, 95% intervals", "run", *heads
+        f"{first.source.name}: {columns[0].tasks} unseen tasks, the same for all, 95% intervals{unit}", "run", *heads
     )
     for run, trained in settings.items():
-        row = [escape(f"{trained.algorithm.name} ({run})")]
+        row = [escape(f"{trained.algorithm.name}\n{run}")]
         for scores in found:
             name = _measure(scores)
-            row += [shown(name, scores[run][name]), "" if run == last else shown(name, _differences(scores)[run])]
+            cells = [shown(name, scores[run][name]), "" if run == last else shown(name, _differences(scores)[run])]
+            row += [cell.removesuffix(" %") for cell in cells]
         listing.add_row(*row)
     stdout.print(listing)
     seeing = [run for run in settings if any(scores[run].transductive for scores in found)]
