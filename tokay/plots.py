@@ -158,7 +158,7 @@ def _draw_validations(axis: Axes, name: str, measure: str, checked: list[dict[st
 def _label(axis: Axes, name: str) -> None:
     axis.set_ylabel(_shown(name))
     if name == "accuracy":
-        axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
 
