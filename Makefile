@@ -7,8 +7,8 @@ RUNS := runs/demo
 
 demo: .venv/installed
 	$(BIN)/tokay train scratch  glyphs --out $(RUNS)/scratch  --overwrite
-	$(BIN)/tokay train finetune glyphs --out $(RUNS)/finetune --overwrite --steps 300
-	$(BIN)/tokay train reptile  glyphs --out $(RUNS)/reptile  --overwrite --steps 600
+	$(BIN)/tokay train finetune glyphs --out $(RUNS)/finetune --overwrite --steps 300 --validate-every 0
+	$(BIN)/tokay train reptile  glyphs --out $(RUNS)/reptile  --overwrite --steps 600 --validate-every 600
 	$(BIN)/tokay compare $(RUNS)/scratch $(RUNS)/finetune $(RUNS)/reptile --shots 1 5 --tasks 100
 	$(BIN)/tokay plot $(RUNS)/reptile --tasks 100
 
