@@ -143,7 +143,7 @@ def test_build_is_a_function_of_the_seed_alone() -> None:
 
 
 def test_a_method_that_cannot_learn_the_kind() -> None:
-    with pytest.raises(ConfigError, match="protonet: learns classification, got the regression tasks of sinusoid"):
+    with pytest.raises(ConfigError, match="sinusoid: protonet learns classification, got regression tasks"):
         replace(RUN, algorithm=ProtoNet()).build(SPEC)
 
 

@@ -52,9 +52,9 @@ class Learner:
         if not len(labels):
             raise TaskError("fit: the support set must not be empty, got 0 examples. Give at least one per class.")
         self.kind_: Kind = "regression" if labels.dtype.kind == "f" else "classification"
-        if self.kind_ not in self.algorithm.kinds:
+        if self.kind_ not in self.algorithm.takes():
             raise TaskError(
-                f"fit: {self.algorithm.name} learns {self.algorithm.kinds[0]}, got targets of type {labels.dtype}. "
+                f"fit: {self.algorithm.name} learns {self.algorithm.takes()[0]}, got targets of type {labels.dtype}. "
                 "Give integer or string labels for classes."
             )
         targets = self._classes(labels) if self.kind_ == "classification" else self._values(labels)

@@ -19,6 +19,7 @@ from torch import nn
 
 from ._version import __version__
 from .core.algorithm import Algorithm, algorithms
+from .core.answer import check_kind
 from .core.network import check_statistics
 from .core.seeding import derive
 from .core.task import Kind, Sizes, Split, TaskSource, TaskSpec
@@ -50,11 +51,7 @@ class Run:
 
     def build(self, spec: TaskSpec) -> nn.Module:
         """The network for training tasks of ``spec``, initialised by the seed."""
-        if spec.kind not in self.algorithm.kinds:
-            raise ConfigError(
-                f"{self.algorithm.name}: learns {' or '.join(self.algorithm.kinds)}, got the {spec.kind} tasks of "
-                f"{self.source.name}. Choose another method or source (tokay list)."
-            )
+        check_kind(self.algorithm, spec, where=self.source.name)
         with torch.random.fork_rng():
             torch.manual_seed(derive(self.fit.seed, "weights"))
             net = self.algorithm.build(self.network.build(spec.x_shape), spec)

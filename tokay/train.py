@@ -18,6 +18,7 @@ from .core.meta_gradient import accumulate_meta_gradient
 from .core.outer import Schedule, make_optimizer, rate_factor
 from .core.seeding import derive, generator
 from .core.task import TaskSource, check_task
+from .core.unused import check_used
 from .errors import ConfigError, DivergenceError
 from .evaluate import Evaluation, evaluate, move
 
@@ -139,8 +140,11 @@ def fit(
         # Draws inside the network (dropout, latent samples) come from the step's own seed, not from what ran before.
         with torch.random.fork_rng():
             torch.manual_seed(derive(config.seed, "draws", state.step))
-            cost, metrics = accumulate_meta_gradient(algorithm, net, tasks, chunk_size=chunk, mode=config.mode)
+            moment = algorithm.at_progress(state.step / config.steps)
+            cost, metrics = accumulate_meta_gradient(moment, net, tasks, chunk_size=chunk, mode=config.mode)
         _stop_unless_finite(algorithm, net, cost, metrics, state.step + 1)
+        if state.step == 0:
+            check_used(net, tasks.support.x[0], where=algorithm.name)
         _clip(net, config)
         optimizer.step()
         state.step += 1

@@ -137,7 +137,7 @@ def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambd
         Case(small(algorithm), variant, kind)
         for registered in tokay.algorithms().values()
         for variant, algorithm in variants(registered).items()
-        for kind in registered.kinds
+        for kind in algorithm.takes()
         if not (defaults_only and variant)
     ]
     return [pytest.param(case, id=str(case)) for case in found if wanted(case)]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import tokay
 from tokay import ConfigError, FitConfig, Sizes, Task, over_tasks
 from tokay.cli.train import Points, PointSettings, Settings
+from tokay.core.cost import FAMILIES
 from tokay.core.task import Examples, TaskSpec
 from tokay.networks import networks
 from tokay.tasks import sources
@@ -63,6 +64,9 @@ def test_is_a_value(name: str) -> None:
                 setattr(algorithm, field.name, getattr(algorithm, field.name))
         assert replace(algorithm.at_test()) == algorithm.at_test()
         assert type(algorithm.at_test()) is type(algorithm)
+        assert type(algorithm.at_progress(0.5)) is type(algorithm)
+        assert set(algorithm.takes()) <= set(algorithm.kinds)
+        assert algorithm.takes()
 
 
 @each_algorithm
@@ -84,6 +88,8 @@ def test_is_documented(name: str) -> None:
     assert "State:" in kind.__doc__, "the class must say what its task state is"
     assert kind.kinds
     assert kind.network in networks()
+    assert kind.cost.family in FAMILIES
+    assert len(kind.cost.formula) > 5
     assert set(kind.kinds) <= {"classification", "regression"}
 
 
@@ -154,11 +160,12 @@ def test_flags_do_not_collide(name: str, source: str, network: str) -> None:
 @each_norm
 @each_case
 def test_loss_and_metrics(case: Case, norm: str) -> None:
-    """One finite cost, and the true query loss of what ``predict`` answers after ``adapt``."""
+    """A finite cost (a vector only for a ``reduce`` of its own), and the true query loss of what ``predict`` answers."""
     net, task = case.build(norm), one_task(case.tasks(norm))
     loss, metrics = case.algorithm.loss(net, task)
-    assert loss.shape == ()
-    assert bool(torch.isfinite(loss))
+    assert loss.ndim == 0 or type(case.algorithm).reduce is not tokay.Algorithm.reduce
+    assert loss.ndim <= 1
+    assert bool(torch.isfinite(loss).all())
     if case.algorithm.joint:  # it trains the network as it is, on all the examples there are
         outputs, y = net(torch.cat([task.support.x, task.query.x])), torch.cat([task.support.y, task.query.y])
     else:

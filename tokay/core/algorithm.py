@@ -8,9 +8,11 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from torch import Tensor, nn
 
 from ..errors import ConfigError
+from .cost import Cost
 from .network import with_head
 from .objectives import Metrics, metrics
 from .outer import Outer as Outer
+from .recipe import Recipe
 from .task import Examples, Kind, Sizes, Task, TaskSpec
 
 State = TypeVar("State")
@@ -29,6 +31,8 @@ class Algorithm(ABC, Generic[State]):
     name: ClassVar[str]
     reference: ClassVar[str]  # the paper, shown by `tokay list`
     summary: ClassVar[str]  # one line, shown by `tokay list`
+    cost: ClassVar[Cost]  # what it minimises, shown by `tokay list costs`
+    recipes: ClassVar[tuple[Recipe, ...]] = ()  # the paper's settings, run by `tokay reproduce`
     outer: ClassVar[Outer] = Outer()
     network: ClassVar[str] = "conv4"  # the paper's backbone for images
     meta_batch: ClassVar[int] = 16  # tasks per outer step in the paper
@@ -63,13 +67,20 @@ class Algorithm(ABC, Generic[State]):
         """Answer inputs ``[m, *x_shape]`` with logits or values ``[m, d]``."""
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """The fast-adaptation cost of one task, and what reports show. By default the query loss after adapting."""
+        """The fast-adaptation cost of one task, and what reports show. By default the query loss after adapting.
+
+        A scalar; or a vector, where ``reduce`` needs more than one number of each task.
+        """
         measured = metrics(self.predict(net, self.adapt(net, task.support), task.query.x), task.query.y)
         return measured["loss"], measured
 
     def reduce(self, losses: Tensor) -> Tensor:
-        """The costs of a meta-batch ``[tasks]`` to the scalar that is minimised."""
+        """The costs of a meta-batch ``[tasks]`` (or ``[tasks, k]``) to the scalar that is minimised."""
         return losses.mean()
+
+    def takes(self) -> tuple[Kind, ...]:
+        """The kinds of tasks it learns with these settings: fewer than ``kinds``, where a setting is for one alone."""
+        return self.kinds
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[State]:
         """Every state on the way to the adapted one, which is the last; what the adaptation curve is drawn from."""
@@ -77,6 +88,13 @@ class Algorithm(ABC, Generic[State]):
 
     def at_test(self) -> Self:
         """The same method with the settings the paper tests with (more inner steps, say)."""
+        return self
+
+    def at_progress(self, progress: float) -> Self:
+        """The same method at a moment of training, for costs that are annealed: 0 at its start, towards 1 at its end.
+
+        ``fit`` asks before every outer step, always the method it was given, so that there is nothing to resume.
+        """
         return self
 
     def training_sizes(self, test: Sizes) -> Sizes:

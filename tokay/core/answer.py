@@ -11,14 +11,19 @@ from .network import check_outputs, check_statistics
 from .task import TaskSpec
 
 
+def check_kind(algorithm: Algorithm[Any], spec: TaskSpec, *, where: str) -> None:
+    """Refuse tasks of a kind the method, with its settings, does not learn."""
+    if spec.kind not in algorithm.takes():
+        raise ConfigError(
+            f"{where}: {algorithm.name} learns {' or '.join(algorithm.takes())}, got {spec.kind} tasks. "
+            "Choose another setting, method or source (tokay list)."
+        )
+
+
 def check_answers(algorithm: Algorithm[Any], net: nn.Module, spec: TaskSpec, *, where: str) -> None:
     """Refuse, at the boundary, what cannot work: tasks of a kind the method does not learn, and a network that keeps
     running statistics or does not give what ``spec`` asks for."""
-    if spec.kind not in algorithm.kinds:
-        raise ConfigError(
-            f"{where}: {algorithm.name} learns {' or '.join(algorithm.kinds)}, got {spec.kind} tasks. "
-            "Choose another method or source."
-        )
+    check_kind(algorithm, spec, where=where)
     check_statistics(net, where=where)
     if not algorithm.any_ways:  # otherwise the network gives features, or a head is made for each task
         check_outputs(net, spec, where=where)

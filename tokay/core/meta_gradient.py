@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .algorithm import Algorithm
 from .batching import Mode, over_tasks, task_slice, tasks_in
+from .derivatives import named_derivatives
 from .task import Task
 
 
@@ -17,7 +18,16 @@ def accumulate_meta_gradient(
 
     With a ``chunk_size`` the graph of no more than that many tasks is alive at a time, and the gradient is the same:
     by the chain rule it is the sum over chunks of (d reduce / d losses of the chunk) times (d losses / d meta-weights).
+
+    Raises ``NetworkError`` for an operation that has no second derivative where one is needed.
     """
+    with named_derivatives(algorithm.name):
+        return _accumulate(algorithm, net, tasks, chunk_size, mode)
+
+
+def _accumulate(
+    algorithm: Algorithm[Any], net: nn.Module, tasks: Task, chunk_size: int | None, mode: Mode
+) -> tuple[Tensor, dict[str, Tensor]]:
     total = tasks_in(tasks)
     chunk = min(chunk_size or total, total)
 

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from .beside import Beside
 from .inner import Moments
 
 
-class WithMoments(nn.Module):
+class WithMoments(Beside):
     """``net``, and Adam's second moment for each of its parameters.
 
     The moments are parameters, so the outer optimizer moves them and checkpoints hold them. They begin at zero with
@@ -14,15 +15,9 @@ class WithMoments(nn.Module):
     """
 
     def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
+        super().__init__(net)
         self.second = nn.ParameterList(torch.zeros_like(p) for p in net.parameters())
         self.seen = nn.Parameter(torch.zeros(()))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """What ``net`` answers."""
-        output: Tensor = self.net(x)
-        return output
 
 
 def split_moments(net: nn.Module) -> tuple[nn.Module, Moments]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice, require_positive
+from ...core.cost import Cost
 from ...core.inner import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
 from ...core.minibatches import minibatches
 from ...core.objectives import Metrics, metrics
@@ -38,6 +39,7 @@ class Finetune(Algorithm[Params], name="finetune"):
 
     reference = "baseline; the pretraining of Finn, Abbeel & Levine, 2017, arXiv:1703.03400, section 5.1"
     summary = "baseline: train on all training classes jointly, then adapt"
+    cost = Cost("no adaptation", "L(θ) on all training classes at once")
     network = "conv4"
     meta_batch = 1
     any_ways = True

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice, require_positive
+from ...core.cost import Cost
 from ...core.inner import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
 from ...core.minibatches import minibatches
 from ...core.task import Examples
@@ -32,6 +33,7 @@ class Scratch(Algorithm[Params], name="scratch"):
 
     reference = "baseline: no meta-training"
     summary = "baseline: adapt the untrained start"
+    cost = Cost("no adaptation", "none: θ stays as it was initialised")
     network = "conv4"
     learns = False
     exceptions: ClassVar[Mapping[str, str]] = {

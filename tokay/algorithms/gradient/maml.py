@@ -18,6 +18,7 @@ from typing import ClassVar, Literal, Self
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice, require_positive
+from ...core.cost import Cost
 from ...core.inner import SGD, Params, descend, examples_loss, forward, last, trainable
 from ...core.task import Examples, Kind, Sizes, kind_of
 
@@ -43,6 +44,7 @@ class MAML(Algorithm[Params], name="maml"):
 
     reference = "Finn, Abbeel & Levine, 2017, arXiv:1703.03400"
     summary = "a start from which a few gradient steps solve a task (second order; --order 1 for FOMAML)"
+    cost = Cost("gradient-based", "E_T L_Q(θ - α ∇L_S(θ))")
     network = "conv4-mean"
     meta_batch = 32
     exceptions: ClassVar[Mapping[str, str]] = {

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_choice, require_positive
+from ...core.cost import Cost
 from ...core.inner import Moments, Params, examples_loss, forward, inner_optimizer, last, optimize, trainable
 from ...core.minibatches import minibatches
 from ...core.moments import WithMoments, not_negative, split_moments
@@ -48,6 +49,7 @@ class Reptile(Algorithm[Params], name="reptile"):
 
     reference = "Nichol, Achiam & Schulman, 2018, arXiv:1803.02999"
     summary = "move the start towards where ordinary training on each task ends"
+    cost = Cost("performance-based", "E_T 1/2 ||θ - sg(θ_T)||²,  θ_T after many steps on S")
     outer = Outer(optimizer="sgd", lr=1.0, schedule="linear")
     network = "conv4"
     meta_batch = 5

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer
+from ...core.cost import Cost
 from ...core.geometry import class_means, sq_distances
 from ...core.task import Examples, Sizes, TaskSpec
 
@@ -35,6 +36,7 @@ class ProtoNet(Algorithm[Tensor], name="protonet"):
 
     reference = "Snell, Swersky & Zemel, 2017, arXiv:1703.05175"
     summary = "a class is the mean of its examples in a learned space; the nearest mean wins"
+    cost = Cost("feed-forward", "E_T L_Q(softmax(-||f(x) - c_k||²)),  c_k the class means of f on S")
     outer = Outer(optimizer="adam", lr=1e-3, schedule="halving")
     network = "conv4-pool"
     meta_batch = 1
