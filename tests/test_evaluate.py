@@ -115,17 +115,24 @@ def test_every_number_by_hand(method: Any) -> None:
     net, source = built(method), Recorded()
     found = evaluate(method, net, source, tasks=6)
     tested, (x, y), (u, v) = method.at_test(), *source.given[0]
-    losses, hits = [], []
+    losses, hits, support = [], [], []
     for i in range(6):
         answers = tested.predict(net, tested.adapt(net, Examples(x[i], y[i])), u[i])
         labels = v[i].int().argmax(1)
         losses.append(float(nn.functional.cross_entropy(answers, labels).detach()))
         hits.append(float((answers.argmax(1) == labels).float().mean()))
+        learned = tested.predict(net, tested.adapt(net, Examples(x[i], y[i])), x[i])
+        support.append(float(nn.functional.cross_entropy(learned, y[i].int().argmax(1)).detach()))
     np.testing.assert_allclose(found.per_task["loss"].numpy(), losses, rtol=1e-5)
     np.testing.assert_allclose(found.per_task["accuracy"].numpy(), hits, rtol=1e-6)
     assert found["loss"] == Score.of(found.per_task["loss"])
     assert found["accuracy"].tasks == 6
-    assert set(found.scores) == {"loss", "accuracy"}
+    np.testing.assert_allclose(found.per_task["support_loss"].numpy(), support, rtol=1e-5, atol=1e-6)
+    assert set(found.scores) == {"loss", "accuracy", "support_loss", "support_accuracy"}
+    assert set(evaluate(method, net, Recorded(), tasks=6, curve=False).scores) == {"loss", "accuracy"}
+    for name, value in found.per_step.items():
+        assert value.shape == (6, len(found.curve))
+        assert torch.equal(value[:, -1], found.per_task[name])
     assert found.seconds > 0
 
 

@@ -12,8 +12,7 @@ from PIL import Image
 
 from tokay import Examples, Task, one_hot
 from tokay.errors import ConfigError, DataError
-from tokay.evaluate import Evaluation, Score
-from tokay.plots import GREY, RED, adaptation_figure, episode_figure, training_figure, write_figure
+from tokay.plots import GREY, RED, episode_figure, training_figure, write_figure
 
 
 def lines(steps: int, measure: str = "accuracy", validated: dict[int, float] | None = None) -> list[dict[str, Any]]:
@@ -25,12 +24,6 @@ def lines(steps: int, measure: str = "accuracy", validated: dict[int, float] | N
             line["validation"] = {"loss": {"mean": 0.75, "ci95": 0.25}, measure: score}
         made.append(line)
     return made
-
-
-def evaluation(curve: dict[int, tuple[float, float]], measure: str = "accuracy") -> Evaluation:
-    scores = {step: {measure: Score(*value, 9), "loss": Score(1.0, 0.1, 9)} for step, value in curve.items()}
-    last = scores[max(curve)]
-    return Evaluation(scores=last, curve=scores, per_task={}, transductive=False, seconds=1.0)
 
 
 def legend(figure: Figure) -> list[str]:
@@ -90,37 +83,6 @@ def test_training_with_validations_that_failed() -> None:
 def test_training_without_lines() -> None:
     with pytest.raises(ConfigError, match="at least one logged step"):
         training_figure([], "what")
-
-
-def test_adaptation() -> None:
-    figure = adaptation_figure(evaluation({0: (0.2, 0.05), 1: (0.5, 0.1), 50: (0.75, 0.02)}), "what", chance=0.2)
-    drawn(figure)
-    (axis,) = figure.axes
-    assert points(figure, "mean over tasks") == [[0, 0.2], [1, 0.5], [50, 0.75]]
-    (band,) = axis.collections
-    edges = {(round(x, 6), round(y, 6)) for x, y in np.asarray(band.get_paths()[0].vertices).tolist()}
-    assert {(0, 0.15), (0, 0.25), (1, 0.4), (1, 0.6), (50, 0.73), (50, 0.77)} <= edges
-    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["0\n(before)", "1", "50"]
-    assert points(figure, "chance (20 %)")[0][1] == 0.2
-    (chance,) = [line for line in axis.lines if line.get_label() == "chance (20 %)"]
-    assert chance.get_linestyle() == ":"
-
-
-def test_adaptation_in_one_pass_is_a_point_with_a_bar() -> None:
-    figure = adaptation_figure(evaluation({0: (0.9, 0.05)}), "what", chance=0.2)
-    drawn(figure)
-    (axis,) = figure.axes
-    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["adapted in a single pass, without steps"]
-    (bars,) = axis.containers
-    np.testing.assert_allclose(bars.lines[2][0].get_segments()[0], [[0, 0.85], [0, 0.95]])  # type: ignore[union-attr]
-
-
-def test_adaptation_of_regression_starts_at_zero_error() -> None:
-    figure = adaptation_figure(evaluation({0: (4.0, 0.5), 1: (1.0, 0.2)}, "mse"), "what")
-    drawn(figure)
-    assert figure.axes[0].get_ylim()[0] == 0
-    assert figure.axes[0].get_ylabel() == "mean squared error"
-    assert not [text for text in legend(figure) if "chance" in text]
 
 
 def pictures(ways: int, shots: int, queries: int, channels: int = 1) -> Task:
@@ -222,6 +184,6 @@ def test_nothing_global_changes() -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    drawn(adaptation_figure(evaluation({0: (0.2, 0.05), 1: (0.5, 0.1)}), "what"))
+    drawn(training_figure(lines(3), "what"))
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()

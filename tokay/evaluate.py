@@ -44,11 +44,16 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What ``evaluate`` found. ``per_task`` and ``curve`` hold ``[tasks]`` numbers, so that runs can be paired."""
+    """What ``evaluate`` found. ``per_task`` holds ``[tasks]`` numbers, so that runs can be paired.
+
+    Beside the query set's ``loss`` and ``accuracy`` (or ``mse``) there are, with a curve, ``support_loss`` and so on:
+    how well the examples that were learned from are answered.
+    """
 
     scores: Mapping[str, Score]
     curve: Mapping[int, Mapping[str, Score]]  # by number of adaptation steps, 0 = before adapting
     per_task: Mapping[str, Tensor]
+    per_step: Mapping[str, Tensor]  # [tasks, steps of the curve]
     transductive: bool  # whether the answer to one query depends on which others are asked along with it
     seconds: float
 
@@ -99,9 +104,14 @@ def evaluate(
             def measured(task: Task) -> dict[str, Tensor]:
                 rows = []
                 shown[:] = []
-                for step, predictions in _predictions(algorithm, net, task, inductive=inductive, curve=curve):
+                for step, state in _shown_states(algorithm, net, task, curve=curve):
                     shown.append(step)
-                    rows.append(metrics(predictions, task.query.y))
+                    asked = answer(algorithm, net, state, task.support.x, task.query.x, inductive=inductive)
+                    row = metrics(asked, task.query.y)
+                    if curve:
+                        learned = metrics(algorithm.predict(net, state, task.support.x), task.support.y)
+                        row |= {f"support_{name}": value for name, value in learned.items()}
+                    rows.append(row)
                 return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}  # [steps]
 
             chunk = chunk_size or _comfortable_chunk(task_batch)
@@ -113,6 +123,7 @@ def evaluate(
         scores={name: Score.of(value[:, -1]) for name, value in values.items()},
         curve={step: {name: Score.of(value[:, i]) for name, value in values.items()} for i, step in enumerate(shown)},
         per_task={name: value[:, -1] for name, value in values.items()},
+        per_step=values,
         transductive=transductive,
         seconds=time.perf_counter() - started,
     )
@@ -146,16 +157,14 @@ def _blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Ta
         yield index, task_slice(block, 0, min(BLOCK, tasks - start))
 
 
-def _predictions(
-    algorithm: Algorithm[Any], net: nn.Module, task: Task, *, inductive: bool, curve: bool
-) -> Iterator[tuple[int, Tensor]]:
-    """(step, predictions for the queries) at the steps worth showing: the first few, then ever fewer, and the last."""
+def _shown_states(algorithm: Algorithm[Any], net: nn.Module, task: Task, *, curve: bool) -> Iterator[tuple[int, Any]]:
+    """(step, state) at the steps worth showing: the first few, then ever fewer, and the last."""
     path = algorithm.path(net, task.support)
     state = next(path)
     for step in count():
         following = next(path, None)
         if following is None or (curve and _is_shown(step)):
-            yield step, answer(algorithm, net, state, task.support.x, task.query.x, inductive=inductive)
+            yield step, state
         if following is None:
             return
         state = following

@@ -1,4 +1,4 @@
-"""Pictures of a run: how training went, what adapting brings, and one task it had never seen.
+"""Pictures of a run: how training went, and one task it had never seen (``curves`` draws what adapting brings).
 
 Every function returns a ``matplotlib.figure.Figure`` made without ``pyplot``, so nothing global changes and nothing
 opens a window. Blue and orange can be told apart with any kind of colour vision; red never stands without another sign.
@@ -19,7 +19,6 @@ from torch import Tensor
 
 from .core.task import Task
 from .errors import ConfigError
-from .evaluate import Evaluation
 from .files import write_atomically
 
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#C8102E", "#7F7F7F"
@@ -59,45 +58,10 @@ def training_figure(
         axis.plot(steps, _smooth(raw), color=BLUE, linewidth=2, label=f"{training}: moving average")
         if checked:
             _draw_validations(axis, name, measure, checked, held_out)
-        _label(axis, name)
+        label(axis, name)
         axis.set_xlabel("outer step")
-        axis.set_title(f"query {_shown(name)}", fontsize=10)
+        axis.set_title(f"query {named(name)}", fontsize=10)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    return figure
-
-
-def adaptation_figure(found: Evaluation, title: str, *, chance: float | None = None) -> Figure:
-    """Accuracy or error on unseen tasks by the number of adaptation steps, with its 95% interval.
-
-    ``chance`` is the accuracy of guessing, drawn as a dotted line.
-    """
-    name = "accuracy" if "accuracy" in found.scores else "mse"
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    figure.suptitle(title, fontsize=11)
-    axis = figure.subplots()
-    steps = list(found.curve)
-    means = np.array([found.curve[step][name].mean for step in steps])
-    half = np.array([found.curve[step][name].ci95 for step in steps])
-    if len(steps) > 1:
-        axis.fill_between(steps, means - half, means + half, color=BLUE, alpha=0.25, linewidth=0, label="95% interval")
-        axis.plot(steps, means, "o-", color=BLUE, markersize=4, label="mean over tasks")
-        axis.set_xscale("symlog", linthresh=5, linscale=1.5)
-        axis.set_xticks(steps, ["0\n(before)", *map(str, steps[1:])], minor=False)
-        axis.set_xticks([], minor=True)
-        axis.set_xlim(-0.3, steps[-1] * 1.1)
-        axis.set_xlabel("adaptation steps on the support set")
-    else:
-        axis.errorbar(steps, means, half, fmt="o", color=BLUE, capsize=6, label="mean over tasks, 95% interval")
-        axis.set_xticks(steps, ["adapted in a single pass, without steps"])
-        axis.set_xlim(-1, 1)
-    if chance is not None:
-        axis.axhline(chance, color=GREY, linestyle=":", label=f"chance ({100 * chance:.3g} %)")
-    if name == "accuracy":
-        axis.set_ylim(0, 1.02)
-    else:
-        axis.set_ylim(bottom=0)
-    _label(axis, name)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
 
 
@@ -155,15 +119,17 @@ def _draw_validations(axis: Axes, name: str, measure: str, checked: list[dict[st
         axis.plot(steps[best], means[best], "*", color=RED, markersize=14, zorder=5, label=told)
 
 
-def _label(axis: Axes, name: str) -> None:
-    axis.set_ylabel(_shown(name))
+def label(axis: Axes, name: str) -> None:
+    """Name the vertical axis after a measure, accuracy in per cent, and clear the frame."""
+    axis.set_ylabel(named(name))
     if name == "accuracy":
         axis.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _shown(name: str) -> str:
+def named(name: str) -> str:
+    """A measure in words."""
     return "mean squared error" if name == "mse" else name
 
 
@@ -179,7 +145,7 @@ def _curve_figure(task: Task, after: Tensor, before: Tensor | None, title: str) 
     axis.plot(x[order], after[order, 0], color=BLUE, linewidth=2, label="after adapting")
     axis.plot(task.support.x[:, 0], task.support.y[:, 0], "^", color=RED, markersize=8, label="support points")
     axis.set_xlabel("x")
-    _label(axis, "y")
+    label(axis, "y")
     figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
 

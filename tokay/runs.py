@@ -8,6 +8,8 @@
 Random draws are a pure function of (seed, step), so the step is all the random state there is to save.
 """
 
+import os
+import platform
 import shutil
 import subprocess
 from dataclasses import asdict, dataclass, fields
@@ -119,6 +121,18 @@ def git_commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def hardware() -> str:
+    """Processor, cores, accelerator."""
+    model = platform.processor() or platform.machine()
+    known = Path("/proc/cpuinfo")
+    for line in known.read_text(encoding="utf-8").splitlines() if known.exists() else []:
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    found = f"{model}, {os.cpu_count()} cores"
+    return found + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "")
 
 
 def _to_json(named: Any) -> dict[str, Any]:

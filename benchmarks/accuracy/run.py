@@ -8,7 +8,6 @@ that does other things as well give --steps, and add the time they take alone la
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from recipes import RECIPES, Protocol, Recipe
+
+from tokay.runs import hardware
 
 HERE = Path(__file__).parent
 
@@ -45,17 +46,6 @@ def seconds_per_step(train: list[str]) -> float:
         if long - short > 3:
             return (long - short) / 50
         return (seconds(3000) - short) / 2990  # steps of a few milliseconds drown in the start-up
-
-
-def hardware() -> str:
-    """Processor, cores, accelerator."""
-    model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-            break
-    found = f"{model}, {os.cpu_count()} cores"
-    return found + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "")
 
 
 def score(out: str, protocol: Protocol, tasks: int, seed: int) -> dict[str, Any]:

@@ -20,10 +20,9 @@ import torch
 import tokay
 from tokay import Examples, FitConfig, Sizes, Task, TaskSpec
 from tokay.networks import networks
-from tokay.runs import git_commit
+from tokay.runs import git_commit, hardware
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from accuracy.run import hardware
 
 
 @dataclass(frozen=True)

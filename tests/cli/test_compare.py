@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import tokay
+from tokay.adaptation import adaptation
 from tokay.checkpoint import load_model
+from tokay.cli.adaptation import adaptation_json
 
 from .helpers import SMALL, Call, quietly, refused
 
@@ -37,6 +40,7 @@ def test_json(call: Call, sine_run: Path, sine_rival: Path) -> None:
     for shown, found in zip(column["runs"], expected, strict=True):
         assert shown["mse"] == {"mean": found["mse"].mean, "ci95": found["mse"].ci95}
         assert shown["transductive"] is False
+        assert set(shown) == {"run", "algorithm", "cost", "transductive", "mse"}
     difference = tokay.paired_difference(expected[0].per_task["mse"], expected[1].per_task["mse"])
     (shown,) = column["differences_to_last"]
     assert shown == {"run": str(sine_run), "mean": difference.mean, "ci95": difference.ci95}
@@ -94,3 +98,39 @@ def test_the_first_run_decides_the_sizes(call: Call, sine_run: Path, tmp_path: P
     quietly(*words, "--out", tmp_path / "small", *SMALL[:2])
     result = call("compare", tmp_path / "small", sine_run, "--tasks", "2", "--json")
     assert json.loads(result.out)["columns"][0]["shots"] == 3
+
+
+def test_how_fast_they_adapt(call: Call, reptile_run: Path, proto_run: Path) -> None:
+    """As the library says it of each run on the same tasks."""
+    words = ("--tasks", "4", "--seed", "2", "--adaptation", "--reach", "0.3")
+    (column,) = json.loads(call("compare", reptile_run, proto_run, *words, "--json").out)["columns"]
+    for shown in column["runs"]:
+        run, net = load_model(Path(shown["run"]))
+        found = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4, seed=2)
+        assert shown["adaptation"] == adaptation_json(adaptation(found, reach=0.3))
+        assert shown["cost"] == {"family": run.algorithm.cost.family, "formula": run.algorithm.cost.formula}
+    told = call("compare", reptile_run, proto_run, *words)
+    assert told.code == 0
+    for expected in ("performance-based", "feed-forward", "steps to 30 %", "settled after", "How fast they adapt"):
+        assert expected in told.out
+
+
+def test_errors_are_compared_without_a_usual_reach(call: Call, sine_run: Path, sine_rival: Path) -> None:
+    told = call("compare", sine_run, sine_rival, "--tasks", "2", "--adaptation")
+    assert told.code == 0
+    assert "steps to" not in told.out
+
+
+def test_the_curves_in_one_picture(call: Call, reptile_run: Path, proto_run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "curves.png"
+    result = call("compare", reptile_run, proto_run, "--tasks", "2", "--plot", file)
+    assert result.code == 0
+    assert f"Drew {file}" in result.err
+    with Image.open(file) as image:
+        image.load()
+        assert min(image.size) > 300
+    refused(
+        call("compare", reptile_run, proto_run, "--tasks", "2", "--plot", tmp_path / "no" / "a.png"),
+        "folder of --plot",
+        "must exist",
+    )

@@ -33,7 +33,8 @@ def test_json_of_classification(call: Call, reptile_run: Path) -> None:
     found = evaluated(call, reptile_run, "--tasks", "4")
     fixed = {"algorithm": "reptile", "source": "glyphs", "ways": 3, "shots": 2, "queries": 4, "tasks": 4}
     assert {name: found[name] for name in fixed} == fixed
-    assert set(found) == {*fixed, "transductive", "accuracy", "loss", "curve", "seconds"}
+    learned = {"support_accuracy", "support_loss"}
+    assert set(found) == {*fixed, "transductive", "accuracy", "loss", *learned, "curve", "adaptation", "seconds"}
     assert found["transductive"] is True
     assert set(found["accuracy"]) == set(found["loss"]) == {"mean", "ci95"}
     assert [point["step"] for point in found["curve"]] == [0, 1, 2, 3]

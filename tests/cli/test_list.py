@@ -1,6 +1,6 @@
 import pytest
 
-from tokay.core.algorithm import algorithms
+from tokay.core.algorithm import algorithms, recipes
 from tokay.networks import networks
 from tokay.tasks import sources
 
@@ -17,6 +17,23 @@ def test_lists_everything_there_is(call: Call) -> None:
             assert entry.summary in result.out
     for algorithm in algorithms().values():
         assert f"[{algorithm.reference}]" in result.out
+
+
+def test_every_cost_stands_beside_its_family(call: Call) -> None:
+    lines = call("list", "costs").out.splitlines()
+    for kind in algorithms().values():
+        (line,) = [line for line in lines if f" {kind.name} " in line]
+        assert kind.cost.family in line
+        assert kind.cost.formula in line
+
+
+def test_every_recipe_is_listed_with_its_figures(call: Call) -> None:
+    lines = call("list", "recipes").out.splitlines()
+    for name, (kind, recipe) in recipes().items():
+        (line,) = [line for line in lines if f" {name} " in line]
+        assert f"{kind.name} {recipe.source}" in line
+        for check in recipe.checks:
+            assert check.published in line
 
 
 @pytest.mark.parametrize("kind, others", [("algorithms", "conv4-pool"), ("sources", "protonet"), ("networks", "maml:")])

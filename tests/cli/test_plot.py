@@ -50,16 +50,19 @@ def test_tasks_and_seed_are_those_of_evaluate(
 ) -> None:
     drawn: dict[str, Any] = {}
 
-    def adaptation(found: Any, title: str, *, chance: float | None) -> Any:
-        drawn.update(found=found, title=title, chance=chance)
+    def adaptation(curves: Any, title: str, *, chance: float | None) -> Any:
+        drawn.update(curves=curves, title=title, chance=chance)
         return plot.training_figure([{"step": 1, "loss": 1.0, "mse": 1.0}], "")
 
     monkeypatch.setattr(plot, "adaptation_figure", adaptation)
     run = shutil.copytree(sine_run, tmp_path / "run")
-    assert call("plot", run, "--tasks", "4", "--seed", "9").code == 0
+    assert call("plot", run, "--tasks", "4", "--seed", "9", "--seen-tasks", "3").code == 0
     trained, net = load_model(run)
     expected = evaluate(trained.algorithm, net, trained.tasks("test"), tasks=4, seed=9)
-    assert drawn["found"].curve == expected.curve
+    unseen, seen = drawn["curves"].values()
+    assert unseen.curve == expected.curve
+    again = evaluate(trained.algorithm, net, trained.source.tasks("train", trained.test), tasks=3, seed=9)
+    assert seen.curve == again.curve
     assert drawn["chance"] is None
     assert drawn["title"] == "maml on sinusoid: 4 unseen 10-point tasks (inductive)"
 

@@ -8,11 +8,15 @@ from typing import Annotated, Any
 import tyro
 from rich.markup import escape
 
+from ..adaptation import adaptation
 from ..core.task import Sizes
+from ..curves import adaptation_figure
 from ..errors import ConfigError
 from ..evaluate import Difference, Evaluation, paired_difference
+from ..plots import write_figure
 from ..runs import Run, read
-from .console import device_named, print_json, shown, stdout, table
+from .adaptation import adaptation_json, reach_of
+from .console import device_named, print_json, shown, stderr, stdout, table
 from .flags import parse
 from .scoring import Asked, score_run, with_sizes
 
@@ -35,6 +39,12 @@ class Compare:
     """support examples per class; several make several columns (as the first run was trained for)"""
     queries: int | None = None
     """query examples per class (as the first run was trained for)"""
+    adaptation: bool = False
+    """tell how fast each run adapts, too, and which cost it was trained for"""
+    reach: float | None = None
+    """the accuracy (or error) that counts as learned; 0.9 for classes"""
+    plot: str | None = None
+    """draw the adaptation curves of all runs into this PNG (the first of several shots)"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -51,22 +61,31 @@ def run(arguments: Sequence[str]) -> None:
         raise ConfigError(
             f"tokay compare: runs must be different ones, got {', '.join(sorted(repeated))} more than once. Name each once."
         )
+    if asked.plot is not None and not Path(asked.plot).parent.is_dir():  # said before anything slow is done
+        raise ConfigError(f"tokay compare: the folder of --plot {asked.plot} must exist. Make it, or choose another.")
     device = device_named(asked.device)
     settings = {name: read(Path(name))[0] for name in asked.runs}
     first = settings[asked.runs[0]]
     columns = [_same_tasks(asked, first.test, shots) for shots in asked.shots or (first.test.shots,)]
     _refuse_different_tasks(settings, columns)
-    found = [{name: score_run(Path(name), column, device, curve=False)[1] for name in asked.runs} for column in columns]
+    reach, curve = reach_of(first, asked.reach), asked.adaptation or asked.plot is not None
+    found = [{name: score_run(Path(name), column, device, curve=curve)[1] for name in asked.runs} for column in columns]
+    if asked.plot is not None:
+        _plot(Path(asked.plot), first, columns[0], settings, found[0])
     if asked.json:
         print_json(
             {
                 "columns": [
-                    _as_json(first, column, settings, scores) for column, scores in zip(columns, found, strict=True)
+                    _as_json(first, column, settings, scores, asked.adaptation, reach)
+                    for column, scores in zip(columns, found, strict=True)
                 ]
             }
         )
-    else:
-        _print(first, columns, settings, found)
+        return
+    _print(first, columns, settings, found)
+    if asked.adaptation:
+        for column, scores in zip(columns, found, strict=True):
+            _print_adaptation(first, column, settings, scores, reach)
 
 
 def _same_tasks(asked: Compare, sizes: Sizes, shots: int) -> Asked:
@@ -105,8 +124,19 @@ def _differences(found: dict[str, Evaluation]) -> dict[str, Difference]:
     return {run: paired_difference(scores.per_task[name], reference) for run, scores in list(found.items())[:-1]}
 
 
-def _as_json(first: Run, column: Asked, settings: dict[str, Run], found: dict[str, Evaluation]) -> dict[str, Any]:
+def _as_json(
+    first: Run,
+    column: Asked,
+    settings: dict[str, Run],
+    found: dict[str, Evaluation],
+    adapting: bool,
+    reach: float | None,
+) -> dict[str, Any]:
     name = _measure(found)
+
+    def speed(scores: Evaluation) -> dict[str, Any]:
+        return {"adaptation": adaptation_json(adaptation(scores, reach=reach))} if adapting else {}
+
     return {
         "source": first.source.name,
         "ways": column.ways,
@@ -119,8 +149,10 @@ def _as_json(first: Run, column: Asked, settings: dict[str, Run], found: dict[st
             {
                 "run": run,
                 "algorithm": settings[run].algorithm.name,
+                "cost": settings[run].algorithm.cost._asdict(),
                 "transductive": scores.transductive,
                 name: {"mean": scores[name].mean, "ci95": scores[name].ci95},
+                **speed(scores),
             }
             for run, scores in found.items()
         ],
@@ -131,16 +163,50 @@ def _as_json(first: Run, column: Asked, settings: dict[str, Run], found: dict[st
     }
 
 
+def _sizes(first: Run, column: Asked) -> str:
+    return (
+        f"{column.ways}-way {column.shots}-shot" if first.source.kind == "classification" else f"{column.shots} points"
+    )
+
+
+def _plot(path: Path, first: Run, column: Asked, settings: dict[str, Run], found: dict[str, Evaluation]) -> None:
+    names = [settings[run].algorithm.name for run in found]
+    # The method's name says most; where two runs share it, the folder tells them apart.
+    curves = {n if names.count(n) == 1 else f"{n} ({run})": e for n, (run, e) in zip(names, found.items(), strict=True)}
+    chance = 1 / (column.ways or first.test.ways) if first.source.kind == "classification" else None
+    title = f"{first.source.name}: {column.tasks} unseen {_sizes(first, column)} tasks, the same for all"
+    write_figure(path, adaptation_figure(curves, title, chance=chance))
+    stderr.print(f"Drew {path}", markup=False)
+
+
+def _print_adaptation(
+    first: Run, column: Asked, settings: dict[str, Run], found: dict[str, Evaluation], reach: float | None
+) -> None:
+    """One line per run: its cost, and what its curve comes to."""
+    name = _measure(found)
+    wanted = "" if reach is None else f"{100 * reach:g} %" if name == "accuracy" else f"{reach:g}"
+    heads = ["cost", "steps", "before", "after", "mean over steps", *([f"steps to {wanted}"] if wanted else [])]
+    listing = table(
+        f"How fast they adapt, {_sizes(first, column)} ({name})", "run", *heads, "support loss", "settled after"
+    )
+    listing.columns[1].justify = "left"
+    for run, scores in found.items():
+        speed = adaptation(scores, reach=reach)
+        before = "" if speed.before is None else shown(name, speed.before)
+        cells = [settings[run].algorithm.cost.family, str(speed.steps), before, shown(name, speed.after)]
+        cells.append(shown(name, speed.area))
+        if wanted:
+            cells.append("not reached" if speed.reached is None else str(speed.reached))
+        cells += [shown("loss", speed.support), "" if speed.settled is None else str(speed.settled)]
+        listing.add_row(escape(f"{settings[run].algorithm.name}\n{run}"), *cells)
+    stdout.print(listing)
+
+
 def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: list[dict[str, Evaluation]]) -> None:
     last = list(settings)[-1]
     heads = []
     for column in columns:
-        sizes = (
-            f"{column.ways}-way {column.shots}-shot"
-            if first.source.kind == "classification"
-            else f"{column.shots} points"
-        )
-        heads += [sizes, f"minus {settings[last].algorithm.name}"]
+        heads += [_sizes(first, column), f"minus {settings[last].algorithm.name}"]
     unit = ", per cent" if first.source.kind == "classification" else ""
     listing = table(
         f"{first.source.name}: {columns[0].tasks} unseen tasks, the same for all, 95% intervals{unit}", "run", *heads

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import tyro
 
+from ..adaptation import Adaptation, adaptation
 from ..evaluate import Evaluation, Score
 from ..runs import Run
+from .adaptation import adaptation_json, reach_of, score_seen, told
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .flags import parse
 from .scoring import Asked, score_run
@@ -20,6 +22,10 @@ class Evaluate(Asked):
 
     run: Annotated[str, tyro.conf.Positional]
     """run folder"""
+    reach: float | None = None
+    """the accuracy (or error) that counts as learned; 0.9 for classes"""
+    seen_tasks: int = 100
+    """tasks of the training split, for the gap between seen and unseen ones (0: none)"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -29,14 +35,17 @@ class Evaluate(Asked):
 def run(arguments: Sequence[str]) -> None:
     """Score and print."""
     asked = parse(Evaluate, arguments, prog="tokay evaluate", description="Score a run on tasks it has never seen.")
-    trained, found = score_run(Path(asked.run), asked, device_named(asked.device), curve=True)
+    device = device_named(asked.device)
+    trained, found = score_run(Path(asked.run), asked, device, curve=True)
+    seen = score_seen(Path(asked.run), asked, device, asked.seen_tasks)
+    speed = adaptation(found, reach=reach_of(trained, asked.reach), seen=seen)
     if asked.json:
-        print_json(as_json(trained, found))
+        print_json(as_json(trained, found, speed))
     else:
-        _print(trained, found, asked)
+        _print(trained, found, speed, asked)
 
 
-def as_json(run: Run, found: Evaluation) -> dict[str, Any]:
+def as_json(run: Run, found: Evaluation, speed: Adaptation) -> dict[str, Any]:
     """The contract of ``--json``: other programs read this."""
 
     def score(value: Score) -> dict[str, float]:
@@ -55,11 +64,12 @@ def as_json(run: Run, found: Evaluation) -> dict[str, Any]:
             {"step": step, **{name: score(value) for name, value in scores.items()}}
             for step, scores in found.curve.items()
         ],
+        "adaptation": adaptation_json(speed),
         "seconds": round(found.seconds, 3),
     }
 
 
-def _print(run: Run, found: Evaluation, asked: Asked) -> None:
+def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None:
     sizes = (
         f"{run.test.shots} points" if run.source.kind == "regression" else f"{run.test.ways}-way {run.test.shots}-shot"
     )
@@ -72,9 +82,12 @@ def _print(run: Run, found: Evaluation, asked: Asked) -> None:
         "steps",
         name,
         "loss",
+        "support loss",
     )
     for step, scores in found.curve.items():
-        listing.add_row(str(step), shown(name, scores[name]), shown("loss", scores["loss"]))
+        cells = (shown(kind, scores[kind]) for kind in (name, "loss", "support_loss"))
+        listing.add_row(str(step), *cells)
     stdout.print(listing)
+    stdout.print(told(speed), markup=False)
     stdout.print(f"{name} {shown(name, found[name])} (95% interval), loss {shown('loss', found['loss'])}")
     stderr.print(f"{found.seconds:.1f} s, seed {asked.seed}")

@@ -16,7 +16,8 @@ COMMANDS = {
     "compare": "score several runs on the same tasks, with paired differences",
     "adapt": "learn the classes in a folder of folders and label pictures",
     "plot": "draw a run: training, adaptation, one episode",
-    "list": "list algorithms, sources and networks",
+    "reproduce": "run a paper's setting, or a part of it, and put the published figure beside the measured one",
+    "list": "list algorithms, costs, sources, networks and recipes",
 }
 
 USAGE = """Usage: tokay COMMAND [...]

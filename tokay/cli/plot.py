@@ -16,9 +16,10 @@ from ..core.answer import answer
 from ..core.exact import exact_gradients
 from ..core.seeding import derive, generator
 from ..core.task import Sizes, Task, TaskSpec
+from ..curves import adaptation_figure
 from ..errors import DataError
 from ..evaluate import Evaluation, move
-from ..plots import adaptation_figure, episode_figure, training_figure, write_figure
+from ..plots import episode_figure, training_figure, write_figure
 from ..runs import Run, read
 from .console import device_named, stderr
 from .flags import parse
@@ -35,6 +36,8 @@ class Plot:
     """run folder"""
     tasks: int = 200
     """unseen tasks behind the adaptation curve"""
+    seen_tasks: int = 0
+    """tasks of the training split, for a second curve beside the unseen ones (0: none)"""
     seed: int = 0
     """decides which"""
     device: str = "auto"
@@ -55,8 +58,12 @@ def run(arguments: Sequence[str]) -> None:
         stderr.print(f"{path}: has no logged steps, so there is no training.png.", markup=False)
 
     trained, found = score_run(path, scored, device, curve=True)
+    curves = {"unseen tasks": found}
+    if asked.seen_tasks:
+        seen = replace(scored, tasks=asked.seen_tasks)
+        curves["tasks of the training split"] = score_run(path, seen, device, curve=True, split="train")[1]
     chance = 1 / trained.test.ways if trained.source.kind == "classification" else None
-    write_figure(path / "adaptation.png", adaptation_figure(found, _adaptation_title(trained, found), chance=chance))
+    write_figure(path / "adaptation.png", adaptation_figure(curves, _adaptation_title(trained, found), chance=chance))
     print(path / "adaptation.png")
 
     if not _drawable(trained, spec):

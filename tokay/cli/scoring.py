@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from ..checkpoint import load_model
-from ..core.task import Sizes
+from ..core.task import Sizes, Split
 from ..errors import ConfigError
 from ..evaluate import Evaluation, evaluate
 from ..runs import Run
@@ -47,12 +47,18 @@ def with_sizes(run: Run, asked: Asked) -> Run:
     return replace(run, test=sizes)
 
 
-def score_run(path: Path, asked: Asked, device: torch.device, *, curve: bool) -> tuple[Run, Evaluation]:
-    """Load a run and score it on the test split, with a live bar; after every step of adapting if ``curve``."""
+def score_run(
+    path: Path, asked: Asked, device: torch.device, *, curve: bool, split: Split = "test"
+) -> tuple[Run, Evaluation]:
+    """Load a run and score it, with a live bar; after every step of adapting if ``curve``.
+
+    ``split`` "train" scores tasks of the classes it was trained on, of the same sizes as the unseen ones.
+    """
     run, net = load_model(path, device=device)
     run = with_sizes(run, asked)
-    source = run.tasks("test")
-    with progress(f"{run.algorithm.name} {run.test.shots}-shot") as bar:
+    source = run.source.tasks(split, run.test)
+    seen = " (training classes)" if split == "train" else ""
+    with progress(f"{run.algorithm.name} {run.test.shots}-shot{seen}") as bar:
         task = bar.add_task("", total=asked.tasks, text="")
         found = evaluate(
             run.algorithm,

@@ -111,6 +111,11 @@ def algorithms() -> dict[str, type[Algorithm[Any]]]:
     return dict(_algorithms)
 
 
+def recipes() -> dict[str, tuple[type[Algorithm[Any]], Recipe]]:
+    """Every recipe by name, with the method it belongs to."""
+    return {recipe.name: (kind, recipe) for kind in _algorithms.values() for recipe in kind.recipes}
+
+
 def require_positive(algorithm: Algorithm[Any], *names: str) -> None:
     """Refuse a hyper-parameter that must be above zero and is not. Called from ``__post_init__``."""
     defaults = {field.name: field.default for field in fields(algorithm)}

@@ -12,6 +12,8 @@ class Check:
     flags: str = ""
     """for ``tokay evaluate``, beside ``--tasks``"""
     tasks: int = 1000
+    step: int | None = None
+    """the figure after so many adaptation steps, where it is not the one after the last"""
     published: str = ""
     """the figure, in per cent or as an error; empty where none could be verified"""
     protocol: str = ""

@@ -1,0 +1,85 @@
+"""How the speed of adapting is said."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tokay import ConfigError
+from tokay.adaptation import Adaptation
+from tokay.checkpoint import load_model
+from tokay.cli.adaptation import adaptation_json, reach_of, told
+from tokay.evaluate import Difference, Score, evaluate
+from tokay.runs import read
+
+from .helpers import Call
+
+HALF, MOST = Score(0.5, 0.02, 100), Score(0.95, 0.01, 100)
+SPEED = Adaptation(
+    measure="accuracy",
+    steps=5,
+    before=HALF,
+    after=MOST,
+    area=Score(0.8, 0.01, 100),
+    reach=0.9,
+    reached=1,
+    support=Score(0.1, 0.05, 100),
+    settled=2,
+    gap=Difference(0.03, 0.01, 100),
+)
+
+
+def test_in_words() -> None:
+    assert told(SPEED) == (
+        "Adapting takes 5 steps: 50.00 ± 2.00 % before, 95.00 ± 1.00 % after; mean over the steps 80.00 ± 1.00 %. "
+        "Reaches 90.00 % after 1 step. Support loss afterwards 0.1000 ± 0.0500, settled after 2 steps. "
+        "Seen classes are learned better by 3.00 ± 1.00 %."
+    )
+
+
+def test_an_error_is_no_percentage() -> None:
+    words = told(replace(SPEED, measure="mse", reach=0.5))
+    assert "0.5000 ± 0.0200 before" in words
+    assert "Reaches 0.5 after 1 step" in words
+    assert "%" not in words
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    words = told(replace(SPEED, reach=None, settled=None, gap=None))
+    assert "each" not in words.replace("Seen", "")
+    assert "settled" not in words
+    assert "Seen" not in words
+
+
+def test_as_json() -> None:
+    data = json.loads(json.dumps(adaptation_json(SPEED)))
+    assert data["gap"] == {"mean": 0.03, "ci95": 0.01}
+    assert data["area"]["mean"] == 0.8
+    assert (data["steps"], data["reach"], data["reached"], data["settled"]) == (5, 0.9, 1, 2)
+    assert adaptation_json(replace(SPEED, gap=None, before=None))["gap"] is None
+
+
+@pytest.mark.parametrize("reach", [0.0, -1.0, float("nan")])
+def test_a_reach_that_is_none(reach: float, reptile_run: Path) -> None:
+    with pytest.raises(ConfigError, match="--reach must be"):
+        reach_of(read(reptile_run)[0], reach)
+
+
+def test_classes_have_a_usual_reach(reptile_run: Path, sine_run: Path) -> None:
+    assert reach_of(read(reptile_run)[0], None) == 0.9
+    assert reach_of(read(reptile_run)[0], 0.5) == 0.5
+    assert reach_of(read(sine_run)[0], None) is None
+
+
+def test_the_gap_is_over_tasks_of_training_classes(call: Call, reptile_run: Path) -> None:
+    """By hand: the run's own training split, with the sizes of the test."""
+    found = json.loads(call("evaluate", reptile_run, "--tasks", "6", "--seen-tasks", "4", "--json").out)
+    run, net = load_model(reptile_run)
+    seen = evaluate(run.algorithm, net, run.source.tasks("train", run.test), tasks=4, curve=False)["accuracy"]
+    gap = found["adaptation"]["gap"]
+    assert gap["mean"] == pytest.approx(seen.mean - found["accuracy"]["mean"])
+    assert gap["ci95"] == pytest.approx((seen.ci95**2 + found["accuracy"]["ci95"] ** 2) ** 0.5)
+    none = json.loads(call("evaluate", reptile_run, "--tasks", "6", "--seen-tasks", "0", "--json").out)
+    assert none["adaptation"]["gap"] is None
+    assert none["accuracy"] == found["accuracy"]

@@ -1,0 +1,93 @@
+"""``tokay reproduce``: a recipe's own commands, its figures, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import tokay
+from tokay.checkpoint import load_model
+from tokay.core.recipe import Check, Recipe
+
+from .helpers import Call, refused
+
+TINY = Recipe(
+    name="tiny",
+    source="sinusoid",
+    steps=40,
+    flags="--inner-lr 0.01 --meta-batch 2 --test-steps 5 --validate-every 0",
+    checks=(
+        Check(name="5 points, 1 step", flags="--shots 5", step=1, published="0.67", protocol="600 tasks [P]", tasks=6),
+        Check(name="5 points, 5 steps", flags="--shots 5", published="0.38", protocol="600 tasks [P]", tasks=6),
+        Check(name="10 points", tasks=4),
+    ),
+    note="A note.",
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokay.MAML, "recipes", (TINY,))
+
+
+def test_measured_beside_published(call: Call, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = call("reproduce", "tiny", "--fraction", "0.1", "--out", out, "--seed", "3", "--json")
+    assert result.code == 0, result.err
+    report = json.loads(result.out)
+    assert report == json.loads((out / "reproduction.json").read_text())
+    assert report["recipe"] == "tiny"
+    assert report["command"].startswith("tokay train maml sinusoid --inner-lr 0.01")
+    assert report["command"].endswith("--steps 4 --seed 3")
+    for key in ("commit", "torch", "hardware", "threads", "training_seconds"):
+        assert report[key] is not None
+    run, net = load_model(out)
+    assert run.fit.steps == 4
+    assert run.fit.seed == 3
+    by_hand = tokay.evaluate(
+        run.algorithm, net, run.source.tasks("test", tokay.Sizes(ways=1, shots=5, queries=10)), tasks=6, seed=3
+    )
+    one, five, ten = report["results"]
+    assert one["measured"]["mean"] == by_hand.curve[1]["mse"].mean
+    assert five["measured"]["mean"] == by_hand["mse"].mean
+    assert (one["published"], one["protocol"], one["tasks"]) == ("0.67", "600 tasks [P]", 6)
+    assert ten["published"] == ""
+    assert ten["tasks"] == 4
+    assert not one["transductive"]
+
+
+def test_the_table(call: Call, tmp_path: Path) -> None:
+    result = call("reproduce", "tiny", "--fraction", "0.025", "--out", tmp_path / "run", "--tasks", "3")
+    assert result.code == 0, result.err
+    for words in ("tiny: Finn", "2.5 % of the steps", "0.67", "theirs: 600 tasks [P]", "ours: 3 tasks, inductive"):
+        assert words in result.out
+    assert "none verified" in result.out
+    assert "A note." in result.out
+
+
+def test_goes_on_where_it_stopped(call: Call, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ("reproduce", "tiny", "--fraction", "0.05", "--tasks", "2", "--out", out)
+    first = call(*words, "--json")
+    refused(call(*words), "already exists", "--overwrite")
+    again = call(*words, "--resume", "--json")
+    assert again.code == 0, again.err
+    assert json.loads(again.out)["results"] == json.loads(first.out)["results"]
+    refused(call(*words[:3], "0.1", *words[4:], "--resume"), "for 2 steps", "--fraction")
+    assert call(*words, "--overwrite").code == 0
+
+
+def test_bad_words(call: Call, tmp_path: Path) -> None:
+    refused(call("reproduce", "tine"), "got 'tine'", "Did you mean tiny?")
+    for fraction in ("0", "-1", "1.5", "nan"):
+        refused(call("reproduce", "tiny", "--fraction", fraction), "--fraction must be above 0")
+    refused(call("reproduce", "tiny", "--resume", "--overwrite"), "exclude each other")
+    refused(call("reproduce", "tiny", "--resume", "--out", tmp_path / "none"), "is no run folder")
+
+
+def test_a_step_that_is_not_measured(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = Check(name="after 7", step=7, tasks=2)
+    monkeypatch.setattr(tokay.MAML, "recipes", (Recipe(name="tiny", source="sinusoid", steps=1, checks=(check,)),))
+    result = call("reproduce", "tiny", "--out", tmp_path / "run")
+    assert result.code == 2
+    assert "after 7 steps was not measured, only after 0, 1, 2, 3" in result.err.splitlines()[-1]

@@ -1,0 +1,72 @@
+"""How fast a run learns, as ``evaluate`` and ``compare`` say it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..adaptation import Adaptation
+from ..errors import ConfigError
+from ..evaluate import Evaluation
+from ..runs import Run
+from .console import shown
+from .scoring import Asked, score_run
+
+
+def reach_of(run: Run, asked: float | None) -> float | None:
+    """What counts as learned: the accuracy or error that was asked for; 90 % for classes."""
+    if asked is not None and not asked > 0:
+        raise ConfigError(f"tokay: --reach must be an accuracy (0.9) or an error above 0, got {asked}.")
+    return 0.9 if asked is None and run.source.kind == "classification" else asked
+
+
+def score_seen(path: Path, asked: Asked, device: torch.device, tasks: int) -> Evaluation | None:
+    """The score on ``tasks`` tasks of the training split; None for 0."""
+    if tasks == 0:
+        return None
+    return score_run(path, replace(asked, tasks=tasks), device, curve=False, split="train")[1]
+
+
+def adaptation_json(speed: Adaptation) -> dict[str, Any]:
+    """For ``--json``."""
+    scores = {name: getattr(speed, name) for name in ("before", "area", "support", "gap")}
+    return {
+        "steps": speed.steps,
+        **{name: None if score is None else {"mean": score.mean, "ci95": score.ci95} for name, score in scores.items()},
+        "reach": speed.reach,
+        "reached": speed.reached,
+        "settled": speed.settled,
+    }
+
+
+def told(speed: Adaptation) -> str:
+    """In words.
+
+    >>> from tokay.evaluate import Score
+    >>> score = Score(0.75, 0.01, 100)
+    >>> told(Adaptation(measure="accuracy", steps=0, before=None, after=score, area=score, reach=0.9, reached=None,
+    ...                 support=score, settled=None, gap=None))
+    'Adapts in one forward pass. Does not reach 90.00 %. Support loss afterwards 0.7500 ± 0.0100.'
+    """
+    sentences = ["Adapts in one forward pass."]
+    if speed.before is not None:
+        sentences = [
+            f"Adapting takes {_steps(speed.steps)}: {shown(speed.measure, speed.before)} before, "
+            f"{shown(speed.measure, speed.after)} after; mean over the steps {shown(speed.measure, speed.area)}."
+        ]
+    if speed.reach is not None:
+        wanted = f"{100 * speed.reach:.2f} %" if speed.measure == "accuracy" else f"{speed.reach:.4g}"
+        if speed.reached is None:
+            sentences.append(f"Does not reach {wanted}.")
+        elif speed.steps:
+            sentences.append(f"Reaches {wanted} after {_steps(speed.reached)}.")
+    settled = "" if speed.settled is None else f", settled after {_steps(speed.settled)}"
+    sentences.append(f"Support loss afterwards {shown('loss', speed.support)}{settled}.")
+    if speed.gap is not None:
+        sentences.append(f"Seen classes are learned better by {shown(speed.measure, speed.gap)}.")
+    return " ".join(sentences)
+
+
+def _steps(number: int) -> str:
+    return f"{number} step" if number == 1 else f"{number} steps"
