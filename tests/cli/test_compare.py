@@ -111,7 +111,7 @@ def test_how_fast_they_adapt(call: Call, reptile_run: Path, proto_run: Path) -> 
         assert shown["cost"] == {"family": run.algorithm.cost.family, "formula": run.algorithm.cost.formula}
     told = call("compare", reptile_run, proto_run, *words)
     assert told.code == 0
-    for expected in ("performance-based", "feed-forward", "steps to 30 %", "settled after", "How fast they adapt"):
+    for expected in ("performance-based", "feed-forward", "steps to 30 %", "settled", "How fast they adapt"):
         assert expected in told.out
 
 

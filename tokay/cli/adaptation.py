@@ -1,16 +1,19 @@
 """How fast a run learns, as ``evaluate`` and ``compare`` say it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from rich.markup import escape
+from rich.table import Table
 
 from ..adaptation import Adaptation
 from ..errors import ConfigError
 from ..evaluate import Evaluation
 from ..runs import Run
-from .console import shown
+from .console import shown, table
 from .scoring import Asked, score_run
 
 
@@ -38,6 +41,32 @@ def adaptation_json(speed: Adaptation) -> dict[str, Any]:
         "reached": speed.reached,
         "settled": speed.settled,
     }
+
+
+def adaptation_table(title: str, rows: Sequence[tuple[str, str, Adaptation]]) -> Table:
+    """One line for each (name, family of the cost, adaptation); all are of one measure.
+
+    "Settled" is the step after which the support loss hardly falls any more.
+    """
+    first = rows[0][2]
+    per_cent = first.measure == "accuracy"
+
+    def number(value: float) -> str:
+        return f"{100 * value:.1f}" if per_cent else f"{value:.3f}"
+
+    unit = "accuracy in per cent" if per_cent else "mean squared error"
+    heads = ["run and its cost", "steps", "before", "after", "mean over steps"]
+    if first.reach is not None:
+        heads.append(f"steps to {100 * first.reach:g} %" if per_cent else f"steps to {first.reach:g}")
+    listing = table(f"{title} ({unit})", *heads, "settled")
+    for name, family, speed in rows:
+        before = "" if speed.before is None else number(speed.before.mean)
+        cells = [str(speed.steps), before, number(speed.after.mean)]
+        cells.append(f"{number(speed.area.mean)} ± {number(speed.area.ci95)}")
+        if first.reach is not None:
+            cells.append("never" if speed.reached is None else str(speed.reached))
+        listing.add_row(escape(f"{name}\n{family}"), *cells, "" if speed.settled is None else str(speed.settled))
+    return listing
 
 
 def told(speed: Adaptation) -> str:

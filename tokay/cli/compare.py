@@ -15,7 +15,7 @@ from ..errors import ConfigError
 from ..evaluate import Difference, Evaluation, paired_difference
 from ..plots import write_figure
 from ..runs import Run, read
-from .adaptation import adaptation_json, reach_of
+from .adaptation import adaptation_json, adaptation_table, reach_of
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .flags import parse
 from .scoring import Asked, score_run, with_sizes
@@ -85,7 +85,11 @@ def run(arguments: Sequence[str]) -> None:
     _print(first, columns, settings, found)
     if asked.adaptation:
         for column, scores in zip(columns, found, strict=True):
-            _print_adaptation(first, column, settings, scores, reach)
+            rows = [
+                (label, settings[run].algorithm.cost.family, adaptation(scores[run], reach=reach))
+                for run, label in _labels(settings).items()
+            ]
+            stdout.print(adaptation_table(f"How fast they adapt, {_sizes(first, column)}", rows))
 
 
 def _same_tasks(asked: Compare, sizes: Sizes, shots: int) -> Asked:
@@ -169,37 +173,20 @@ def _sizes(first: Run, column: Asked) -> str:
     )
 
 
+def _labels(settings: dict[str, Run]) -> dict[str, str]:
+    """A short name for every run: the method's; where two runs share it, the folder tells them apart."""
+    names = [run.algorithm.name for run in settings.values()]
+    return {
+        run: name if names.count(name) == 1 else f"{name} ({run})" for run, name in zip(settings, names, strict=True)
+    }
+
+
 def _plot(path: Path, first: Run, column: Asked, settings: dict[str, Run], found: dict[str, Evaluation]) -> None:
-    names = [settings[run].algorithm.name for run in found]
-    # The method's name says most; where two runs share it, the folder tells them apart.
-    curves = {n if names.count(n) == 1 else f"{n} ({run})": e for n, (run, e) in zip(names, found.items(), strict=True)}
+    curves = {label: found[run] for run, label in _labels(settings).items()}
     chance = 1 / (column.ways or first.test.ways) if first.source.kind == "classification" else None
     title = f"{first.source.name}: {column.tasks} unseen {_sizes(first, column)} tasks, the same for all"
     write_figure(path, adaptation_figure(curves, title, chance=chance))
     stderr.print(f"Drew {path}", markup=False)
-
-
-def _print_adaptation(
-    first: Run, column: Asked, settings: dict[str, Run], found: dict[str, Evaluation], reach: float | None
-) -> None:
-    """One line per run: its cost, and what its curve comes to."""
-    name = _measure(found)
-    wanted = "" if reach is None else f"{100 * reach:g} %" if name == "accuracy" else f"{reach:g}"
-    heads = ["cost", "steps", "before", "after", "mean over steps", *([f"steps to {wanted}"] if wanted else [])]
-    listing = table(
-        f"How fast they adapt, {_sizes(first, column)} ({name})", "run", *heads, "support loss", "settled after"
-    )
-    listing.columns[1].justify = "left"
-    for run, scores in found.items():
-        speed = adaptation(scores, reach=reach)
-        before = "" if speed.before is None else shown(name, speed.before)
-        cells = [settings[run].algorithm.cost.family, str(speed.steps), before, shown(name, speed.after)]
-        cells.append(shown(name, speed.area))
-        if wanted:
-            cells.append("not reached" if speed.reached is None else str(speed.reached))
-        cells += [shown("loss", speed.support), "" if speed.settled is None else str(speed.settled)]
-        listing.add_row(escape(f"{settings[run].algorithm.name}\n{run}"), *cells)
-    stdout.print(listing)
 
 
 def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: list[dict[str, Evaluation]]) -> None:
