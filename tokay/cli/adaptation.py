@@ -46,7 +46,8 @@ def adaptation_json(speed: Adaptation) -> dict[str, Any]:
 def adaptation_table(title: str, rows: Sequence[tuple[str, str, Adaptation]]) -> Table:
     """One line for each (name, family of the cost, adaptation); all are of one measure.
 
-    "Settled" is the step after which the support loss hardly falls any more.
+    "mean" is the mean height of the curve, "to" the steps to what counts as learned, and "settled" the step after which
+    the support loss hardly falls any more.
     """
     first = rows[0][2]
     per_cent = first.measure == "accuracy"
@@ -55,10 +56,11 @@ def adaptation_table(title: str, rows: Sequence[tuple[str, str, Adaptation]]) ->
         return f"{100 * value:.1f}" if per_cent else f"{value:.3f}"
 
     unit = "accuracy in per cent" if per_cent else "mean squared error"
-    heads = ["run and its cost", "steps", "before", "after", "mean over steps"]
+    heads = ["run and its cost", "steps", "before", "after", "mean"]
     if first.reach is not None:
-        heads.append(f"steps to {100 * first.reach:g} %" if per_cent else f"steps to {first.reach:g}")
+        heads.append(f"to {100 * first.reach:g} %" if per_cent else f"to {first.reach:g}")
     listing = table(f"{title} ({unit})", *heads, "settled")
+    listing.columns[0].no_wrap = True
     for name, family, speed in rows:
         before = "" if speed.before is None else number(speed.before.mean)
         cells = [str(speed.steps), before, number(speed.after.mean)]
