@@ -47,6 +47,49 @@ def accuracy(report: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
+def budget(reports: list[dict[str, Any]]) -> str:
+    """Every method at one budget as one table, best first; the JSON files are named budget-METHOD-5wKs."""
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for report in reports:
+        method, setting = report["recipe"].removeprefix("budget-").rsplit("-", 1)
+        rows.setdefault(method, {})[setting] = report
+    if not rows:
+        return ""
+    minutes = max(report["budget_minutes"] for report in reports)
+    commits = ", ".join(sorted({report["commit"][:10] for report in reports}))
+    lines = [
+        f"### Every method at the same {minutes:g}-minute budget",
+        "",
+        f"Omniglot, `random` split, 5 ways, 1 or 5 shots, 15 queries, no validation, seed 0; {reports[0]['hardware']}, "
+        f"torch {reports[0]['torch']}, commits {commits}. The same unseen tasks for all; *t*: transductive.",
+        "",
+        "| method | 5-way 1-shot | steps | 5-way 5-shot | steps | minutes of training alone |",
+        "|---|---|---|---|---|---|",
+    ]
+    order = sorted(rows, key=lambda method: -max(_mean(report) for report in rows[method].values()))
+    for method in order:
+        cells, alone = [], []
+        for setting in ("5w1s", "5w5s"):
+            report = rows[method].get(setting)
+            cells += [_cell(report), str(report["steps"])] if report else ["", ""]
+            if report:
+                minutes = report.get("quiet_training_minutes")
+                alone.append("not timed alone" if minutes is None else f"{minutes:.1f}")
+        lines.append(f"| `{method}` | {' | '.join(cells)} | {', '.join(alone)} |")
+    return "\n".join([*lines, ""])
+
+
+def _mean(report: dict[str, Any]) -> float:
+    mean: float = report["results"][0]["accuracy"]["mean"]
+    return mean
+
+
+def _cell(report: dict[str, Any]) -> str:
+    row = report["results"][0]
+    seen = " *t*" if row["transductive"] else ""
+    return f"{100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}{seen}"
+
+
 def speed(report: dict[str, Any]) -> str:
     """The speed table of one device."""
     lines = [
@@ -69,8 +112,10 @@ def speed(report: dict[str, Any]) -> str:
 def render() -> str:
     """The whole page."""
     parts = [HEAD, "## Accuracy\n\n"]
-    for path in sorted((HERE / "accuracy/results").glob("*.json")):
-        parts.append(accuracy(json.loads(path.read_text())) + "\n")
+    reports = [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob("*.json"))]
+    same = [report for report in reports if report["recipe"].startswith("budget-")]
+    parts += [table + "\n" for table in (budget(same),) if table]
+    parts += [accuracy(report) + "\n" for report in reports if report not in same]
     parts.append(
         "## Training speed\n\nOmniglot-sized random tasks; the loop runs the same code one task at a time.\n\n"
     )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .core.algorithm import Algorithm
 from .core.answer import answer, check_answers
 from .core.batching import Mode, over_tasks, task_slice, tasks_in
+from .core.network import device_of
 from .core.objectives import metrics
 from .core.seeding import derive, generator
 from .core.task import Task, TaskSource, check_task
@@ -89,7 +90,7 @@ def evaluate(
     started = time.perf_counter()
     check_answers(algorithm, net, source.spec, where="evaluate")
     algorithm = algorithm.at_test()
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    device = device_of(net)
     shown: list[int] = []
     collected: list[dict[str, Tensor]] = []
     transductive = False

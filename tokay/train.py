@@ -15,6 +15,7 @@ from .core.answer import check_answers
 from .core.batching import Mode, task_slice
 from .core.memory import chunk_for
 from .core.meta_gradient import accumulate_meta_gradient
+from .core.network import device_of
 from .core.outer import Schedule, make_optimizer, rate_factor
 from .core.seeding import derive, generator
 from .core.task import TaskSource, check_task
@@ -116,7 +117,7 @@ def fit(
     meta_batch = config.meta_batch or algorithm.meta_batch
     peak_lr = config.lr or outer.lr
     schedule = config.schedule or outer.schedule
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    device = device_of(net)
     state = state or FitState()
     if not algorithm.learns:
         return

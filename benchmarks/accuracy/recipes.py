@@ -6,6 +6,8 @@ another paper); figures nobody could verify are not here.
 
 from dataclasses import dataclass
 
+import tokay
+
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
@@ -128,7 +130,17 @@ RECIPES = {
     "grocery-scratch": Recipe(
         train=("scratch", "images", "--root", "{data}/grocery"),
         minutes=0,
-        evaluations=(Protocol(name="5w1s, 5 queries per class", flags=("--queries", "5"), tasks=300),),
-        note="The untrained strided network, adapted by 50 steps of Adam, on the first 300 tasks of grocery-protonet.",
+        evaluations=(Protocol(name="5w1s, 5 queries per class", flags=("--queries", "5")),),
+        note="The untrained strided network, adapted by 50 steps of Adam, on the tasks of grocery-protonet.",
     ),
 }
+
+# Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks.
+for _name, _kind in tokay.algorithms().items():
+    if "classification" in _kind.kinds:
+        for _shots in (1, 5):
+            RECIPES[f"budget-{_name}-5w{_shots}s"] = Recipe(
+                train=(_name, "omniglot", "--shots", str(_shots), "--validate-every", "0"),
+                minutes=15 if _kind.learns else 0,
+                evaluations=(Protocol(name=f"5w{_shots}s"),),
+            )

@@ -50,7 +50,8 @@ def seconds_per_step(train: list[str]) -> float:
 
 def score(out: str, protocol: Protocol, tasks: int, seed: int) -> dict[str, Any]:
     """One evaluation, with the figures beside it."""
-    words = ("evaluate", out, "--tasks", str(protocol.tasks or tasks), "--seed", str(seed), "--json", *protocol.flags)
+    given = f"--tasks {protocol.tasks or tasks} --seed {seed} --json --seen-tasks 0".split()
+    words = ("evaluate", out, *given, *protocol.flags)
     found: dict[str, Any] = json.loads(tokay(*words))
     extra: dict[str, Any] = {"protocol": protocol.name, "command": "tokay " + " ".join(words)}
     if protocol.published:

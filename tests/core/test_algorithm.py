@@ -86,10 +86,12 @@ class _Settings:
 
     name = "here"
     rate: Any = field(default=0.1)
+    steps: int = 3
+    last: int | None = None
     how: Any = field(default="a")
 
 
-@pytest.mark.parametrize("value", [0, -1, -0.5, float("nan"), float("-inf")])
+@pytest.mark.parametrize("value", [0, -1, -0.5, float("nan"), float("-inf"), float("inf")])
 def test_require_positive(value: float) -> None:
     with pytest.raises(ConfigError, match=r"^here: rate must be above 0, got .*\. The default is 0\.1\."):
         require_positive(_Settings(rate=value), "rate")  # type: ignore[arg-type]
@@ -97,6 +99,13 @@ def test_require_positive(value: float) -> None:
 
 def test_require_positive_passes() -> None:
     require_positive(_Settings(rate=1e-9), "rate")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["steps", "last"])
+def test_whole_numbers(name: str) -> None:
+    require_positive(_Settings(**{name: 2}), name)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=rf"^here: {name} must be a whole number, got 2\.5"):
+        require_positive(_Settings(**{name: 2.5}), name)  # type: ignore[arg-type]
 
 
 def test_require_choice() -> None:

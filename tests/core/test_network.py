@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from tokay import NetworkError, TaskSpec
-from tokay.core.network import check_outputs, check_statistics, feature_size, with_head
+from tokay.core.network import check_outputs, check_statistics, device_of, feature_size, with_head
 from tokay.networks import batch_statistics
 
 SPEC = TaskSpec(x_shape=(1, 6, 6), y_dim=3)
@@ -88,3 +88,9 @@ def test_outputs_must_be_the_targets() -> None:
     with pytest.raises(NetworkError, match=r"must have 2 outputs for regression with 2 targets, got 4"):
         check_outputs(net, values, where="here")
     check_outputs(net, TaskSpec(x_shape=(1, 6, 6), y_dim=4), where="here")
+
+
+def test_device_of() -> None:
+    assert device_of(nn.Linear(1, 1)) == torch.device("cpu")
+    assert device_of(nn.Linear(1, 1, device="meta")) == torch.device("meta")
+    assert device_of(nn.ReLU()) == torch.device("cpu")

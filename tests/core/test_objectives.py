@@ -29,6 +29,15 @@ def test_cross_entropy_gradient_against_torch(padding: int) -> None:
     assert not ours[:padding].any()
 
 
+def test_a_batch_of_nothing_but_padding_costs_nothing() -> None:
+    logits, y = torch.randn(4, 3, requires_grad=True), torch.zeros(4, 3, dtype=torch.bool)
+    loss = cross_entropy(logits, y)
+    loss.backward()
+    assert logits.grad is not None
+    assert float(loss.detach()) == float(accuracy(logits.detach(), y)) == 0
+    assert not logits.grad.any()
+
+
 def test_cross_entropy_of_sure_answers_is_finite() -> None:
     logits = torch.tensor([[1e4, -1e4], [1e4, -1e4]], requires_grad=True)
     loss = cross_entropy(logits, one_hot(torch.tensor([0, 1]), 2))

@@ -78,6 +78,7 @@ def _with(value: float) -> torch.Tensor:
         ({"y": torch.zeros(2, 6)}, CLASSES, r"{part} targets must have shape \(2, 6, 3\), got \(2, 6\)"),
         ({"y": torch.zeros(2, 6, 3)}, CLASSES, r"classification needs boolean one-hot targets, got torch.float32"),
         ({"y": torch.zeros(2, 6, 2).bool()}, VALUES, r"regression needs floating targets, got torch.bool"),
+        ({"y": torch.ones(2, 6, 3).bool()}, CLASSES, r"a {part} example must be of one class, got one of 3"),
         ({"x": _with(torch.nan)}, CLASSES, r"2 of the {part} inputs are NaN or infinite"),
         ({"x": _with(torch.inf)}, CLASSES, r"2 of the {part} inputs are NaN or infinite"),
     ],

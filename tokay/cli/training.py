@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..checkpoint import save_model, save_state
+from ..core.network import device_of
 from ..core.task import TaskSource
 from ..files import append_line, clear_temporaries, finite_json, write_atomically
 from ..runs import Run
@@ -28,7 +29,7 @@ def train_in(
     save_every: int,
 ) -> None:
     """Train from ``state`` to the end of ``run`` in the folder ``path``; each tenth step is logged."""
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    device = device_of(net)
     training, validation = _on(device, training), validation and _on(device, validation)
     stderr.print(_described(run, device), markup=False)
     clear_temporaries(path)

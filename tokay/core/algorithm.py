@@ -1,9 +1,10 @@
 """The contract: an algorithm is its hyper-parameters and a few pure functions of one task."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
 
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from .network import with_head
 from .objectives import Metrics, metrics
 from .outer import Outer as Outer
 from .recipe import Recipe
+from .registry import register
 from .task import Examples, Kind, Sizes, Task, TaskSpec
 
 State = TypeVar("State")
@@ -44,12 +46,7 @@ class Algorithm(ABC, Generic[State]):
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if name in _algorithms and _algorithms[name].__qualname__ != cls.__qualname__:
-            raise ConfigError(
-                f"algorithm: the name {name!r} is taken by {_algorithms[name].__qualname__}. Choose another."
-            )
-        cls.name = name
-        _algorithms[name] = cls
+        register(_algorithms, cls, name, "algorithm")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """All meta-weights: by default the backbone ([n, *x_shape] -> [n, features]) and a linear head to the targets.
@@ -117,13 +114,17 @@ def recipes() -> dict[str, tuple[type[Algorithm[Any]], Recipe]]:
 
 
 def require_positive(algorithm: Algorithm[Any], *names: str) -> None:
-    """Refuse a hyper-parameter that must be above zero and is not. Called from ``__post_init__``."""
-    defaults = {field.name: field.default for field in fields(algorithm)}
+    """Refuse a hyper-parameter that must be a number above zero and is not: no infinity, and no fraction where the
+    field is an ``int``. Called from ``__post_init__``."""
+    known = {field.name: field for field in fields(algorithm)}
     for name in names:
-        value = getattr(algorithm, name)
-        if not value > 0:  # NaN too
+        value, default = getattr(algorithm, name), known[name].default
+        if not (value > 0 and math.isfinite(value)):  # NaN too
+            raise ConfigError(f"{algorithm.name}: {name} must be above 0, got {value}. The default is {default}.")
+        whole = known[name].type is int or int in get_args(known[name].type)
+        if whole and value != int(value):
             raise ConfigError(
-                f"{algorithm.name}: {name} must be above 0, got {value}. The default is {defaults[name]}."
+                f"{algorithm.name}: {name} must be a whole number, got {value}. The default is {default}."
             )
 
 

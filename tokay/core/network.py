@@ -10,6 +10,11 @@ from .exact import exact_gradients
 from .task import TaskSpec
 
 
+def device_of(net: nn.Module) -> torch.device:
+    """Where the weights of ``net`` are; the CPU for a network without any."""
+    return next((p.device for p in net.parameters()), torch.device("cpu"))
+
+
 def _try_out(net: nn.Module, spec: TaskSpec, *, where: str) -> Tensor:
     """The output for two blank examples. Two, because batch statistics of one are undefined."""
     reference = next(net.parameters(), torch.zeros(()))

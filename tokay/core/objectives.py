@@ -12,9 +12,9 @@ Metrics = Mapping[str, Tensor]
 
 
 def _mean_of_rows(values: Tensor, y: Tensor) -> Tensor:
-    """Mean of ``values`` [n] over the rows of ``y`` [n, d] that are no padding."""
+    """Mean of ``values`` [n] over the rows of ``y`` [n, d] that are no padding; 0 where all are (a mini-batch may be)."""
     real = y.any(-1)
-    return torch.where(real, values, 0).sum() / real.sum()
+    return torch.where(real, values, 0).sum() / real.sum().clamp_min(1)
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:

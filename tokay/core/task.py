@@ -106,6 +106,11 @@ def check_task(task: Task, spec: TaskSpec, *, where: str, every_class: bool = Tr
             if values.is_floating_point() and not bool(torch.isfinite(values).all()):
                 bad = int((~torch.isfinite(values)).sum())
                 raise TaskError(f"{where}: {bad} of the {part} {name} are NaN or infinite. Clean or impute them first.")
+        if spec.kind == "classification" and bool((y.sum(-1) > 1).any()):
+            raise TaskError(
+                f"{where}: a {part} example must be of one class, got one of {int(y.sum(-1).max())}. "
+                "Tasks with several labels per example are not learned here: make one task per label."
+            )
     if spec.kind == "classification" and every_class:
         counts = task.support.y.sum(1)  # [tasks, ways]
         if not bool(counts.all()):

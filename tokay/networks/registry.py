@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from ..errors import ConfigError
+from ..core.registry import register
 
 _networks: dict[str, type["Network"]] = {}
 
@@ -20,10 +20,7 @@ class Network(ABC):
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if name in _networks and _networks[name].__qualname__ != cls.__qualname__:
-            raise ConfigError(f"network: the name {name!r} is taken by {_networks[name].__qualname__}. Choose another.")
-        cls.name = name
-        _networks[name] = cls
+        register(_networks, cls, name, "network")
 
     @abstractmethod
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ..core.registry import register
 from ..core.task import Kind, Sizes, Split, TaskSource
-from ..errors import ConfigError
 from .joint import JointBatches
 from .pool import Episodes
 
@@ -30,11 +30,7 @@ class Source(ABC):
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # dataclass(slots=True) would re-create the class; a plain re-definition of another class is a mistake.
-        if name in _sources and _sources[name].__qualname__ != cls.__qualname__:
-            raise ConfigError(f"source: the name {name!r} is taken by {_sources[name].__qualname__}. Choose another.")
-        cls.name = name
-        _sources[name] = cls
+        register(_sources, cls, name, "source")
 
     @abstractmethod
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
