@@ -18,6 +18,7 @@ def found(steps: list[int], **values: list[list[float]]) -> Evaluation:
         curve=curve,
         per_task={n: t[:, -1] for n, t in tensors.items()},
         per_step=tensors,
+        calibration_error=None,
         transductive=False,
         seconds=0.0,
     )

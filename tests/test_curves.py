@@ -19,7 +19,9 @@ def evaluation(curve: dict[int, tuple[float, float]], measure: str = "accuracy",
             for step, row in scores.items()
         }
     last = scores[max(curve)]
-    return Evaluation(scores=last, curve=scores, per_task={}, per_step={}, transductive=False, seconds=1.0)
+    return Evaluation(
+        scores=last, curve=scores, per_task={}, per_step={}, calibration_error=None, transductive=False, seconds=1.0
+    )
 
 
 def legend(figure: Figure) -> list[str]:

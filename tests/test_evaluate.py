@@ -110,15 +110,26 @@ def test_pairing_needs_the_same_tasks() -> None:
 # What is evaluated.
 
 
+def _calibration_error(sure: list[float], right: list[bool]) -> float:
+    """Over 15 bins of equal width, slowly."""
+    total = 0.0
+    for b in range(15):
+        inside = [i for i, p in enumerate(sure) if b / 15 < p <= (b + 1) / 15]
+        total += abs(sum(right[i] - sure[i] for i in inside))
+    return total / len(sure)
+
+
 @each_method
 def test_every_number_by_hand(method: Any) -> None:
     net, source = built(method), Recorded()
     found = evaluate(method, net, source, tasks=6)
     tested, (x, y), (u, v) = method.at_test(), *source.given[0]
-    losses, hits, support = [], [], []
+    losses, hits, support, sure, right = [], [], [], [], []
     for i in range(6):
         answers = tested.predict(net, tested.adapt(net, Examples(x[i], y[i])), u[i])
         labels = v[i].int().argmax(1)
+        sure += answers.softmax(1).max(1).values.tolist()
+        right += (answers.argmax(1) == labels).tolist()
         losses.append(float(nn.functional.cross_entropy(answers, labels).detach()))
         hits.append(float((answers.argmax(1) == labels).float().mean()))
         learned = tested.predict(net, tested.adapt(net, Examples(x[i], y[i])), x[i])
@@ -130,6 +141,7 @@ def test_every_number_by_hand(method: Any) -> None:
     np.testing.assert_allclose(found.per_task["support_loss"].numpy(), support, rtol=1e-5, atol=1e-6)
     assert set(found.scores) == {"loss", "accuracy", "support_loss", "support_accuracy"}
     assert set(evaluate(method, net, Recorded(), tasks=6, curve=False).scores) == {"loss", "accuracy"}
+    assert found.calibration_error == pytest.approx(_calibration_error(sure, right), abs=1e-6)
     for name, value in found.per_step.items():
         assert value.shape == (6, len(found.curve))
         assert torch.equal(value[:, -1], found.per_task[name])

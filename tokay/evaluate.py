@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .core.algorithm import Algorithm
 from .core.answer import answer, check_answers
 from .core.batching import Mode, over_tasks, task_slice, tasks_in
+from .core.calibration import expected_calibration_error
 from .core.network import device_of
 from .core.objectives import metrics
 from .core.seeding import derive, generator
@@ -55,6 +56,7 @@ class Evaluation:
     curve: Mapping[int, Mapping[str, Score]]  # by number of adaptation steps, 0 = before adapting
     per_task: Mapping[str, Tensor]
     per_step: Mapping[str, Tensor]  # [tasks, steps of the curve]
+    calibration_error: float | None  # expected calibration error over all queries; None for real targets
     transductive: bool  # whether the answer to one query depends on which others are asked along with it
     seconds: float
 
@@ -92,7 +94,7 @@ def evaluate(
     algorithm = algorithm.at_test()
     device = device_of(net)
     shown: list[int] = []
-    collected: list[dict[str, Tensor]] = []
+    collected: list[tuple[dict[str, Tensor], Tensor, Tensor]] = []
     transductive = False
     with torch.no_grad(), torch.random.fork_rng():
         for index, block in _blocks(source, tasks, seed):
@@ -102,7 +104,7 @@ def evaluate(
                 transductive = not inductive and _depends_on_other_queries(algorithm, net, task_batch, mode)
             torch.manual_seed(derive(seed, "evaluate-draws", index))
 
-            def measured(task: Task) -> dict[str, Tensor]:
+            def measured(task: Task) -> tuple[dict[str, Tensor], Tensor, Tensor]:
                 rows = []
                 shown[:] = []
                 for step, state in _shown_states(algorithm, net, task, curve=curve):
@@ -113,18 +115,24 @@ def evaluate(
                         learned = metrics(algorithm.predict(net, state, task.support.x), task.support.y)
                         row |= {f"support_{name}": value for name, value in learned.items()}
                     rows.append(row)
-                return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}  # [steps]
+                found = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}  # [steps]
+                return found, *_sure_and_right(asked, task.query.y)
 
             chunk = chunk_size or _comfortable_chunk(task_batch)
             collected.append(over_tasks(measured, task_batch, chunk_size=chunk, mode=mode))
             if advanced:
                 advanced(min(tasks, (index + 1) * BLOCK))
-    values = {name: torch.cat([part[name] for part in collected]).cpu() for name in collected[0]}  # [tasks, steps]
+    values = {
+        name: torch.cat([part[0][name] for part in collected]).cpu() for name in collected[0][0]
+    }  # [tasks, steps]
+    sure = torch.cat([part[1].flatten() for part in collected])
+    right = torch.cat([part[2].flatten() for part in collected])
     return Evaluation(
         scores={name: Score.of(value[:, -1]) for name, value in values.items()},
         curve={step: {name: Score.of(value[:, i]) for name, value in values.items()} for i, step in enumerate(shown)},
         per_task={name: value[:, -1] for name, value in values.items()},
         per_step=values,
+        calibration_error=_calibration_error(sure, right) if "accuracy" in values else None,
         transductive=transductive,
         seconds=time.perf_counter() - started,
     )
@@ -169,6 +177,17 @@ def _shown_states(algorithm: Algorithm[Any], net: nn.Module, task: Task, *, curv
         if following is None:
             return
         state = following
+
+
+def _sure_and_right(predictions: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The probability of each answer ``[m]``, NaN for padding, and whether it is right."""
+    sure = torch.where(y.any(-1), predictions.softmax(-1).max(-1).values, torch.nan)
+    return sure, predictions.argmax(-1) == y.int().argmax(-1)
+
+
+def _calibration_error(sure: Tensor, right: Tensor) -> float:
+    asked = ~sure.isnan()
+    return float(expected_calibration_error(sure[asked], right[asked]))
 
 
 def _is_shown(step: int) -> bool:

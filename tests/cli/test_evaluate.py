@@ -34,7 +34,9 @@ def test_json_of_classification(call: Call, reptile_run: Path) -> None:
     fixed = {"algorithm": "reptile", "source": "glyphs", "ways": 3, "shots": 2, "queries": 4, "tasks": 4}
     assert {name: found[name] for name in fixed} == fixed
     learned = {"support_accuracy", "support_loss"}
-    assert set(found) == {*fixed, "transductive", "accuracy", "loss", *learned, "curve", "adaptation", "seconds"}
+    told = {"curve", "adaptation", "calibration_error", "seconds"}
+    assert set(found) == {*fixed, "transductive", "accuracy", "loss", *learned, *told}
+    assert 0 <= found["calibration_error"] <= 1
     assert found["transductive"] is True
     assert set(found["accuracy"]) == set(found["loss"]) == {"mean", "ci95"}
     assert [point["step"] for point in found["curve"]] == [0, 1, 2, 3]
@@ -46,6 +48,7 @@ def test_json_of_regression(call: Call, sine_run: Path) -> None:
     found = evaluated(call, sine_run, "--tasks", "4")
     assert set(found["mse"]) == {"mean", "ci95"}
     assert "accuracy" not in found
+    assert found["calibration_error"] is None
     assert found["transductive"] is False
 
 

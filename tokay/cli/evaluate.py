@@ -65,6 +65,7 @@ def as_json(run: Run, found: Evaluation, speed: Adaptation) -> dict[str, Any]:
             for step, scores in found.curve.items()
         ],
         "adaptation": adaptation_json(speed),
+        "calibration_error": found.calibration_error,
         "seconds": round(found.seconds, 3),
     }
 
@@ -89,5 +90,7 @@ def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None
         listing.add_row(str(step), *cells)
     stdout.print(listing)
     stdout.print(told(speed), markup=False)
+    if found.calibration_error is not None:
+        stdout.print(f"Expected calibration error {100 * found.calibration_error:.2f} % over all queries.")
     stdout.print(f"{name} {shown(name, found[name])} (95% interval), loss {shown('loss', found['loss'])}")
     stderr.print(f"{found.seconds:.1f} s, seed {asked.seed}")
