@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tokay.adaptation import adaptation, area
-from tokay.evaluate import Evaluation, Score
+from tokay.scores import Evaluation, Score
 
 
 def found(steps: list[int], **values: list[list[float]]) -> Evaluation:

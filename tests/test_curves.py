@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tokay import ConfigError
 from tokay.curves import COLOURS, MARKERS, adaptation_figure
-from tokay.evaluate import Evaluation, Score
+from tokay.scores import Evaluation, Score
 
 
 def evaluation(curve: dict[int, tuple[float, float]], measure: str = "accuracy", *, support: bool = True) -> Evaluation:

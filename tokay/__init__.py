@@ -28,11 +28,7 @@ from .errors import (
     TaskError as TaskError,
     TokayError as TokayError,
 )
-from .evaluate import (
-    Evaluation as Evaluation,
-    Score as Score,
-    evaluate as evaluate,
-    paired_difference as paired_difference,
-)
+from .evaluate import evaluate as evaluate
 from .learner import Learner as Learner
+from .scores import Evaluation as Evaluation, Score as Score, paired_difference as paired_difference
 from .train import FitConfig as FitConfig, FitState as FitState, Step as Step, fit as fit

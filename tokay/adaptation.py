@@ -12,7 +12,7 @@ from math import hypot
 import torch
 from torch import Tensor
 
-from .evaluate import Difference, Evaluation, Score
+from .scores import Difference, Evaluation, Score
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .errors import ConfigError
-from .evaluate import Evaluation
 from .plots import GREY, label, named
+from .scores import Evaluation
 
 # Okabe and Ito's colours, which any kind of colour vision tells apart, in an order that starts with the strongest.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#B8A000")

@@ -1,11 +1,9 @@
 """How well a method learns tasks it has never seen, with intervals, and how two methods differ on the same tasks."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import count
-from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,49 +17,11 @@ from .core.objectives import metrics
 from .core.seeding import derive, generator
 from .core.task import Task, TaskSource, check_task
 from .errors import ConfigError
+from .scores import Evaluation, Score
 
 # Tasks are drawn in blocks of this many, each from its own seed, so that which tasks are drawn depends on
 # the seed alone and never on how many are computed at once.
 BLOCK = 25
-
-
-class Score(NamedTuple):
-    """A mean over tasks and the half-width of its 95% interval (1.96 standard errors)."""
-
-    mean: float
-    ci95: float
-    tasks: int
-
-    @classmethod
-    def of(cls, values: Tensor) -> "Score":
-        """The score of one number per task.
-
-        >>> Score.of(torch.tensor([1.0, 2.0, 3.0, 4.0]))
-        Score(mean=2.5, ci95=1.2651745597610895, tasks=4)
-        """
-        values = values.double()
-        spread = float(values.std()) if len(values) > 1 else float("nan")
-        return cls(float(values.mean()), 1.96 * spread / sqrt(len(values)), len(values))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What ``evaluate`` found. ``per_task`` holds ``[tasks]`` numbers, so that runs can be paired.
-
-    Beside the query set's ``loss`` and ``accuracy`` (or ``mse``) there are, with a curve, ``support_loss`` and so on:
-    how well the examples that were learned from are answered.
-    """
-
-    scores: Mapping[str, Score]
-    curve: Mapping[int, Mapping[str, Score]]  # by number of adaptation steps, 0 = before adapting
-    per_task: Mapping[str, Tensor]
-    per_step: Mapping[str, Tensor]  # [tasks, steps of the curve]
-    calibration_error: float | None  # expected calibration error over all queries; None for real targets
-    transductive: bool  # whether the answer to one query depends on which others are asked along with it
-    seconds: float
-
-    def __getitem__(self, name: str) -> Score:
-        return self.scores[name]
 
 
 def evaluate(
@@ -136,27 +96,6 @@ def evaluate(
         transductive=transductive,
         seconds=time.perf_counter() - started,
     )
-
-
-class Difference(NamedTuple):
-    """Run A minus run B over the same tasks: the mean of the paired differences and its 95% interval."""
-
-    mean: float
-    ci95: float
-    tasks: int
-
-
-def paired_difference(a: Tensor, b: Tensor) -> Difference:
-    """Compare two runs task by task: what the tasks have in common (easy ones, hard ones) cancels.
-
-    >>> paired_difference(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, 1.5, 2.5]))
-    Difference(mean=0.5, ci95=0.0, tasks=3)
-    """
-    if a.shape != b.shape:
-        raise ConfigError(
-            f"compare: both runs must be scored on the same tasks, got {len(a)} and {len(b)}. Evaluate both with one seed."
-        )
-    return Difference(*Score.of(a.double() - b.double()))
 
 
 def _blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Task]]:

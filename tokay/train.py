@@ -21,7 +21,8 @@ from .core.seeding import derive, generator
 from .core.task import TaskSource, check_task
 from .core.unused import check_used
 from .errors import ConfigError, DivergenceError
-from .evaluate import Evaluation, evaluate, move
+from .evaluate import evaluate, move
+from .scores import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)

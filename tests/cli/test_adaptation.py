@@ -10,8 +10,9 @@ from tokay import ConfigError
 from tokay.adaptation import Adaptation
 from tokay.checkpoint import load_model
 from tokay.cli.adaptation import adaptation_json, reach_of, told
-from tokay.evaluate import Difference, Score, evaluate
+from tokay.evaluate import evaluate
 from tokay.runs import read
+from tokay.scores import Difference, Score
 
 from .helpers import Call
 

@@ -8,7 +8,7 @@ import torch
 
 from tokay.cli.console import device_named, print_json, progress, shown, stderr, stdout, table
 from tokay.errors import ConfigError
-from tokay.evaluate import Score
+from tokay.scores import Score
 
 
 def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:

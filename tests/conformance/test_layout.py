@@ -20,7 +20,7 @@ LAYERS = (
     ("errors", "_version"),
     ("core",),
     ("networks", "tasks", "algorithms"),
-    ("train", "evaluate", "learner", "files", "runs", "checkpoint", "plots", "curves", "adaptation"),
+    ("train", "evaluate", "learner", "files", "runs", "checkpoint", "plots", "curves", "adaptation", "scores"),
     ("cli", "demo"),
     ("__init__", "__main__"),
 )

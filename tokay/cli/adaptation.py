@@ -11,8 +11,8 @@ from rich.table import Table
 
 from ..adaptation import Adaptation
 from ..errors import ConfigError
-from ..evaluate import Evaluation
 from ..runs import Run
+from ..scores import Evaluation
 from .console import shown, table
 from .scoring import Asked, score_run
 
@@ -74,7 +74,7 @@ def adaptation_table(title: str, rows: Sequence[tuple[str, str, Adaptation]]) ->
 def told(speed: Adaptation) -> str:
     """In words.
 
-    >>> from tokay.evaluate import Score
+    >>> from tokay.scores import Score
     >>> score = Score(0.75, 0.01, 100)
     >>> told(Adaptation(measure="accuracy", steps=0, before=None, after=score, area=score, reach=0.9, reached=None,
     ...                 support=score, settled=None, gap=None))

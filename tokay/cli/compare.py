@@ -12,9 +12,9 @@ from ..adaptation import adaptation
 from ..core.task import Sizes
 from ..curves import adaptation_figure
 from ..errors import ConfigError
-from ..evaluate import Difference, Evaluation, paired_difference
 from ..plots import write_figure
 from ..runs import Run, read
+from ..scores import Difference, Evaluation, paired_difference
 from .adaptation import adaptation_json, adaptation_table, reach_of
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .flags import parse

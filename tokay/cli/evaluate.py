@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import tyro
 
 from ..adaptation import Adaptation, adaptation
-from ..evaluate import Evaluation, Score
 from ..runs import Run
+from ..scores import Evaluation, Score
 from .adaptation import adaptation_json, reach_of, score_seen, told
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .flags import parse

@@ -18,9 +18,10 @@ from ..core.seeding import derive, generator
 from ..core.task import Sizes, Task, TaskSpec
 from ..curves import adaptation_figure
 from ..errors import DataError
-from ..evaluate import Evaluation, move
+from ..evaluate import move
 from ..plots import episode_figure, training_figure, write_figure
 from ..runs import Run, read
+from ..scores import Evaluation
 from .console import device_named, stderr
 from .flags import parse
 from .scoring import Asked, score_run

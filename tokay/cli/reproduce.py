@@ -14,9 +14,9 @@ import tyro
 from ..core.algorithm import Algorithm, recipes
 from ..core.recipe import Check, Recipe
 from ..errors import ConfigError
-from ..evaluate import Evaluation
 from ..files import finite_json, write_json
 from ..runs import hardware, read
+from ..scores import Evaluation
 from . import train
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .evaluate import Evaluate

@@ -8,8 +8,9 @@ import torch
 from ..checkpoint import load_model
 from ..core.task import Sizes, Split
 from ..errors import ConfigError
-from ..evaluate import Evaluation, evaluate
+from ..evaluate import evaluate
 from ..runs import Run
+from ..scores import Evaluation
 from .console import progress
 
 

@@ -1,0 +1,70 @@
+"""What was measured over tasks: means with their 95% intervals, per step and per task, and paired differences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
+
+from torch import Tensor
+
+from .errors import ConfigError
+
+
+class Score(NamedTuple):
+    """A mean over tasks and the half-width of its 95% interval (1.96 standard errors)."""
+
+    mean: float
+    ci95: float
+    tasks: int
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Score":
+        """The score of one number per task.
+
+        >>> Score.of(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+        Score(mean=2.5, ci95=1.2651745597610895, tasks=4)
+        """
+        values = values.double()
+        spread = float(values.std()) if len(values) > 1 else float("nan")
+        return cls(float(values.mean()), 1.96 * spread / sqrt(len(values)), len(values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What ``evaluate`` found. ``per_task`` holds ``[tasks]`` numbers, so that runs can be paired.
+
+    Beside the query set's ``loss`` and ``accuracy`` (or ``mse``) there are, with a curve, ``support_loss`` and so on:
+    how well the examples that were learned from are answered.
+    """
+
+    scores: Mapping[str, Score]
+    curve: Mapping[int, Mapping[str, Score]]  # by number of adaptation steps, 0 = before adapting
+    per_task: Mapping[str, Tensor]
+    per_step: Mapping[str, Tensor]  # [tasks, steps of the curve]
+    calibration_error: float | None  # expected calibration error over all queries; None for real targets
+    transductive: bool  # whether the answer to one query depends on which others are asked along with it
+    seconds: float
+
+    def __getitem__(self, name: str) -> Score:
+        return self.scores[name]
+
+
+class Difference(NamedTuple):
+    """Run A minus run B over the same tasks: the mean of the paired differences and its 95% interval."""
+
+    mean: float
+    ci95: float
+    tasks: int
+
+
+def paired_difference(a: Tensor, b: Tensor) -> Difference:
+    """Compare two runs task by task: what the tasks have in common (easy ones, hard ones) cancels.
+
+    >>> paired_difference(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, 1.5, 2.5]))
+    Difference(mean=0.5, ci95=0.0, tasks=3)
+    """
+    if a.shape != b.shape:
+        raise ConfigError(
+            f"compare: both runs must be scored on the same tasks, got {len(a)} and {len(b)}. Evaluate both with one seed."
+        )
+    return Difference(*Score.of(a.double() - b.double()))
