@@ -11,7 +11,9 @@ from tokay import Examples, gradient_descent, one_hot
 from tokay.core.inner import (
     SGD,
     Adam,
+    Clipped,
     InnerOptimizer,
+    Moments,
     Params,
     descend,
     examples_loss,
@@ -59,6 +61,7 @@ PAIRS: dict[str, tuple[InnerOptimizer, Callable[[list[Any]], torch.optim.Optimiz
         Adam(0.05, beta1=0.5, beta2=0.9, eps=1e-3),
         lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.5, 0.9), eps=1e-3),
     ),
+    "clipped where nothing is": (Clipped(Adam(0.1), 1e6), lambda p: torch.optim.Adam(p, lr=0.1)),
     "sgd, a rate each": (
         SGD({"w": torch.tensor(0.3, dtype=torch.float64), "b": torch.tensor(0.01, dtype=torch.float64)}),
         lambda p: torch.optim.SGD([{"params": [p[0]], "lr": 0.3}, {"params": [p[1]], "lr": 0.01}]),
@@ -130,6 +133,56 @@ def test_first_order_is_the_gradient_at_the_end(name: str) -> None:
     at_end = torch.autograd.grad(loss(copy, data[2]), list(copy.values()))
     for a, b in zip(straight, at_end, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("norm", [1e-3, 0.5, 4.0])
+def test_clipped_is_torchs_clipping(norm: float) -> None:
+    """torch.nn.utils.clip_grad_norm_ before every step; one norm over all parameters."""
+    params, data = start(), batches()
+    path = list(descend(loss, params, data, Clipped(SGD(0.1, momentum=0.9), norm)))
+    own = {name: p.clone().requires_grad_() for name, p in params.items()}
+    stepper = torch.optim.SGD([own["w"], own["b"]], lr=0.1, momentum=0.9)
+    lengths: list[float] = []
+    for x, mine in zip(data, path[1:], strict=True):
+        stepper.zero_grad()
+        loss(own, x).backward()
+        lengths.append(float(nn.utils.clip_grad_norm_(own.values(), norm)))
+        stepper.step()
+        for name, p in own.items():  # torch divides by the norm + 1e-6
+            torch.testing.assert_close(mine[name], p.detach(), rtol=1e-4, atol=1e-6)
+    assert max(lengths) > norm
+    assert norm < 4 or min(lengths) < norm
+
+
+def test_a_clipped_gradient_has_the_norm_it_is_clipped_to_and_its_direction() -> None:
+    grads = {"w": torch.tensor([3.0, 0.0]), "b": torch.tensor([4.0])}
+    zeros = {name: torch.zeros_like(g) for name, g in grads.items()}
+    for norm, scale in ((2.5, 0.5), (5.0, 1.0), (7.0, 1.0)):
+        moved, _ = Clipped(SGD(1.0), norm).update(zeros, grads, Moments())
+        assert {name: p.tolist() for name, p in moved.items()} == {
+            "w": [-3.0 * scale, 0.0],
+            "b": [-4.0 * scale],
+        }
+    assert grads["b"].tolist() == [4.0]
+
+
+@pytest.mark.parametrize("norm", [0.1, 1.0, 1e3])
+def test_derivative_through_clipping_against_finite_differences(norm: float) -> None:
+    """Where every step is clipped, where some are, and where none is."""
+    data, params = batches(3), start()
+
+    def unrolled(w: Tensor, b: Tensor) -> Tensor:
+        return loss(last(descend(loss, {"w": w, "b": b}, data[:2], Clipped(SGD(0.1), norm))), data[2])
+
+    assert torch.autograd.gradcheck(unrolled, (params["w"].requires_grad_(), params["b"].requires_grad_()))
+
+
+def test_a_gradient_of_zero_is_left_alone_and_has_a_derivative() -> None:
+    w = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    end = last(descend(lambda p, _: (p["w"] ** 2).sum(), {"w": w}, [None], Clipped(SGD(0.1), 1.0)))
+    (slope,) = torch.autograd.grad(end["w"].sum(), w)
+    assert end["w"].tolist() == [0.0, 0.0]
+    torch.testing.assert_close(slope, torch.full_like(slope, 0.8))
 
 
 def test_first_order_keeps_no_graph_of_the_inner_gradients() -> None:

@@ -92,6 +92,21 @@ class Adam(InnerOptimizer):
         return torch.addcmul(self.beta2 * before, g, g, value=1 - self.beta2)
 
 
+@dataclass(frozen=True)
+class Clipped(InnerOptimizer):
+    """``g <- g min(1, norm / ||g||)``, one norm over all parameters, then a step of ``optimizer``."""
+
+    optimizer: InnerOptimizer
+    norm: float
+
+    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
+        square = torch.stack([g.square().sum() for g in grads.values()]).sum()
+        over = square > self.norm**2
+        # The inner `where` keeps the infinite slope of a root at 0 out of the derivative.
+        scale = torch.where(over, self.norm / torch.where(over, square, 1).sqrt(), 1)
+        return self.optimizer.update(params, {name: scale * g for name, g in grads.items()}, moments)
+
+
 def inner_optimizer(kind: Literal["adam", "sgd"], lr: float) -> InnerOptimizer:
     """The two that Reptile's code offers: Adam with beta1 = 0, or plain SGD."""
     return Adam(lr, beta1=0.0) if kind == "adam" else SGD(lr)

@@ -1,5 +1,6 @@
 """MAML against closed forms on linear models."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tokay import MAML, Examples, Sizes, Task, one_hot, over_tasks
+from tokay.core.meta_gradient import accumulate_meta_gradient
 
 
 def linear(*weights: float) -> nn.Linear:
@@ -83,6 +85,141 @@ def test_both_orders_adapt_alike() -> None:
         assert torch.equal(states[0][name], states[1][name])
 
 
+def by_hand(
+    net: nn.Module, task: Task, *, lr: float, steps: int, through: int, clip: float = float("inf")
+) -> list[Tensor]:
+    """The meta-gradient of one task by a plain loop that detaches the gradients of the first ``steps - through``."""
+    start = dict(net.named_parameters())
+    params = dict(start)
+    for step in range(steps):
+        outputs = torch.func.functional_call(net, params, (task.support.x,))
+        grads = torch.autograd.grad(
+            (outputs - task.support.y).square().mean(), list(params.values()), create_graph=True
+        )
+        length = torch.cat([g.flatten() for g in grads]).norm()
+        if float(length.detach()) > clip:
+            grads = tuple(g * clip / length for g in grads)
+        if step < steps - through:
+            grads = tuple(g.detach() for g in grads)
+        params = {name: p - lr * g for (name, p), g in zip(params.items(), grads, strict=True)}
+    outputs = torch.func.functional_call(net, params, (task.query.x,))
+    return list(torch.autograd.grad((outputs - task.query.y).square().mean(), list(start.values())))
+
+
+def batch_of(count: int = 4) -> Task:
+    """Tasks whose gradients differ much in length, so that a clip is active in some of them alone."""
+    parts = []
+    for _ in range(2):
+        x, y = torch.randn(2, count, 5, 1, dtype=torch.float64)
+        parts.append(Examples(x, y * torch.logspace(-1, 1, count, dtype=torch.float64)[:, None, None]))
+    return Task(*parts)
+
+
+def gradient(maml: MAML, net: nn.Module, batch: Task, **how: Any) -> list[Tensor]:
+    net.zero_grad()
+    accumulate_meta_gradient(maml, net, batch, **how)
+    return [p.grad.clone() for p in net.parameters() if p.grad is not None]
+
+
+def tasks_of(batch: Task) -> list[Task]:
+    (sx, sy), (qx, qy) = batch
+    return [Task(Examples(sx[i], sy[i]), Examples(qx[i], qy[i])) for i in range(len(sx))]
+
+
+def assert_same(found: list[Tensor], expected: list[Tensor], rtol: float = 1e-10) -> None:
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=rtol, atol=1e-13)
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+@pytest.mark.parametrize("through", [1, 2, 3, 4])
+def test_backprop_through_the_last_steps_alone(through: int, clip: float | None) -> None:
+    net, batch = deep(), batch_of()
+    maml = MAML(inner_lr=0.2, inner_steps=4, backprop_steps=through, inner_clip=clip)
+    hand = [by_hand(net, task, lr=0.2, steps=4, through=through, clip=clip or float("inf")) for task in tasks_of(batch)]
+    expected = [torch.stack(found).mean(0) for found in zip(*hand, strict=True)]
+    for how in ({"mode": "vmap"}, {"mode": "loop"}, {"chunk_size": 3}):
+        assert_same(gradient(maml, net, batch, **how), expected)
+
+
+def test_backprop_through_none_some_and_all_steps() -> None:
+    """All steps are what is done when it is left out, more are all, and each number of steps gives another gradient."""
+    net, batch = deep(), batch_of()
+
+    def found(**settings: Any) -> list[Tensor]:
+        return gradient(MAML(inner_lr=0.2, inner_steps=3, **settings), net, batch)
+
+    for through in (3, 4, 100):
+        assert all(torch.equal(a, b) for a, b in zip(found(), found(backprop_steps=through), strict=True))
+    # Order 1 differentiates through none, whatever else is asked for.
+    assert all(torch.equal(a, b) for a, b in zip(found(order=1), found(order=1, backprop_steps=2), strict=True))
+    different = [found(order=1), found(backprop_steps=1), found(backprop_steps=2), found()]
+    for i, a in enumerate(different):
+        for b in different[:i]:
+            assert max(float((p - q).abs().max()) for p, q in zip(a, b, strict=True)) > 1e-3
+
+
+def test_what_is_not_differentiated_is_adapted_all_the_same() -> None:
+    net, task = deep(), one_task()
+    paths = [list(MAML(inner_lr=0.2, inner_steps=4, backprop_steps=n).path(net, task.support)) for n in (None, 1, 3, 9)]
+    assert [len(path) for path in paths] == [5] * 4
+    for states in zip(*paths, strict=True):
+        for state in states[1:]:
+            assert all(torch.equal(state[name], states[0][name]) for name in state)
+
+
+def test_fewer_steps_of_backprop_keep_less() -> None:
+    """The graph of the result grows with ``backprop_steps``."""
+    net, task = deep(), one_task()
+
+    def nodes(through: int) -> int:
+        cost, _ = MAML(inner_lr=0.2, inner_steps=6, backprop_steps=through).loss(net, task)
+        seen: set[Any] = set()
+        waiting: list[Any] = [cost.grad_fn]
+        while waiting:
+            node = waiting.pop()
+            if node is not None and node not in seen:
+                seen.add(node)
+                waiting += [following for following, _ in node.next_functions]
+        return len(seen)
+
+    assert nodes(1) < nodes(3) < nodes(6)
+    assert nodes(1) < nodes(6) / 3
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_no_inner_step_is_longer_than_the_clip_allows(order: Any) -> None:
+    net, task = deep(), tasks_of(batch_of())[-1]
+    lengths = {}
+    for clip in (None, 0.3):
+        path = list(MAML(inner_lr=0.2, inner_steps=3, inner_clip=clip, order=order).path(net, task.support))
+        ways = [torch.cat([(b[name] - a[name]).flatten() for name in a]) for a, b in pairwise(path)]
+        lengths[clip] = [float(way.detach().norm()) for way in ways]
+    assert min(lengths[None]) > 0.2 * 0.3
+    assert lengths[0.3] == pytest.approx([0.2 * 0.3] * 3, rel=1e-12)
+
+
+@pytest.mark.parametrize("clip", [0.05, 0.5, 1e6])
+def test_the_clipped_meta_gradient_against_finite_differences(clip: float) -> None:
+    """Active in all tasks, in some, in none."""
+    net, batch = deep(), batch_of()
+    maml = MAML(inner_lr=0.2, inner_steps=2, inner_clip=clip)
+    found, width = gradient(maml, net, batch), 1e-5
+    way = [torch.randn_like(p) for p in net.parameters()]
+
+    def cost(distance: float) -> float:
+        with torch.no_grad():
+            for p, d in zip(net.parameters(), way, strict=True):
+                p.add_(d, alpha=distance)
+            value = float(over_tasks(lambda task: maml.loss(net, task)[0], batch).mean())
+            for p, d in zip(net.parameters(), way, strict=True):
+                p.sub_(d, alpha=distance)
+        return value
+
+    slope = sum(float((g * d).sum()) for g, d in zip(found, way, strict=True))
+    assert slope == pytest.approx((cost(width) - cost(-width)) / (2 * width), rel=1e-6)
+
+
 def test_a_rate_near_zero_is_joint_training() -> None:
     net = deep()
     batch = Task(*(Examples(*torch.randn(2, 4, 5, 1, dtype=torch.float64)) for _ in range(2)))
@@ -132,3 +269,9 @@ def test_at_test_takes_the_test_steps() -> None:
 
 def test_trains_on_as_many_queries_as_shots() -> None:
     assert MAML().training_sizes(Sizes(ways=20, shots=5, queries=15)) == Sizes(ways=20, shots=5, queries=5)
+
+
+def test_recipes_are_for_both_orders() -> None:
+    orders = {recipe.name: "--order 1" in recipe.flags for recipe in MAML.recipes if recipe.source == "omniglot"}
+    tasks = ("5w1s", "5w5s", "20w1s", "20w5s")
+    assert orders == {f"{name}-omniglot-{task}": name == "fomaml" for task in tasks for name in ("maml", "fomaml")}

@@ -1,13 +1,14 @@
 """Reptile against a slow loop with torch's own optimizers on copies of the network."""
 
 from copy import deepcopy
+from itertools import permutations
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from tokay import Examples, FitConfig, Reptile, Sizes, Task, TaskSpec, fit, one_hot
+from tokay import MAML, Examples, FitConfig, Reptile, Sizes, Task, TaskSpec, fit, one_hot, over_tasks
 from tokay.core.meta_gradient import accumulate_meta_gradient
 from tokay.core.minibatches import cycle
 from tokay.core.moments import WithMoments
@@ -30,18 +31,38 @@ def tasks(count: int = TASKS) -> Task:
     return Task(examples(), examples())
 
 
-def slow(net: nn.Module, support: Examples, reptile: Reptile) -> list[Tensor]:
-    """Ordinary training of a copy on mini-batches."""
+def looks(task: Task, reptile: Reptile) -> list[Examples]:
+    """The mini-batches of the inner steps."""
+    support, query = task
+    rows = cycle(N, reptile.inner_batch, reptile.inner_steps)
+    batches = [Examples(support.x[index], support.y[index]) for index in rows]
+    return batches if reptile.tail == "shared" else [*batches[:-1], query]
+
+
+def slow_path(net: nn.Module, task: Task, reptile: Reptile) -> list[list[Tensor]]:
+    """The weights on the way of ordinary training of a copy on mini-batches."""
     copy = deepcopy(net)
     if reptile.inner == "adam":
         optimizer: Any = torch.optim.Adam(copy.parameters(), lr=reptile.inner_lr, betas=(0.0, 0.999))
     else:
         optimizer = torch.optim.SGD(copy.parameters(), lr=reptile.inner_lr)
-    for rows in cycle(N, reptile.inner_batch, reptile.inner_steps):
+    states = [[p.detach().clone() for p in copy.parameters()]]
+    for x, y in looks(task, reptile):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(copy(support.x[rows]), support.y[rows].int().argmax(1)).backward()
+        nn.functional.cross_entropy(copy(x), y.int().argmax(1)).backward()
         optimizer.step()
-    return [p.detach() for p in copy.parameters()]
+        states.append([p.detach().clone() for p in copy.parameters()])
+    return states
+
+
+def slow(net: nn.Module, support: Examples, reptile: Reptile) -> list[Tensor]:
+    """Where that ends."""
+    return slow_path(net, Task(support, support), reptile)[-1]
+
+
+def each(batch: Task) -> list[Task]:
+    (sx, sy), (qx, qy) = batch
+    return [Task(Examples(sx[i], sy[i]), Examples(qx[i], qy[i])) for i in range(len(sx))]
 
 
 SETTINGS = [
@@ -73,6 +94,35 @@ def test_the_cost_is_half_the_squared_way(reptile: Reptile) -> None:
     )
     cost, _ = reptile.loss(net, Task(support, support))
     assert float(cost.detach()) == pytest.approx(way / 2, rel=1e-11)
+
+
+COMBINATIONS = [
+    Reptile(inner=inner, inner_lr=0.05, inner_steps=steps, inner_batch=batch, update=update, tail=tail)
+    for inner in ("adam", "sgd")
+    for update in ("all", "last")
+    for tail in ("shared", "separate")
+    for steps, batch in ((1, 6), (2, 6), (4, 4))
+]
+
+
+@pytest.mark.parametrize("reptile", COMBINATIONS, ids=str)
+def test_every_combination_of_gradients(reptile: Reptile) -> None:
+    """All steps or the last one, on the support set or on the query set, by hand; under vmap, in chunks, in the loop."""
+    net, batch = built(), tasks()
+    paths = [slow_path(net, task, reptile) for task in each(batch)]
+    ways = []
+    for path in paths:
+        since = path[0] if reptile.update == "all" else path[-2]
+        ways.append([q - p for p, q in zip(since, path[-1], strict=True)])
+    costs = [sum(float(way.square().sum()) for way in found) / 2 for found in ways]
+    for how in ({"mode": "vmap"}, {"mode": "loop"}, {"chunk_size": 2}):
+        net.zero_grad()
+        cost, _ = accumulate_meta_gradient(reptile, net, batch, **how)  # type: ignore[arg-type]
+        assert float(cost) == pytest.approx(sum(costs) / TASKS, rel=1e-10)
+        for p, *found in zip(net.parameters(), *ways, strict=True):
+            expected = -torch.stack(found).mean(0)
+            torch.testing.assert_close(p.grad, expected, rtol=1e-11, atol=1e-14)
+            assert float(expected.abs().max()) > 1e-4
 
 
 class _Given:
@@ -171,15 +221,97 @@ def test_moments_that_another_outer_optimizer_took_below_zero_count_as_zero() ->
     )  # upwards again
 
 
-def test_one_step_of_sgd_is_joint_training() -> None:
-    """theta - theta_T is then inner_lr times the gradient of the mean support loss."""
-    reptile, net, batch = Reptile(inner="sgd", inner_lr=0.3, inner_steps=1, inner_batch=N), built(), tasks()
+@pytest.mark.parametrize("update", ["all", "last"])
+@pytest.mark.parametrize("tail", ["shared", "separate"])
+def test_one_step_of_sgd_is_joint_training(update: Any, tail: Any) -> None:
+    """theta - theta_T is then inner_lr times the gradient of the mean loss of what the step looks at."""
+    net, batch = built(), tasks()
+    reptile = Reptile(inner="sgd", inner_lr=0.3, inner_steps=1, inner_batch=N, update=update, tail=tail)
     accumulate_meta_gradient(reptile, net, batch)
-    joint = nn.functional.cross_entropy(
-        net(batch.support.x.flatten(0, 1)), batch.support.y.flatten(0, 1).int().argmax(1)
-    )
+    x, y = batch.support if tail == "shared" else batch.query
+    joint = nn.functional.cross_entropy(net(x.flatten(0, 1)), y.flatten(0, 1).int().argmax(1))
     for p, g in zip(net.parameters(), torch.autograd.grad(joint, list(net.parameters())), strict=True):
         torch.testing.assert_close(p.grad, 0.3 * g, rtol=1e-10, atol=1e-14)
+
+
+def test_the_last_step_on_a_separate_tail_is_first_order_maml() -> None:
+    """Three steps on the support set and one on the query set: inner_lr times FOMAML's gradient after three."""
+    net, batch = built(), tasks()
+    reptile = Reptile(inner="sgd", inner_lr=0.3, inner_steps=4, inner_batch=N, update="last", tail="separate")
+    fomaml = MAML(inner_lr=0.3, inner_steps=3, order=1)
+    found = []
+    for algorithm in (reptile, fomaml):
+        net.zero_grad()
+        accumulate_meta_gradient(algorithm, net, batch)
+        found.append([p.grad.clone() for p in net.parameters() if p.grad is not None])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, 0.3 * theirs, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("tail", ["shared", "separate"])
+def test_one_adam_is_never_reset_where_the_last_step_alone_counts(tail: Any) -> None:
+    """As in the authors' code: weights are put back after a task and moved by its last step; the moment runs on."""
+    reptile, net = Reptile(inner_lr=0.05, inner_batch=4, update="last", tail=tail), built(moments=True)
+    assert isinstance(net, WithMoments)
+    copy = deepcopy(net.net)
+    optimizer = torch.optim.Adam(copy.parameters(), lr=0.05, betas=(0.0, 0.999))
+    config = FitConfig(steps=3, meta_batch=1, validate_every=0, schedule="constant")
+    batches = [tasks(1) for _ in range(3)]
+    given = _Given(batches[0])
+    for step, following in zip(fit(reptile, net, given, config), [*batches[1:], batches[0]], strict=True):
+        start = [p.detach().clone() for p in copy.parameters()]
+        for x, y in looks(each(batches[step.step - 1])[0], reptile):
+            before = [p.detach().clone() for p in copy.parameters()]
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(copy(x), y.int().argmax(1)).backward()
+            optimizer.step()
+        with torch.no_grad():
+            for p, theta, previous in zip(copy.parameters(), start, before, strict=True):
+                p.copy_(theta + p - previous)
+        for p, second, expected in zip(net.net.parameters(), net.second, copy.parameters(), strict=True):
+            torch.testing.assert_close(p, expected, rtol=1e-10, atol=1e-12)
+            torch.testing.assert_close(second.detach(), optimizer.state[expected]["exp_avg_sq"], rtol=1e-10, atol=1e-14)
+        assert float(net.seen.detach()) == pytest.approx(1 - 0.999 ** (5 * step.step), rel=1e-10)
+        given.batch = following
+
+
+def test_the_expansion_in_the_inner_rate() -> None:
+    """Section 5.1 of the paper for k = 2: MAML A - 2aB, FOMAML A - aB, Reptile 2A - aB, each up to a².
+
+    A is the mean gradient of a mini-batch and B the mean gradient of half the product of two; the expectation is over
+    all ordered pairs of five mini-batches of one task, each pair a task of its own.
+    """
+    net, (x, y) = built(), tasks(5).support
+    weights = list(net.parameters())
+
+    def flat(value: Tensor, **more: Any) -> Tensor:
+        return torch.cat([g.flatten() for g in torch.autograd.grad(value, weights, **more)])
+
+    def cross(k: int) -> Tensor:
+        return nn.functional.cross_entropy(net(x[k]), y[k].int().argmax(1))
+
+    first, second = torch.tensor(list(permutations(range(5), 2))).T
+    pairs = Task(Examples(x[first], y[first]), Examples(x[second], y[second]))
+    gradients = torch.stack([flat(cross(k), create_graph=True) for k in range(5)])
+    a = gradients.mean(0).detach()
+    b = flat((gradients[first] * gradients[second]).sum(1).mean() / 2)
+    assert float(b.norm()) > 0.1
+
+    def mean_gradient(method: Any) -> Tensor:
+        return flat(over_tasks(lambda task: method.loss(net, task)[0], pairs).mean())
+
+    left = []
+    for rate in (0.02, 0.01, 0.005):
+        reptile = Reptile(inner="sgd", inner_lr=rate, inner_steps=2, inner_batch=N, tail="separate")
+        rests = (
+            mean_gradient(MAML(inner_lr=rate)) - (a - 2 * rate * b),
+            mean_gradient(MAML(inner_lr=rate, order=1)) - (a - rate * b),
+            mean_gradient(reptile) / rate - (2 * a - rate * b),
+        )
+        left.append(torch.stack([rest.norm() for rest in rests]))
+        assert float(left[-1].max()) < rate * float(b.norm()) / 4  # the two terms are nearly all there is
+    for wide, narrow in ((left[0], left[1]), (left[1], left[2])):
+        assert all(3.8 < ratio < 4.2 for ratio in (wide / narrow).tolist()), wide / narrow
 
 
 def test_minibatches_cycle_without_replacement() -> None:
@@ -220,3 +352,20 @@ def test_settings_of_the_paper() -> None:
     tested = reptile.at_test()
     assert (tested.inner_steps, tested.inner_batch, tested.inner_lr) == (50, 5, 1e-3)
     assert reptile.training_sizes(Sizes(ways=5, shots=1, queries=15)) == Sizes(ways=5, shots=10, queries=1)
+    separate = Reptile(tail="separate").training_sizes(Sizes(ways=20, shots=1, queries=15))
+    assert separate == Sizes(ways=20, shots=5, queries=5)
+
+
+def test_the_separate_tail_is_for_training_alone() -> None:
+    """A new task has no query set to learn from: all steps are on its support set."""
+    net, task = built(), each(tasks(1))[0]
+    shared, separate = (Reptile(inner="sgd", inner_lr=0.3, tail=tail).at_test() for tail in ("shared", "separate"))
+    ends = [reptile.adapt(net, task.support) for reptile in (shared, separate)]
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+    assert len(list(separate.path(net, task.support))) == 51
+
+
+def test_the_ablation_has_all_its_terms() -> None:
+    """g_k alone and their sums, as the paper's figure combines up to four of them."""
+    names = [recipe.name.removeprefix("reptile-ablation-") for recipe in Reptile.recipes if "ablation" in recipe.name]
+    assert names == ["g1", "g2", "g3", "g4", "g1+g2", "g1+g2+g3", "g1+g2+g3+g4"]
