@@ -2,8 +2,11 @@
 
 from ._version import __version__ as __version__
 from .algorithms import (
+    ANIL as ANIL,
     MAML as MAML,
     Finetune as Finetune,
+    MAMLPlusPlus as MAMLPlusPlus,
+    MetaSGD as MetaSGD,
     ProtoNet as ProtoNet,
     Reptile as Reptile,
     Scratch as Scratch,
