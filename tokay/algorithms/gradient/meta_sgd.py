@@ -7,9 +7,9 @@ Learns a start θ *and* α, a rate of its own for every weight, such that one st
 α holds both the length and, being one number per weight of either sign, the direction of the step. It is learned with
 the same meta-gradient and by the same outer optimizer as θ; the derivative goes through the inner gradient.
 
-Deviations from the paper: α starts at one value everywhere, which is chosen here for our mean losses (see ``inner_lr``),
-where the paper draws it at random from a range; with ``inner_steps`` above 1 every step uses the same α, which the paper
-leaves at one step. Network, meta-batch and number of outer steps are those of MAML, as is commonly done.
+Deviations from the paper: α starts at one value everywhere, chosen here for our mean losses (see ``inner_lr``; how the
+paper starts it could not be verified); there may be more than one step, all with the same α (the paper takes one).
+Network, meta-batch and number of outer steps are those of MAML, as commonly implemented.
 """
 
 from collections.abc import Iterator
