@@ -36,8 +36,8 @@ class ANIL(Algorithm[Params], name="anil"):
 
     State: the fast weights of the head, one tensor per parameter, named as in the head.
 
-    Nearly as accurate as MAML where good features are all a task needs, and cheaper: the body is run once on the support
-    set whatever the number of inner steps. Prefer MAML when tasks differ in what the features must be.
+    For tasks that good common features solve, and cheaper than MAML: the body is run once on the support set whatever the
+    number of inner steps. Prefer MAML when tasks differ in what the features must be.
 
     A network of your own must have parts named ``backbone`` and ``head`` and answer ``head(backbone(x))``, as what
     ``build`` makes does.

@@ -48,8 +48,8 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
 
     State: the fast weights, one tensor per parameter of the network, and the step's scale and shift of every norm layer.
 
-    The most accurate of the MAML family and the most stable to train; each outer step costs several times one-step
-    MAML. Prefer MAML or ANIL when time is short, Meta-SGD when a single step must do.
+    For tasks that take several steps, and where MAML's training is unstable or its inner rate hard to find; an outer step
+    costs several times that of one-step MAML. Prefer MAML or ANIL when time is short, Meta-SGD when one step must do.
 
     >>> method = MAMLPlusPlus()
     >>> net = method.build(nn.Sequential(nn.Flatten(), nn.LayerNorm(3)), TaskSpec(x_shape=(3,), y_dim=2))
