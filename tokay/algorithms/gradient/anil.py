@@ -26,7 +26,8 @@ from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Sizes, kind_of
 from ...errors import NetworkError
 
-# MAML's rates for a mean loss: 0.4 x 5 ways and 0.1 x 20 ways are both 2.0; 0.01 for sinusoids.
+# MAML's rates for a mean loss: 0.4 x 5 ways and 0.1 x 20 ways are both 2.0; 0.01 for sinusoids. A head alone
+# stands more there: after 400 outer steps of 25 tasks the test error was 3.0 with 0.01 and 0.9 with 0.1, one seed.
 MAMLS_RATE: dict[Kind, float] = {"classification": 2.0, "regression": 0.01}
 
 
