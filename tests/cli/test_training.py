@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import tokay
-from tokay.checkpoint import save_model, save_state
+from tokay.checkpoint import load_model, save_model, save_state
 from tokay.cli import training
 from tokay.cli.main import main
 from tokay.cli.training import _cut_log
@@ -265,3 +265,12 @@ def test_left_over_temporary_files_are_removed(tmp_path: Path, call: Call) -> No
     (tmp_path / "run" / ".model.safetensors.123.tmp").write_bytes(b"half")
     assert call("train", "--resume", tmp_path / "run").code == 0
     assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_no_step_at_all_saves_the_start(tmp_path: Path, call: Call) -> None:
+    out = tmp_path / "run"
+    quietly("train", "maml", "sinusoid", "--out", out, "--steps", "0")
+    run, net = load_model(out)
+    start = run.build(run.tasks("train").spec)
+    assert all(torch.equal(p, q) for p, q in zip(net.parameters(), start.parameters(), strict=True))
+    assert call("evaluate", out, "--tasks", "2", "--seen-tasks", "0").code == 0

@@ -69,7 +69,7 @@ def _train(
                 # The state last: once it says that all is done, resuming writes no weights any more.
                 save_model(path, run, net, state)
                 save_state(path, run, net, state)
-    if not run.algorithm.learns:
+    if not (path / "model.safetensors").exists():  # nothing to learn, or no step asked for: the start itself
         save_model(path, run, net, state)
 
 
