@@ -1,7 +1,7 @@
 """What MAML, FOMAML and Reptile have in common: to first order in the inner rate, the same two terms.
 
 With A the mean gradient of a mini-batch and B the gradient of how well two mini-batches of a task agree, E[g_i . g_j] / 2,
-one inner step on mini-batch i and then a look at j gives (Nichol et al. 2018, arXiv:1803.02999, section 5.1)
+one inner step on mini-batch i and then a look at j gives (Nichol et al. 2018, arXiv:1803.02999)
 
     MAML  A - 2 alpha B,      FOMAML  A - alpha B,      Reptile  2A - alpha B,      each up to alpha squared,
 

@@ -276,7 +276,7 @@ def test_one_adam_is_never_reset_where_the_last_step_alone_counts(tail: Any) -> 
 
 
 def test_the_expansion_in_the_inner_rate() -> None:
-    """Section 5.1 of the paper for k = 2: MAML A - 2aB, FOMAML A - aB, Reptile 2A - aB, each up to a².
+    """The paper's leading terms for k = 2: MAML A - 2aB, FOMAML A - aB, Reptile 2A - aB, each up to a².
 
     A is the mean gradient of a mini-batch and B the mean gradient of half the product of two; the expectation is over
     all ordered pairs of five mini-batches of one task, each pair a task of its own.

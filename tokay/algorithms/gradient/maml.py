@@ -4,13 +4,11 @@ Learns a start θ from which a few gradient steps on the support set do well on 
 
     φ = θ - α ∇ L(support; θ)   (``inner_steps`` times),      minimise  Σ_tasks L(query; φ)  over θ.
 
-    ∂φ/∂θ = Π_steps (I - α ∇²L(support; φ_step)).
-
-The derivative goes through the inner gradients (``order=2``), or takes them as constants, which makes every factor the
-identity (``order=1``, "FOMAML"). ``backprop_steps`` lies between the two: it keeps the factors of the last so many steps
-and the identity for those before. ``inner_clip`` puts  g min(1, c / ||g||)  for the inner gradient g, one norm over all
-weights, and is differentiated like the rest. Both are additions: the paper has neither (its code clips the meta-gradient
-on miniImageNet, which is ``--clip-value 10`` here).
+∂φ/∂θ is the product of  I - α ∇²L(support; φ_step)  over the steps (``order=2``); where the inner gradients are taken as
+constants every factor is the identity (``order=1``, "FOMAML"). ``backprop_steps`` lies between the two: it keeps the
+factors of the last so many steps, and the identity for those before. ``inner_clip`` puts  g min(1, c / ||g||)  for the
+inner gradient g, one norm over all weights, and is differentiated like the rest. Both are additions: the paper has
+neither (its code clips the meta-gradient on miniImageNet, which is ``--clip-value 10`` here).
 
 Deviations from the authors' code: the norm's scale and shift are adapted with all other parameters (there only the
 meta-learner trains the shift, and there is no scale); all layers start from Xavier or PyTorch's own initialisation;
@@ -35,14 +33,15 @@ from ...core.task import Examples, Kind, Sizes, kind_of
 PAPERS_RATE: dict[Kind, float] = {"classification": 2.0, "regression": 0.01}
 
 _NOTE = "the last step is kept, as in the authors' code; its training tasks come from a pool of 200,000"
-_PROTOCOL = "{} queries per class, rotated test classes, transductive batch norm, 600 tasks {}"
+_PAPERS = "queries per class: {}, transductive batch norm, 600 tasks [P], rotated test classes [C]"
+_QUOTED = "transductive, random characters; how many tasks is not said [T] Table 2 of arXiv:1803.02999"
 
 
 def _omniglot(ways: int, shots: int, second: str, first: str) -> tuple[Recipe, Recipe]:
     """One of the paper's four tasks by MAML and by FOMAML, with the figure of each."""
     task, size = f"omniglot-{ways}w{shots}s", f"--ways {ways} --shots {shots} --validate-every 0"
     more = " --inner-steps 5 --test-steps 5 --meta-batch 16" if ways == 20 else ""
-    found = (("maml", "", second, "[P]"), ("fomaml", " --order 1", first, "[T] Table 2 of arXiv:1803.02999"))
+    found = (("maml", "", second, _PAPERS.format(shots)), ("fomaml", " --order 1", first, _QUOTED))
     made = [
         Recipe(
             name=f"{name}-{task}",
@@ -55,12 +54,12 @@ def _omniglot(ways: int, shots: int, second: str, first: str) -> tuple[Recipe, R
                     flags=f"--queries {shots}",
                     tasks=600,
                     published=figure,
-                    protocol=_PROTOCOL.format(shots, tag),
+                    protocol=protocol,
                 ),
             ),
             note=_NOTE,
         )
-        for name, order, figure, tag in found
+        for name, order, figure, protocol in found
     ]
     return made[0], made[1]
 

@@ -14,7 +14,7 @@ for the gradient of the k-th mini-batch where it is met, the start so moves by -
 
     g_1 (``inner_steps=1``: joint training),   g_k (``last``, k steps),   g_1 + ... + g_k (``all``, k steps),
 
-which is the paper's ablation (its section 6.2), and to order α the three methods differ in two terms alone: with
+which is the paper's comparison of gradient combinations, and to order α the three methods differ in two terms alone: with
 A = E[g_i] and B = E[∇(g_i·g_j)] / 2 over two mini-batches of a task, all at θ, and one step on i before the one on j,
 
     E[MAML] = A - 2α B,      E[FOMAML] = A - α B,      E[Reptile] = 2A - α B      (examples/expansion.py shows it).
@@ -126,7 +126,7 @@ class Reptile(Algorithm[Params], name="reptile"):
             flags="--variant reptile --hidden 64 64 --activation tanh --inner sgd --inner-lr 0.02 --inner-batch 10 "
             "--train-shots 50 --shots 10 --queries 50 --test-steps 32 --test-batch 10 --meta-batch 1 --lr 0.1 " + _LAST,
             checks=(Check(name="10 points, 32 steps"),),
-            note="the paper shows curves and no figure",
+            note="the paper shows curves and prints no figure",
         ),
     )
     exceptions: ClassVar[Mapping[str, str]] = {
