@@ -3,7 +3,9 @@
 from ._version import __version__ as __version__
 from .algorithms import (
     ANIL as ANIL,
+    IMAML as IMAML,
     MAML as MAML,
+    TAML as TAML,
     Finetune as Finetune,
     MAMLPlusPlus as MAMLPlusPlus,
     MetaSGD as MetaSGD,

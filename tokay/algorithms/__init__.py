@@ -3,8 +3,10 @@
 from .baseline.finetune import Finetune as Finetune
 from .baseline.scratch import Scratch as Scratch
 from .gradient.anil import ANIL as ANIL
+from .gradient.imaml import IMAML as IMAML
 from .gradient.maml import MAML as MAML
 from .gradient.mamlpp import MAMLPlusPlus as MAMLPlusPlus
 from .gradient.meta_sgd import MetaSGD as MetaSGD
 from .gradient.reptile import Reptile as Reptile
+from .gradient.taml import TAML as TAML
 from .metric.protonet import ProtoNet as ProtoNet
