@@ -57,7 +57,7 @@ def loss_of(net: nn.Module, examples: Examples) -> Any:
 def test_the_meta_gradient_is_a_dense_solve(kind: str, proximal: float, damping: float) -> None:
     """(I + H/(λ + damping))^-1 ∇L_Q at wherever the inner loop ended, converged or not."""
     net, task = small_net(kind), one_task(kind)
-    imaml = IMAML(proximal=proximal, damping=damping, inner_steps=3, cg_steps=40)
+    imaml = IMAML(proximal=proximal, damping=damping, inner_lr=0.1, inner_steps=3, cg_steps=40)
     end = flat(imaml.adapt(net, task.support).values())
     h, g = jacrev(grad(loss_of(net, task.support)))(end), grad(loss_of(net, task.query))(end)
     matrix = torch.eye(len(end)).to(DOUBLE) + h / (proximal + damping)
@@ -69,7 +69,7 @@ def test_the_meta_gradient_is_a_dense_solve(kind: str, proximal: float, damping:
 def test_the_meta_gradient_is_the_derivative_where_it_has_converged(kind: str) -> None:
     """Of the query loss at the end of the inner loop, by every weight: central differences of fourth order."""
     net, task = small_net(kind), one_task(kind)
-    imaml = IMAML(proximal=1.0, inner_lr=0.25, inner_steps=200, cg_steps=25)
+    imaml = IMAML(proximal=1.0, damping=0.0, inner_lr=0.25, inner_steps=200, cg_steps=25)
     *_, before, end = imaml.path(net, task.support)
     torch.testing.assert_close(flat(before.values()), flat(end.values()), rtol=0, atol=1e-12)
     gradient, width = meta_gradient(imaml, net, task), 1e-3
@@ -94,7 +94,7 @@ def test_linear_regression_in_closed_form() -> None:
     x, u = torch.randn(2, 5, 3, dtype=DOUBLE)
     y, v = torch.randn(2, 5, 1, dtype=DOUBLE)
     strength = 0.7
-    imaml = IMAML(proximal=strength, inner_lr=0.1, inner_steps=400, cg_steps=3)
+    imaml = IMAML(proximal=strength, damping=0.0, inner_lr=0.1, inner_steps=400, cg_steps=3)
     start = net.weight.detach().T  # [3, 1]
     h = 2 * x.T @ x / 5  # the Hessian of the mean squared error
     end = torch.linalg.solve(h + strength * torch.eye(3).to(DOUBLE), 2 * x.T @ y / 5 + strength * start)
@@ -121,6 +121,14 @@ def test_an_inner_step_by_hand() -> None:
     for state in path:
         assert float(state["weight"]) == pytest.approx(w, rel=1e-12)
         w -= 0.2 * (2 * (a * w - b) + 1.5 * (w - start))
+
+
+@pytest.mark.parametrize("kind, rate", [("classification", 0.1), ("regression", 0.01)])
+def test_a_rate_that_is_left_out(kind: str, rate: float) -> None:
+    net, task = small_net(kind), one_task(kind)
+    left_out, given = (imaml.adapt(net, task.support) for imaml in (IMAML(), IMAML(inner_lr=rate)))
+    assert all(torch.equal(left_out[name], given[name]) for name in given)
+    assert not torch.equal(given["0.weight"], net[0].weight)
 
 
 def test_without_a_pull_it_adapts_as_maml() -> None:
@@ -181,7 +189,7 @@ def test_what_is_frozen_is_not_adapted() -> None:
 
 
 def test_tests_without_a_pull() -> None:
-    imaml = IMAML(inner_steps=3, test_steps=7, proximal=0.4, damping=0.0)
+    imaml = IMAML(inner_lr=0.1, inner_steps=3, test_steps=7, proximal=0.4, damping=0.0)
     tested = imaml.at_test()
     assert (tested.inner_steps, tested.proximal) == (7, 0.0)
     assert replace(imaml, test_proximal=0.2).at_test().proximal == 0.2
