@@ -25,8 +25,8 @@ def matrix(*, smallest: float = 0.5) -> Tensor:
     return basis @ torch.diag(torch.linspace(smallest, 5, SIZE, dtype=torch.float64)) @ basis.T
 
 
-def solved(a: Tensor, b: Tensor, steps: int) -> Tensor:
-    return packed(conjugate_gradients(lambda v: unpacked(a @ packed(v)), unpacked(b), steps))
+def solved(a: Tensor, b: Tensor, steps: int, least: float = 0.0) -> Tensor:
+    return packed(conjugate_gradients(lambda v: unpacked(a @ packed(v)), unpacked(b), steps, least=least))
 
 
 def test_as_many_steps_as_unknowns_solve_exactly() -> None:
@@ -72,6 +72,24 @@ def test_stops_where_the_matrix_curves_down() -> None:
     assert direction @ a @ direction < 0 < b @ a @ b
     for steps in (1, 2, 3, 9):
         torch.testing.assert_close(solved(a, b, steps), first)
+
+
+def test_stops_where_the_matrix_curves_too_little() -> None:
+    """In proportion to the direction; a matrix that curves more everywhere does not meet the limit."""
+    a, b = matrix(smallest=0.5), torch.randn(SIZE, dtype=torch.float64)
+    torch.testing.assert_close(solved(a, b, SIZE, least=0.49), solved(a, b, SIZE), rtol=0, atol=0)
+    for size in (1e-3, 1e3):
+        flat = torch.diag(torch.tensor([2.0, 1, 1, 1, 1, 1, 1, 1, 1, 0.1])).double()
+        b = size * torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0, 0, 2]).double()
+        along = (b @ flat @ b) / (b @ b)
+        first = b / along
+        assert torch.equal(solved(flat, b, 4, least=float(along) + 0.01), b)
+        residual = b - flat @ first
+        direction = residual + b * (residual @ residual) / (b @ b)
+        second = (direction @ flat @ direction) / (direction @ direction)
+        assert second < along
+        torch.testing.assert_close(solved(flat, b, 4, least=float(second) + 0.01), first)
+        torch.testing.assert_close(solved(flat, b, 4, least=float(second) - 0.01), torch.linalg.solve(flat, b))
 
 
 def test_what_is_not_a_number_is_not_hidden() -> None:
