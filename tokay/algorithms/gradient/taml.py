@@ -14,7 +14,8 @@ generalised entropy, Atkinson's or Gini's index, or the variance of logs (``core
 
 Deviations from the paper: the entropies and the initial losses are those of the query set, so that one pass over it
 serves; all derivatives are second order. Whatever MAML deviates by holds here: norms are adapted with all else and
-tasks are drawn afresh. λ is chosen here (the paper chooses it by validation).
+tasks are drawn afresh. λ is chosen here (the paper chooses it by validation): after 150 steps of 8 Omniglot tasks on 16
+filters 0.1 of the entropy, 1 of Theil's and 1 of Gini's index were all as good as MAML, 1 of the entropy was worse.
 """
 
 from collections.abc import Iterator, Mapping
