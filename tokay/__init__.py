@@ -9,6 +9,7 @@ from .algorithms import (
     Finetune as Finetune,
     MAMLPlusPlus as MAMLPlusPlus,
     MetaSGD as MetaSGD,
+    MetaLSTM as MetaLSTM,
     ProtoNet as ProtoNet,
     Reptile as Reptile,
     Scratch as Scratch,

@@ -1,0 +1,1 @@
+"""Methods that adapt by an optimizer that is itself learned."""
