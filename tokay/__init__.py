@@ -9,6 +9,7 @@ from .algorithms import (
     Finetune as Finetune,
     MAMLPlusPlus as MAMLPlusPlus,
     MetaSGD as MetaSGD,
+    LearnedOptimizer as LearnedOptimizer,
     MetaLSTM as MetaLSTM,
     ProtoNet as ProtoNet,
     Reptile as Reptile,

@@ -19,6 +19,8 @@ from tokay.core.coordinatewise import (
     split_optimizer,
     unflatten,
 )
+from tokay.core.inner import trainable
+from tokay.core.task import Examples
 
 
 def test_flatten_and_back() -> None:
@@ -108,7 +110,8 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, block: int) -> N
 def test_a_constant_gradient() -> None:
     row = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     like = {"a": torch.zeros(2), "b": torch.zeros(1)}
-    gradient, value = constant_gradient(lambda p: (p["a"] ** 2).sum() + 5 * p["b"].sum(), row, like)
+    examples = Examples(torch.tensor([5.0]), torch.zeros(1))
+    gradient, value = constant_gradient(lambda p, e: (p["a"] ** 2).sum() + e.x[0] * p["b"].sum(), row, like, examples)
     assert gradient.tolist() == [2.0, 4.0, 5.0]
     assert float(value) == 20.0
     assert not gradient.requires_grad
@@ -118,7 +121,7 @@ def test_a_constant_gradient() -> None:
 def test_an_optimizer_stands_beside_a_network() -> None:
     inner, optimizer = nn.Linear(3, 2), CoordinateLSTM(2, 4)
     net = WithOptimizer(inner, optimizer)
-    assert split_optimizer(net) == (inner, optimizer)
+    assert split_optimizer(net) == (inner, trainable(inner), optimizer)
     x = torch.randn(4, 3)
     assert torch.equal(net(x), inner(x))
     assert {name.split(".")[0] for name in net.state_dict()} == {"net", "optimizer"}

@@ -9,5 +9,6 @@ from .gradient.mamlpp import MAMLPlusPlus as MAMLPlusPlus
 from .gradient.meta_sgd import MetaSGD as MetaSGD
 from .gradient.reptile import Reptile as Reptile
 from .gradient.taml import TAML as TAML
+from .learned.learned_optimizer import LearnedOptimizer as LearnedOptimizer
 from .learned.meta_lstm import MetaLSTM as MetaLSTM
 from .metric.protonet import ProtoNet as ProtoNet

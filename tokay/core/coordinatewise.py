@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.func import grad_and_value
 
 from .beside import Beside
-from .inner import Params
+from .inner import Params, trainable
+from .noise import gaussian
+from .task import Examples
 
 Hidden = tuple[tuple[Tensor, Tensor], ...]  # of every layer: output and cell, each [hidden, P]
 
@@ -53,10 +55,12 @@ def log_and_sign(values: Tensor, p: float = 10.0) -> Tensor:
     return torch.stack([size.clamp_min(smallest).log() / p, values.sign() * (size / smallest).clamp_max(1.0)])
 
 
-def constant_gradient(loss: Callable[[Params], Tensor], row: Tensor, like: Params) -> tuple[Tensor, Tensor]:
+def constant_gradient(
+    loss: Callable[[Params, Examples], Tensor], row: Tensor, like: Params, examples: Examples
+) -> tuple[Tensor, Tensor]:
     """The gradient ``[P]`` of ``loss`` at the weights ``row``, and the loss there; both count as constants."""
     with torch.no_grad():  # grad differentiates all the same; nothing records how it did
-        gradient, value = grad_and_value(loss)(unflatten(row, like))
+        gradient, value = grad_and_value(loss)(unflatten(row, like), examples)
     return flatten(gradient), value
 
 
@@ -116,7 +120,7 @@ def begin(optimizer: nn.Module, row: Tensor) -> list[Any]:
 
 
 def advance(
-    optimizer: nn.Module, row: Tensor, gradient: Tensor, loss: Tensor, carried: list[Any]
+    optimizer: Callable[..., Any], row: Tensor, gradient: Tensor, loss: Tensor, carried: list[Any]
 ) -> tuple[Tensor, list[Any]]:
     """The weights ``[P]`` after a step of ``optimizer``, and what it remembers then."""
     blocks = zip(_blocks(row), _blocks(gradient), carried, strict=True)
@@ -128,15 +132,43 @@ class WithOptimizer(Beside):
     """``net``, and the learned optimizer that moves its weights in a task.
 
     An optimizer that works by coordinates can be put beside any other network: ``WithOptimizer(other, net.optimizer)``.
+
+    With ``drawn`` the weights of ``net`` are not to be learned, for every task draws its own: its trainable parameters
+    become buffers, in place. They are not saved either; what is drawn takes their shapes and sizes alone.
     """
 
-    def __init__(self, net: nn.Module, optimizer: nn.Module) -> None:
+    def __init__(self, net: nn.Module, optimizer: nn.Module, *, drawn: bool = False) -> None:
         super().__init__(net)
         self.optimizer = optimizer
+        self.drawn = tuple(trainable(net)) if drawn else ()
+        for name in self.drawn:
+            path, _, own = name.rpartition(".")
+            module = net.get_submodule(path)
+            weights = getattr(module, own).detach()
+            delattr(module, own)
+            module.register_buffer(own, weights, persistent=False)
+
+    def weights(self) -> Params:
+        """The weights of ``net`` that a task starts from, or draws anew."""
+        return {name: self.net.get_buffer(name) for name in self.drawn} or trainable(self.net)
 
 
-def split_optimizer(net: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """The network itself, and the optimizer beside it. ``net`` is a ``WithOptimizer``."""
+def split_optimizer(net: nn.Module) -> tuple[nn.Module, Params, nn.Module]:
+    """The network itself, its weights and the optimizer beside it. ``net`` is a ``WithOptimizer``."""
     if not isinstance(net, WithOptimizer):
         raise TypeError(f"split_optimizer: takes a network with an optimizer beside it, got {type(net).__name__}.")
-    return net.net, net.optimizer
+    return net.net, net.weights(), net.optimizer
+
+
+def drawn_weights(weights: Params, seed: Tensor) -> Params:
+    """Weights anew for a task: normal with the root mean square of each of ``weights``; vectors (biases, norms) stay.
+
+    ``seed`` is the task's (``noise.task_seed``).
+    """
+
+    def draw(stream: int, built: Tensor) -> Tensor:
+        if built.ndim < 2:
+            return built.detach()
+        return built.detach().square().mean().sqrt() * gaussian(seed, tuple(built.shape), stream=stream, like=built)
+
+    return {name: draw(stream, built) for stream, (name, built) in enumerate(weights.items())}

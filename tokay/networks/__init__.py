@@ -1,6 +1,7 @@
 """Backbones: [n, *x_shape] -> [n, features]. They know nothing of tasks; any ``nn.Module`` of yours does as well."""
 
 from .conv4 import Conv4 as Conv4, Conv4Mean as Conv4Mean, Conv4Pool as Conv4Pool
+from .linear import Linear as Linear
 from .mlp import MLP as MLP
 from .registry import Network as Network, networks as networks
 from .statistics import batch_statistics as batch_statistics

@@ -4,5 +4,6 @@ from .glyphs import Glyphs as Glyphs
 from .images import Images as Images
 from .omniglot import Omniglot as Omniglot
 from .pool import ClassPool as ClassPool, Episodes as Episodes
+from .quadratic import Quadratic as Quadratic
 from .sinusoid import Sinusoid as Sinusoid
 from .source import Source as Source, sources as sources

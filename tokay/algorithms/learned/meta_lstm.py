@@ -41,7 +41,7 @@ from ...core.coordinatewise import (
     unflatten,
 )
 from ...core.cost import Cost
-from ...core.inner import Params, examples_loss, forward, last, trainable
+from ...core.inner import Params, examples_loss, forward, last
 from ...core.network import with_head
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, TaskSpec
@@ -147,13 +147,13 @@ class MetaLSTM(Algorithm[Params], name="meta-lstm"):
         return WithOptimizer(with_head(backbone, spec), GatedDescent(self.lstm_units, self.inner_lr, self.forget_bias))
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
-        learner, optimizer = split_optimizer(net)
-        start, loss = trainable(learner), examples_loss(learner)
+        learner, start, optimizer = split_optimizer(net)
+        loss = examples_loss(learner)
         weights = flatten(start)
         carried = begin(optimizer, weights)
         yield start
         for _ in range(self.inner_steps):
-            gradient, value = constant_gradient(lambda params: loss(params, support), weights, start)
+            gradient, value = constant_gradient(loss, weights, start, support)
             weights, carried = advance(optimizer, weights, gradient, value, carried)
             yield unflatten(weights, start)
 

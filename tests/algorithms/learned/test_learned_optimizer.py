@@ -1,0 +1,250 @@
+"""The learned optimizer against SGD, and its truncated segments against a hand-written loop with ``detach``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tokay import (
+    Examples,
+    FitConfig,
+    LearnedOptimizer,
+    Sizes,
+    Task,
+    TaskSpec,
+    fit,
+    gradient_descent,
+    one_hot,
+    over_tasks,
+)
+from tokay.core.coordinatewise import WithOptimizer, log_and_sign
+from tokay.core.inner import examples_loss, trainable
+from tokay.core.meta_gradient import accumulate_meta_gradient
+from tokay.core.minibatches import cycle
+from tokay.tasks import Quadratic
+
+SPEC = TaskSpec(x_shape=(4,), y_dim=3)
+
+
+def built(**settings: Any) -> tuple[LearnedOptimizer, nn.Module]:
+    """A small network, and an optimizer whose steps are large enough to matter."""
+    method = LearnedOptimizer(**{"step_scale": 0.5, "lstm_units": 4, **settings})
+    net = method.build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), SPEC).double()
+    with torch.no_grad():
+        net.optimizer.weight.normal_()
+        net.optimizer.bias.fill_(0.1)
+    return method, net
+
+
+def task(n: int = 6) -> Task:
+    def examples() -> Examples:
+        return Examples(torch.randn(n, 4, dtype=torch.float64), one_hot(torch.randperm(n) % 3, 3))
+
+    return Task(examples(), examples())
+
+
+class Passed(nn.Module):
+    """In place of the LSTM: what comes in goes out."""
+
+    def start(self, row: Tensor) -> tuple[()]:
+        return ()
+
+    def forward(self, x: Tensor, hidden: tuple[()]) -> tuple[Tensor, tuple[()]]:
+        return x, hidden
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_an_lstm_that_passes_the_gradient_on_is_gradient_descent(steps: int) -> None:
+    method, net = built(inner_steps=steps, preprocess="none")
+    net.optimizer.lstm = Passed()
+    net.optimizer.weight = nn.Parameter(torch.tensor([-0.4]).double())
+    with torch.no_grad():
+        net.optimizer.weight.copy_(torch.tensor([-0.4]))
+        net.optimizer.bias.zero_()
+    support = task().support
+    loss = examples_loss(net.net)
+    lr = 0.5 * 0.4000000059604645  # -0.4 went through float32
+    expected = gradient_descent(lambda p: loss(p, support), trainable(net.net), lr=lr, steps=steps)
+    found = method.adapt(net, support)
+    for name, p in expected.items():
+        torch.testing.assert_close(found[name], p, rtol=1e-12, atol=1e-14)
+
+
+def loss_at(net: nn.Module, row: Tensor, part: Examples) -> Tensor:
+    """Cross-entropy of the learner with the weights ``row``."""
+    shapes = {name: p.shape for name, p in net.weights().items()}
+    pieces = row.split([s.numel() for s in shapes.values()])
+    params = {name: piece.view(s) for (name, s), piece in zip(shapes.items(), pieces, strict=True)}
+    return F.cross_entropy(torch.func.functional_call(net.net, params, (part.x,)), part.y.double())
+
+
+def slow(method: LearnedOptimizer, net: nn.Module, begun: Tensor, one: Task, *, cut: bool) -> Iterator[Tensor]:
+    """The query loss after every step, by torch's LSTM cell; ``cut`` detaches everything between segments."""
+    o, state = net.optimizer, []
+    zero = torch.zeros(4 * method.lstm_units, dtype=torch.float64)
+    theta = begun
+    for _ in range(method.lstm_layers):
+        state.append((torch.zeros(len(theta), method.lstm_units, dtype=torch.float64),) * 2)
+    for step in range(method.inner_steps):
+        if cut and step % method.unroll_steps == 0:
+            theta, state = theta.detach(), [(h.detach(), c.detach()) for h, c in state]
+        leaf = theta.detach().requires_grad_()
+        rows = cycle(len(one.support.x), method.inner_batch, method.inner_steps)[step]
+        (slope,) = torch.autograd.grad(loss_at(net, leaf, Examples(one.support.x[rows], one.support.y[rows])), leaf)
+        signal = log_and_sign(slope).T if method.preprocess == "log-sign" else slope[:, None]
+        for layer in range(method.lstm_layers):
+            weights = (o.lstm.from_input[layer], o.lstm.from_hidden[layer], o.lstm.bias[layer], zero)
+            state[layer] = torch.lstm_cell(signal, state[layer], *weights)
+            signal = state[layer][0]
+        theta = theta + method.step_scale * (signal @ o.weight + o.bias)
+        yield loss_at(net, theta, one.query)
+
+
+def row_of(net: nn.Module) -> Tensor:
+    return torch.cat([p.flatten() for p in net.weights().values()])
+
+
+@pytest.mark.parametrize("preprocess, batch", [("log-sign", 6), ("none", 6), ("log-sign", 4)])
+@pytest.mark.parametrize("unroll", [1, 2, 3, 5, 20])
+def test_segments_are_cut_where_they_should_be(preprocess: Any, batch: int, unroll: int) -> None:
+    """Greedy (1), ones that do not divide the steps, and the whole trajectory at once (5, 20)."""
+    method, net = built(inner_steps=5, unroll_steps=unroll, preprocess=preprocess, inner_batch=batch)
+    one = task()
+    cost, _ = method.loss(net, one)
+    losses = torch.stack(list(slow(method, net, row_of(net), one, cut=True)))
+    assert float(cost.detach()) == pytest.approx(float(losses.detach().mean()), rel=1e-12)
+    found = torch.autograd.grad(cost, list(net.optimizer.parameters()))
+    expected = torch.autograd.grad(losses.mean(), list(net.optimizer.parameters()), materialize_grads=True)
+    for (name, _), a, b in zip(net.optimizer.named_parameters(), found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-13, msg=lambda m, name=name: f"{name}: {m}")
+
+
+@pytest.mark.parametrize("unroll", [1, 2, 5])
+def test_a_learned_start_gets_every_segments_gradient(unroll: int) -> None:
+    """As if nothing were cut: with constant gradients every state moves as the start does."""
+    method, net = built(inner_steps=5, unroll_steps=unroll)
+    one = task()
+    found = torch.autograd.grad(method.loss(net, one)[0], list(net.net.parameters()))
+    losses = torch.stack(list(slow(method, net, row_of(net), one, cut=False)))
+    for a, b in zip(found, torch.autograd.grad(losses.mean(), list(net.net.parameters())), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-13)
+
+
+def test_the_greedy_form_by_hand() -> None:
+    """One step from where it is: the gradient by the output's weights is s ∇f(θ_1) h_1ᵀ, one coordinate at a time."""
+    method, net = built(inner_steps=1, unroll_steps=1, lstm_layers=1)
+    one = task()
+    o, units, row = net.optimizer, method.lstm_units, row_of(net).detach()
+    leaf = row.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(loss_at(net, leaf, one.support), leaf)
+    hidden = []
+    for g in slope:
+        z = o.lstm.from_input[0] @ log_and_sign(g) + o.lstm.bias[0]
+        into, _, candidate, out = z.detach().split(units)
+        hidden.append(out.sigmoid() * (into.sigmoid() * candidate.tanh()).tanh())
+    h = torch.stack(hidden)  # [P, units]
+    after = (row + 0.5 * (h @ o.weight + o.bias)).detach().requires_grad_()
+    (outer,) = torch.autograd.grad(loss_at(net, after, one.query), after)
+    found = torch.autograd.grad(method.loss(net, one)[0], [o.weight, o.bias])
+    torch.testing.assert_close(found[0], 0.5 * outer @ h, rtol=1e-9, atol=1e-13)
+    torch.testing.assert_close(found[1], 0.5 * outer.sum()[None], rtol=1e-9, atol=1e-13)
+
+
+def test_the_cost_is_the_same_without_gradients() -> None:
+    method, net = built(inner_steps=5, unroll_steps=2)
+    one = task()
+    expected, measured = method.loss(net, one)
+    with torch.no_grad():
+        cost, again = method.loss(net, one)
+    torch.testing.assert_close(cost, expected.detach(), rtol=1e-12, atol=0)
+    torch.testing.assert_close(again["loss"], measured["loss"].detach(), rtol=1e-12, atol=0)
+    assert method.loss(net, one)[1]["loss"] != cost  # the report is of the end, the cost of the way
+
+
+def test_adapting_is_the_way_that_was_judged() -> None:
+    method, net = built(inner_steps=5, unroll_steps=2, inner_batch=4)
+    one = task()
+    *_, end = slow(method, net, row_of(net), one, cut=False)
+    predicted = method.predict(net, method.adapt(net, one.support), one.query.x)
+    torch.testing.assert_close(F.cross_entropy(predicted, one.query.y.double()), end, rtol=1e-10, atol=0)
+    assert len(list(method.path(net, one.support))) == 6
+
+
+def test_a_random_start_is_the_tasks_own() -> None:
+    """The same however it is computed, another for every task, with the size of the built weights; biases as built."""
+    method = LearnedOptimizer(start="random", inner_steps=1)
+    net = method.build(nn.Sequential(nn.Linear(4, 400), nn.LayerNorm(400)), SPEC).double()
+    batch = Task(
+        *(
+            Examples(*(torch.stack(t) for t in zip(*p, strict=True)))
+            for p in zip(*(task() for _ in range(3)), strict=True)
+        )
+    )
+
+    def begun(one: Task) -> dict[str, Tensor]:
+        return dict(next(method.path(net, one.support)))
+
+    mapped, looped = over_tasks(begun, batch), over_tasks(begun, batch, mode="loop")
+    built_weights = net.weights()
+    for name, drawn in mapped.items():
+        assert torch.equal(drawn, looped[name])
+        if drawn.ndim == 2:  # [tasks, ...]: a bias or a norm
+            assert all(torch.equal(one, built_weights[name]) for one in drawn)
+        else:
+            assert not torch.equal(drawn[0], drawn[1])
+            assert float(drawn.std() / built_weights[name].std()) == pytest.approx(1, rel=0.05)
+            assert abs(float(drawn.mean() / drawn.std())) < 5 / drawn.numel() ** 0.5
+    assert not torch.allclose(mapped["backbone.0.weight"][0, 0, :3], mapped["head.weight"][0, 0, :3], rtol=0.1)
+
+
+def test_a_random_start_is_not_learned() -> None:
+    method, net = built(start="random")
+    assert all(name.startswith("optimizer.") for name, _ in net.named_parameters())
+    assert all(name.startswith("optimizer.") for name in net.state_dict())
+    assert set(net.weights()) == {"backbone.0.weight", "backbone.0.bias", "head.weight", "head.bias"}
+    learned = built(start="learned")[1]
+    assert set(learned.weights()) == set(trainable(learned.net))
+
+
+def test_many_tasks_are_averaged() -> None:
+    method, net = built(inner_steps=3, unroll_steps=2)
+    tasks = [task() for _ in range(3)]
+    batch = Task(*(Examples(*(torch.stack(t) for t in zip(*p, strict=True))) for p in zip(*tasks, strict=True)))
+    accumulate_meta_gradient(method, net, batch)
+    each = [torch.autograd.grad(method.loss(net, one)[0], list(net.parameters())) for one in tasks]
+    for p, *parts in zip(net.parameters(), *each, strict=True):
+        assert p.grad is not None
+        torch.testing.assert_close(p.grad, torch.stack(parts).mean(0), rtol=1e-9, atol=1e-12)
+
+
+def test_an_optimizer_serves_networks_it_was_not_trained_on() -> None:
+    """Trained on quadratics with a linear model, it lowers the loss of other widths and depths, and of its own."""
+    torch.manual_seed(0)
+    method = LearnedOptimizer(start="random", preprocess="log-sign", inner_steps=10, unroll_steps=5, step_scale=0.05)
+    source = Quadratic(entries="uniform").tasks("train", Sizes(shots=10))
+    hidden = nn.Sequential(nn.Linear(10, 8), nn.Tanh())
+    net = method.build(hidden, source.spec)
+    config = FitConfig(steps=30, meta_batch=4, lr=0.01, validate_every=0)
+    first, *_, end = list(fit(method, net, source, config))
+    assert end.metrics["loss"] < 0.5 * first.metrics["loss"]
+    unseen = source.sample(20, torch.Generator().manual_seed(9))
+
+    def before_and_after(other: nn.Module) -> tuple[float, float]:
+        beside = WithOptimizer(other, net.optimizer)
+
+        def ends(one: Task) -> tuple[Tensor, Tensor]:
+            path = list(method.path(beside, one.support))
+            return tuple(F.mse_loss(method.predict(beside, s, one.query.x), one.query.y) for s in (path[0], path[-1]))
+
+        with torch.no_grad():
+            before, after = over_tasks(ends, unseen)
+        return float(before.mean()), float(after.mean())
+
+    wider = nn.Sequential(nn.Linear(10, 20), nn.Tanh(), nn.Linear(20, 1))
+    deeper = nn.Sequential(nn.Linear(10, 8), nn.Tanh(), nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 1))
+    for other in (wider, deeper):
+        before, after = before_and_after(other)
+        assert after < 0.5 * before

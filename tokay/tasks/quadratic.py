@@ -1,0 +1,69 @@
+"""Random quadratics: the smallest problems an optimizer can be learned on (Andrychowicz et al. 2016, arXiv:1606.04474)."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from ..core.task import Examples, Kind, Sizes, Split, Task, TaskSource, TaskSpec
+from ..errors import ConfigError
+from .source import Source
+
+Entries = Literal["normal", "uniform"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quadratic(Source, name="quadratic"):
+    """Minimise ``f(θ) = ||W θ - y||²``; every task has its own matrix W and vector y.
+
+    As a regression: the inputs are the rows of W, the targets the entries of y, and the model is linear without a
+    hidden layer (``--network linear``), so that its loss is f. Rows and targets are multiplied by the root of their
+    number, because a loss here is a mean over examples and f is a sum. ``shots`` is the number of rows (10 in the
+    paper) and ``dimension`` of columns.
+
+    f is one function, and there is nothing to generalise to: the query set *is* the support set, and ``queries`` is
+    not used. The family is continuous, so no split holds anything back.
+
+    The linear head has a bias, an eleventh weight that the paper's quadratics do not have.
+
+    >>> source = Quadratic().tasks("test", Sizes(shots=10))
+    >>> task = source.sample(4, torch.Generator().manual_seed(0))
+    >>> task.support.x.shape, task.query.y.shape
+    (torch.Size([4, 10, 10]), torch.Size([4, 10, 1]))
+    """
+
+    summary: ClassVar[str] = "minimise random quadratics ||Wθ - y||² (Andrychowicz et al. 2016); query = support"
+    kind: ClassVar[Kind] = "regression"
+    network = "linear"
+
+    entries: Entries = "normal"
+    """what W and y are drawn from: the standard normal (the paper's text), or U[0, 1] (the authors' code)"""
+    dimension: int = 10
+    """columns of W, the unknowns"""
+
+    def __post_init__(self) -> None:
+        if self.entries not in ("normal", "uniform"):
+            raise ConfigError(f"quadratic: entries must be normal or uniform, got {self.entries!r}.")
+        if self.dimension < 1:
+            raise ConfigError(f"quadratic: dimension must be at least 1, got {self.dimension}. The paper has 10.")
+
+    def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
+        """Quadratics to sample from, with ``sizes.shots`` rows; ``split`` changes nothing."""
+        return _Quadratics(self.entries, sizes.shots, self.dimension)
+
+
+class _Quadratics:
+    """The task source behind `Quadratic`: a pure function of the generator's state."""
+
+    def __init__(self, entries: Entries, rows: int, dimension: int) -> None:
+        self.entries, self.rows, self.dimension = entries, rows, dimension
+        self.spec = TaskSpec(x_shape=(dimension,), y_dim=1, kind="regression")
+
+    def sample(self, tasks: int, generator: torch.Generator) -> Task:
+        """Draw ``tasks`` quadratics: x is ``[tasks, rows, dimension]`` and y ``[tasks, rows, 1]``."""
+        draw = torch.randn if self.entries == "normal" else torch.rand
+        drawn: Tensor = sqrt(self.rows) * draw(tasks, self.rows, self.dimension + 1, generator=generator)
+        examples = Examples(drawn[..., :-1], drawn[..., -1:])
+        return Task(examples, examples)
