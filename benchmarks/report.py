@@ -37,6 +37,8 @@ def accuracy(report: dict[str, Any]) -> str:
     for row in report["results"]:
         if "accuracy" in row:
             measured = f"{100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}"
+        elif "loss" in row and "mse" not in row:
+            measured = f"loss {row['loss']['mean']:.4f} ± {row['loss']['ci95']:.4f}"
         else:
             measured = f"MSE {row['mse']['mean']:.4f} ± {row['mse']['ci95']:.4f}"
         asked = "" if "asked" not in row else f"{row['asked']} ({'met' if row['met'] else 'not met'})"

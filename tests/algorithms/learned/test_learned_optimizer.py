@@ -201,7 +201,7 @@ def test_a_random_start_is_the_tasks_own() -> None:
 
 
 def test_a_random_start_is_not_learned() -> None:
-    method, net = built(start="random")
+    net = built(start="random")[1]
     assert all(name.startswith("optimizer.") for name, _ in net.named_parameters())
     assert all(name.startswith("optimizer.") for name in net.state_dict())
     assert set(net.weights()) == {"backbone.0.weight", "backbone.0.bias", "head.weight", "head.bias"}
