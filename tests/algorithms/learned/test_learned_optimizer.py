@@ -170,6 +170,7 @@ def test_adapting_is_the_way_that_was_judged() -> None:
     *_, end = slow(method, net, row_of(net), one, cut=False)
     predicted = method.predict(net, method.adapt(net, one.support), one.query.x)
     torch.testing.assert_close(F.cross_entropy(predicted, one.query.y.double()), end, rtol=1e-10, atol=0)
+    torch.testing.assert_close(method.loss(net, one)[1]["loss"], end, rtol=1e-10, atol=0)
     assert len(list(method.path(net, one.support))) == 6
 
 
@@ -197,7 +198,10 @@ def test_a_random_start_is_the_tasks_own() -> None:
             assert not torch.equal(drawn[0], drawn[1])
             assert float(drawn.std() / built_weights[name].std()) == pytest.approx(1, rel=0.05)
             assert abs(float(drawn.mean() / drawn.std())) < 5 / drawn.numel() ** 0.5
-    assert not torch.allclose(mapped["backbone.0.weight"][0, 0, :3], mapped["head.weight"][0, 0, :3], rtol=0.1)
+    alike = torch.corrcoef(
+        torch.stack([mapped[f"{part}.weight"][0].flatten()[:1200] for part in ("backbone.0", "head")])
+    )
+    assert abs(float(alike[0, 1])) < 0.15  # every tensor has draws of its own
 
 
 def test_a_random_start_is_not_learned() -> None:
