@@ -1,0 +1,46 @@
+"""Diagonal Gaussians over the codes and weights of a task: drawing from them, how far apart they are, and averaging."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .noise import gaussian, task_seed
+from .task import Examples
+
+
+def gaussian_kl(mean: Tensor, log_std: Tensor, prior_mean: Tensor | float, prior_log_std: Tensor | float) -> Tensor:
+    """KL( N(mean, std²) || N(prior_mean, prior_std²) ) of each number, in nats; the sum is that of the vectors.
+
+        log σ₀/σ + (σ² + (μ - μ₀)²) / 2σ₀² - 1/2
+
+    >>> gaussian_kl(torch.tensor([0.0, 1.0]), torch.zeros(2), 0.0, 0.0).tolist()
+    [0.0, 0.5]
+    """
+    # expm1, because 1/2 (r² - 1) - log r is the small difference of large numbers where two spreads nearly agree.
+    gap = log_std - prior_log_std
+    prior_std = prior_log_std.exp() if isinstance(prior_log_std, Tensor) else math.exp(prior_log_std)
+    return torch.expm1(2 * gap) / 2 - gap + ((mean - prior_mean) / prior_std).square() / 2
+
+
+def class_noise(support: Examples, shape: tuple[int, ...], *, stream: int = 0, like: Tensor) -> Tensor:
+    """Standard normal numbers ``[ways, *shape]``, of the dtype of ``like``, that belong to the classes themselves.
+
+    Each class draws from its own support examples, so that numbering the classes otherwise renumbers the draws.
+    """
+
+    def draw(members: Tensor) -> Tensor:  # [n], which examples are of the class
+        return gaussian(task_seed(Examples(support.x, members[:, None])), shape, stream=stream, like=like)
+
+    drawn: Tensor = torch.func.vmap(draw)(support.y.mT)
+    return drawn
+
+
+def log_mean_probability(logits: Tensor) -> Tensor:
+    """log 1/L Σ_l softmax(logits_l): samples ``[L, n, ways]`` to ``[n, ways]``, logits of the averaged probabilities.
+
+    >>> log_mean_probability(torch.tensor([[[0.0, 0.0]], [[2.0, 2.0]]])).exp().tolist()
+    [[0.5, 0.5]]
+    """
+    return torch.logsumexp(F.log_softmax(logits, -1), 0) - math.log(len(logits))
