@@ -6,6 +6,7 @@ from .algorithms import (
     IMAML as IMAML,
     MAML as MAML,
     TAML as TAML,
+    VERSA as VERSA,
     Finetune as Finetune,
     MAMLPlusPlus as MAMLPlusPlus,
     MetaSGD as MetaSGD,
