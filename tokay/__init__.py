@@ -4,6 +4,7 @@ from ._version import __version__ as __version__
 from .algorithms import (
     ANIL as ANIL,
     IMAML as IMAML,
+    ABML as ABML,
     LEO as LEO,
     MAML as MAML,
     TAML as TAML,

@@ -2,11 +2,20 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from tokay import Examples, Task, one_hot, over_tasks
-from tokay.core.gaussians import class_noise, gaussian_kl, log_mean_probability
+from tokay.core.gaussians import (
+    WithSpreads,
+    class_noise,
+    drawn_weights,
+    gaussian_kl,
+    log_mean_probability,
+    split_spreads,
+    weights_kl,
+)
+from tokay.core.noise import gaussian
 
 
 def doubles(*shape: int) -> Tensor:
@@ -81,3 +90,42 @@ def test_probabilities_are_averaged() -> None:
     torch.testing.assert_close(averaged.softmax(-1), expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(log_mean_probability(logits[:1]), logits[0].log_softmax(-1), rtol=1e-12, atol=1e-12)
     assert bool(torch.isfinite(log_mean_probability(1e4 * logits)).all())
+
+
+def test_spreads_are_of_the_trainable_weights() -> None:
+    inside = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1)).double()
+    inside[0].bias.requires_grad_(False)
+    net = WithSpreads(inside, std=0.3)
+    network, log_std = split_spreads(net)
+    assert network is inside
+    assert {name: tuple(rho.shape) for name, rho in log_std.items()} == {
+        "0.weight": (2, 3),
+        "1.weight": (1, 2),
+        "1.bias": (1,),
+    }
+    for rho in log_std.values():
+        torch.testing.assert_close(rho.exp(), torch.full_like(rho, 0.3))
+        assert rho.requires_grad
+    x = doubles(4, 3)
+    assert torch.equal(net(x), inside(x))
+    with pytest.raises(TypeError, match="spreads beside it, got Sequential"):
+        split_spreads(inside)
+
+
+def test_weights_are_drawn_in_their_order_from_one_stream() -> None:
+    mean, log_std = ({"a": doubles(2, 3), "b": doubles(4)} for _ in range(2))
+    seed = torch.tensor(11)
+    noise = gaussian(seed, (10,), stream=5, like=mean["a"])
+    draw = drawn_weights(mean, log_std, seed, stream=5)
+    torch.testing.assert_close(draw["a"], mean["a"] + log_std["a"].exp() * noise[:6].reshape(2, 3))
+    torch.testing.assert_close(draw["b"], mean["b"] + log_std["b"].exp() * noise[6:])
+    assert not torch.equal(drawn_weights(mean, log_std, seed, stream=6)["b"], draw["b"])
+    assert not torch.equal(drawn_weights(mean, log_std, seed + 1, stream=5)["b"], draw["b"])
+
+
+def test_divergence_of_weights_is_summed() -> None:
+    q = [{"a": doubles(2, 3), "b": doubles(4)} for _ in range(4)]
+    flat = [torch.cat([part["a"].flatten(), part["b"]]) for part in q]
+    expected = kl_divergence(Normal(flat[0], flat[1].exp()), Normal(flat[2], flat[3].exp())).sum()
+    torch.testing.assert_close(weights_kl(*q), expected, rtol=1e-12, atol=1e-12)
+    assert float(weights_kl(q[0], q[1], q[0], q[1])) == 0.0

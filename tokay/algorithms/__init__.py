@@ -4,6 +4,7 @@ from .baseline.finetune import Finetune as Finetune
 from .baseline.scratch import Scratch as Scratch
 from .gradient.anil import ANIL as ANIL
 from .gradient.imaml import IMAML as IMAML
+from .bayesian.abml import ABML as ABML
 from .bayesian.leo import LEO as LEO
 from .bayesian.versa import VERSA as VERSA
 from .gradient.maml import MAML as MAML

@@ -4,8 +4,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from .beside import Beside
+from .inner import Params, trainable
 from .noise import gaussian, task_seed
 from .task import Examples
 
@@ -44,3 +46,40 @@ def log_mean_probability(logits: Tensor) -> Tensor:
     [[0.5, 0.5]]
     """
     return torch.logsumexp(F.log_softmax(logits, -1), 0) - math.log(len(logits))
+
+
+class WithSpreads(Beside):
+    """``net``, whose weights are means, and the log standard deviation of each of its trainable parameters.
+
+    >>> net = WithSpreads(nn.Linear(2, 1), std=0.5)
+    >>> {name: tuple(rho.shape) for name, rho in split_spreads(net)[1].items()}
+    {'weight': (1, 2), 'bias': (1,)}
+    """
+
+    def __init__(self, net: nn.Module, std: float) -> None:
+        super().__init__(net)
+        self.names = tuple(trainable(net))
+        self.log_std = nn.ParameterList(torch.full_like(p.detach(), math.log(std)) for p in trainable(net).values())
+
+
+def split_spreads(net: nn.Module) -> tuple[nn.Module, Params]:
+    """The network itself, and the log standard deviations by the name of the parameter. ``net`` is a ``WithSpreads``."""
+    if not isinstance(net, WithSpreads):
+        raise TypeError(f"split_spreads: takes a network with spreads beside it, got {type(net).__name__}.")
+    return net.net, dict(zip(net.names, net.log_std, strict=True))
+
+
+def drawn_weights(mean: Params, log_std: Params, seed: Tensor, *, stream: int = 0) -> Params:
+    """One draw from N(mean, std²), differentiable in both; the seed and the stream decide it alone."""
+    numbers = sum(m.numel() for m in mean.values())
+    noise = gaussian(seed, (numbers,), stream=stream, like=next(iter(mean.values())))
+    parts = torch.split(noise, [m.numel() for m in mean.values()])
+    return {
+        name: m + log_std[name].exp() * part.view_as(m) for (name, m), part in zip(mean.items(), parts, strict=True)
+    }
+
+
+def weights_kl(mean: Params, log_std: Params, prior_mean: Params, prior_log_std: Params) -> Tensor:
+    """KL( N(mean, std²) || N(prior_mean, prior_std²) ), summed over all weights."""
+    each = [gaussian_kl(mean[n], log_std[n], prior_mean[n], prior_log_std[n]).sum() for n in mean]
+    return torch.stack(each).sum()

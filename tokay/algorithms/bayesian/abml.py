@@ -1,0 +1,170 @@
+"""Amortised Bayesian meta-learning (Ravi & Beatson, ICLR 2019, openreview rkgpy3C5tX).
+
+Learns a prior over the weights of a network, p(φ | θ) = N(μ_θ, σ²_θ) with a mean and a spread for every weight. A task's
+posterior q = N(μ, σ²) starts at the prior and takes ``inner_steps`` gradient steps on the variational cost of S:
+
+    (μ, ρ) <- (μ, ρ) - α ∇ [ E_q L_S(φ) + kl_weight KL(q || p(φ | θ)) ],     σ = exp ρ,     φ = μ + σ ε,
+
+    minimise  E_q L_Q(φ) + kl_weight KL(q || p(φ | θ)) + hyper_weight [ Σ μ_θ²/2 + b/σ_θ² - (a - 1) log 1/σ_θ² ].
+
+E_q is a mean over ``samples`` draws (fresh ones at every step), differentiated through φ, and the meta-gradient goes
+through the inner steps. The last term is -log of N(0, 1) on means and Gamma(a = 1, b = 0.01) on precisions (up to a
+constant). A prediction is the mean of the draws' class probabilities, or of their values.
+On a new task every mean is over ``test_samples``.
+
+The authors published no code. Deviations from the paper:
+- The likelihood of the cost is that of Q; the paper's objective takes that of S and Q together.
+- L is a mean over examples, so ``kl_weight`` stands for 1/N of the variational bound times the paper's re-weighting.
+  N(0, 1) and Gamma count once per task, weighted by ``hyper_weight`` alone.
+- Spreads, rates, steps and numbers of samples are defaults chosen here. With spreads σ, the KL's curvature is
+  kl_weight/σ², and steps of α > 2 σ²/kl_weight on it diverge: hence a small weight.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from ...core.algorithm import Algorithm, Outer, require_positive
+from ...core.cost import Cost
+from ...core.gaussians import WithSpreads, drawn_weights, log_mean_probability, split_spreads, weights_kl
+from ...core.inner import SGD, Params, descend, forward, last, trainable
+from ...core.network import with_head
+from ...core.noise import task_seed
+from ...core.objectives import Metrics, metrics, objective
+from ...core.task import Examples, Kind, Task, TaskSpec, kind_of
+from ...errors import ConfigError
+
+RATE: dict[Kind, float] = {"classification": 0.5, "regression": 0.01}
+# The paper's hyper-prior on precisions, Gamma(a, b): with a = 1 the logarithm in its density is gone.
+GAMMA_RATE = 0.01
+
+
+class Posterior(NamedTuple):
+    """N(mean, exp(log_std)²) over the weights of a task, and what its draws are made from."""
+
+    mean: Params
+    log_std: Params
+    seed: Tensor  # of the support set
+    kind: Kind  # whether draws are averaged as probabilities or as values
+
+
+def _as_one(mean: Params, log_std: Params) -> Params:
+    """Both in one mapping, for the inner optimizer."""
+    return {f"mean.{n}": m for n, m in mean.items()} | {f"log_std.{n}": s for n, s in log_std.items()}
+
+
+def _apart(both: Params) -> tuple[Params, Params]:
+    mean = {name.removeprefix("mean."): p for name, p in both.items() if name.startswith("mean.")}
+    return mean, {name: both[f"log_std.{name}"] for name in mean}
+
+
+def _averaged(outputs: Tensor, kind: Kind) -> Tensor:
+    """Draws ``[samples, m, d]`` to one answer ``[m, d]``: the log of the mean probability, or the mean value."""
+    return log_mean_probability(outputs) if kind == "classification" else outputs.mean(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ABML(Algorithm[Posterior], name="abml"):
+    """ABML: MAML over distributions; each weight has a mean and a spread, and a task's posterior is a few steps away.
+
+    State: a ``Posterior``: means and log standard deviations, one tensor per parameter of the network.
+
+    Take it where a prediction must say how sure it is, for classes or real targets: probabilities and values are
+    averages over draws. Prefer MAML where only the answer counts: it costs a fraction and is more accurate.
+
+    >>> net = ABML().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
+    >>> state = ABML().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
+    >>> {name: tuple(rho.shape) for name, rho in state.log_std.items()}
+    {'head.weight': (2, 3), 'head.bias': (2,)}
+    """
+
+    reference = "Ravi & Beatson, 2019, ICLR, openreview rkgpy3C5tX"
+    summary = "a prior over weights from which a few variational steps give a task's posterior"
+    cost = Cost(
+        "information-theoretic", "E_T [E_q L_Q(φ) + β KL(q || p(φ | θ))],  q a few steps from p on the same cost of S"
+    )
+    outer = Outer(optimizer="adam", lr=1e-3)
+    network = "conv4-mean"
+    meta_batch = 4
+    exceptions: ClassVar[Mapping[str, str]] = {
+        "class_permutation": "the draws belong to the rows of the head, and stay where they are",
+        "refuses[kl_weight=0]": "0 leaves the posterior to the likelihood alone",
+        "refuses[hyper_weight=0]": "0 switches the hyper-prior off",
+    }
+
+    inner_lr: float | None = None
+    """step size α of the inner steps; if left out 0.5 for classes and 0.01 for real targets"""
+    inner_steps: int = 3
+    """inner steps while training"""
+    test_steps: int = 5
+    """inner steps on a new task"""
+    samples: int = 2
+    """draws in every mean while training"""
+    test_samples: int = 10
+    """draws in every mean on a new task"""
+    kl_weight: float = 1e-5
+    """weight of the divergence from the prior, summed over all weights"""
+    hyper_weight: float = 1e-8
+    """weight of the hyper-prior, summed over all weights"""
+    std: float = 0.01
+    """what the prior's standard deviations start from"""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "inner_steps", "test_steps", "samples", "test_samples", "std")
+        if self.inner_lr is not None:
+            require_positive(self, "inner_lr")
+        for name in ("kl_weight", "hyper_weight"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"abml: {name} must not be negative, got {getattr(self, name)}. 0 switches it off.")
+
+    def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
+        """Backbone and linear head, which are the means, and the spreads beside them."""
+        return WithSpreads(with_head(backbone, spec), self.std)
+
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Posterior]:  # noqa: D102
+        network, prior_log_std = split_spreads(net)
+        prior, seed, kind = trainable(network), task_seed(support), kind_of(support.y)
+
+        def cost(both: Params, step: int) -> Tensor:
+            mean, log_std = _apart(both)
+            draws = [drawn_weights(mean, log_std, seed, stream=s) for s in self._streams(1 + step)]
+            losses = torch.stack([objective(forward(network, draw, support.x), support.y) for draw in draws])
+            return losses.mean() + self.kl_weight * weights_kl(mean, log_std, prior, prior_log_std)
+
+        rate = SGD(self.inner_lr or RATE[kind])
+        for both in descend(cost, _as_one(prior, prior_log_std), range(self.inner_steps), rate):
+            yield Posterior(*_apart(both), seed, kind)
+
+    def adapt(self, net: nn.Module, support: Examples) -> Posterior:  # noqa: D102
+        return last(self.path(net, support))
+
+    def predict(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:  # noqa: D102
+        return _averaged(self._outputs(net, state, x), state.kind)
+
+    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
+        """The variational cost of the query set, and the hyper-prior's part."""
+        state = self.adapt(net, task.support)
+        outputs = self._outputs(net, state, task.query.x)
+        expected = torch.stack([objective(output, task.query.y) for output in outputs.unbind()]).mean()
+        network, prior_log_std = split_spreads(net)
+        prior = trainable(network)
+        kl = weights_kl(state.mean, state.log_std, prior, prior_log_std)
+        hyper = [prior[n].square().sum() / 2 + GAMMA_RATE * (-2 * rho).exp().sum() for n, rho in prior_log_std.items()]
+        cost = expected + self.kl_weight * kl + self.hyper_weight * torch.stack(hyper).sum()
+        return cost, metrics(_averaged(outputs, state.kind), task.query.y)
+
+    def _streams(self, step: int) -> range:
+        """Which draws belong to an inner step; those of step 0 are for the queries."""
+        return range(step * self.samples, (step + 1) * self.samples)
+
+    def _outputs(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:
+        """What every draw answers: ``[samples, m, d]``."""
+        network, _ = split_spreads(net)
+        draws = [drawn_weights(state.mean, state.log_std, state.seed, stream=s) for s in self._streams(0)]
+        return torch.stack([forward(network, draw, x) for draw in draws])
+
+    def at_test(self) -> Self:  # noqa: D102
+        return replace(self, inner_steps=self.test_steps, samples=self.test_samples)
