@@ -57,7 +57,11 @@ def test_the_predictive_is_a_loop_over_samples() -> None:
             mean_probability += powers[int(y.int().argmax())] / sum(powers) / 6
         total -= mean_probability.log()
     cost, measured = versa.loss(net, Task(support, query))
-    torch.testing.assert_close(cost, total / len(query.x), rtol=1e-12, atol=1e-12)
+    expected = total / len(query.x)
+    torch.testing.assert_close(cost, expected, rtol=1e-12, atol=1e-12)
+    weights = list(net.parameters())
+    theirs = torch.autograd.grad(expected, weights)
+    torch.testing.assert_close(torch.autograd.grad(cost, weights), theirs, rtol=1e-9, atol=1e-12)
     assert measured["loss"] is cost
 
 

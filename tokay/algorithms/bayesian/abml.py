@@ -7,12 +7,12 @@ posterior q = N(μ, σ²) starts at the prior and takes ``inner_steps`` gradient
 
     minimise  E_q L_Q(φ) + kl_weight KL(q || p(φ | θ)) + hyper_weight [ Σ μ_θ²/2 + b/σ_θ² - (a - 1) log 1/σ_θ² ].
 
-E_q is a mean over ``samples`` draws (fresh ones at every step), differentiated through φ, and the meta-gradient goes
-through the inner steps. The last term is -log of N(0, 1) on means and Gamma(a = 1, b = 0.01) on precisions (up to a
-constant). A prediction is the mean of the draws' class probabilities, or of their values.
-On a new task every mean is over ``test_samples``.
+E_q is a mean over ``samples`` draws, fresh ones at every step, and over ``query_samples`` for Q. It is differentiated
+through φ, and the meta-gradient goes through the inner steps. The last term is -log of N(0, 1) on means and of
+Gamma(a = 1, b = 0.01) on precisions, up to a constant. A prediction is the mean of the draws' class probabilities, or
+of their values.
 
-The authors published no code. Deviations from the paper:
+No code of the authors is known to us. Deviations from the paper:
 - The likelihood of the cost is that of Q; the paper's objective takes that of S and Q together.
 - L is a mean over examples, so ``kl_weight`` stands for 1/N of the variational bound times the paper's re-weighting.
   N(0, 1) and Gamma count once per task, weighted by ``hyper_weight`` alone.
@@ -102,9 +102,11 @@ class ABML(Algorithm[Posterior], name="abml"):
     test_steps: int = 5
     """inner steps on a new task"""
     samples: int = 2
-    """draws in every mean while training"""
+    """draws in the mean of an inner step"""
+    query_samples: int = 2
+    """draws that answer the queries while training"""
     test_samples: int = 10
-    """draws in every mean on a new task"""
+    """draws that answer the queries of a new task"""
     kl_weight: float = 1e-5
     """weight of the divergence from the prior, summed over all weights"""
     hyper_weight: float = 1e-8
@@ -113,7 +115,7 @@ class ABML(Algorithm[Posterior], name="abml"):
     """what the prior's standard deviations start from"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_steps", "test_steps", "samples", "test_samples", "std")
+        require_positive(self, "inner_steps", "test_steps", "samples", "query_samples", "test_samples", "std")
         if self.inner_lr is not None:
             require_positive(self, "inner_lr")
         for name in ("kl_weight", "hyper_weight"):
@@ -130,7 +132,7 @@ class ABML(Algorithm[Posterior], name="abml"):
 
         def cost(both: Params, step: int) -> Tensor:
             mean, log_std = _apart(both)
-            draws = [drawn_weights(mean, log_std, seed, stream=s) for s in self._streams(1 + step)]
+            draws = [drawn_weights(mean, log_std, seed, stream=s) for s in self._streams(step)]
             losses = torch.stack([objective(forward(network, draw, support.x), support.y) for draw in draws])
             return losses.mean() + self.kl_weight * weights_kl(mean, log_std, prior, prior_log_std)
 
@@ -157,14 +159,14 @@ class ABML(Algorithm[Posterior], name="abml"):
         return cost, metrics(_averaged(outputs, state.kind), task.query.y)
 
     def _streams(self, step: int) -> range:
-        """Which draws belong to an inner step; those of step 0 are for the queries."""
-        return range(step * self.samples, (step + 1) * self.samples)
+        """The odd streams that belong to an inner step; the even ones are for the queries."""
+        return range(2 * step * self.samples + 1, 2 * (step + 1) * self.samples + 1, 2)
 
     def _outputs(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:
-        """What every draw answers: ``[samples, m, d]``."""
+        """What every draw answers: ``[query_samples, m, d]``."""
         network, _ = split_spreads(net)
-        draws = [drawn_weights(state.mean, state.log_std, state.seed, stream=s) for s in self._streams(0)]
+        draws = [drawn_weights(state.mean, state.log_std, state.seed, stream=2 * i) for i in range(self.query_samples)]
         return torch.stack([forward(network, draw, x) for draw in draws])
 
     def at_test(self) -> Self:  # noqa: D102
-        return replace(self, inner_steps=self.test_steps, samples=self.test_samples)
+        return replace(self, inner_steps=self.test_steps, query_samples=self.test_samples)
