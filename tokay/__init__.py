@@ -2,18 +2,18 @@
 
 from ._version import __version__ as __version__
 from .algorithms import (
+    ABML as ABML,
     ANIL as ANIL,
     IMAML as IMAML,
-    ABML as ABML,
     LEO as LEO,
     MAML as MAML,
     TAML as TAML,
     VERSA as VERSA,
     Finetune as Finetune,
-    MAMLPlusPlus as MAMLPlusPlus,
-    MetaSGD as MetaSGD,
     LearnedOptimizer as LearnedOptimizer,
+    MAMLPlusPlus as MAMLPlusPlus,
     MetaLSTM as MetaLSTM,
+    MetaSGD as MetaSGD,
     ProtoNet as ProtoNet,
     Reptile as Reptile,
     Scratch as Scratch,

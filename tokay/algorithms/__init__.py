@@ -2,11 +2,11 @@
 
 from .baseline.finetune import Finetune as Finetune
 from .baseline.scratch import Scratch as Scratch
-from .gradient.anil import ANIL as ANIL
-from .gradient.imaml import IMAML as IMAML
 from .bayesian.abml import ABML as ABML
 from .bayesian.leo import LEO as LEO
 from .bayesian.versa import VERSA as VERSA
+from .gradient.anil import ANIL as ANIL
+from .gradient.imaml import IMAML as IMAML
 from .gradient.maml import MAML as MAML
 from .gradient.mamlpp import MAMLPlusPlus as MAMLPlusPlus
 from .gradient.meta_sgd import MetaSGD as MetaSGD
