@@ -99,8 +99,9 @@ class Algorithm(ABC, Generic[State]):
         return test
 
     def __str__(self) -> str:
-        settings = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
-        return f"{type(self).__name__}({settings})"
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        told = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value is not None)
+        return f"{type(self).__name__}({told})"
 
 
 def algorithms() -> dict[str, type[Algorithm[Any]]]:

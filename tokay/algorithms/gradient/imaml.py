@@ -47,7 +47,7 @@ LEAST = 0.5
 
 _PROTOCOL = (
     "iMAML, gradient descent; 1200 / 423 random characters, rotated in the test too, as many queries as shots, "
-    "transductive batch norm [C]; figure [T] (the paper's table 2 as quoted in slides)"
+    "transductive batch norm [C]; the figure as quoted in lecture slides [N]"
 )
 
 

@@ -25,12 +25,9 @@ from torch import Tensor, nn
 from ...core.algorithm import Algorithm, require_choice, require_positive
 from ...core.cost import Cost
 from ...core.inner import SGD, Clipped, Params, descend, examples_loss, forward, last, trainable
+from ...core.rates import MAMLS_RATE
 from ...core.recipe import Check, Recipe
-from ...core.task import Examples, Kind, Sizes, kind_of
-
-# The published rates on Omniglot are for a loss that is summed over classes; for our mean they are `ways` times larger:
-# 0.4 x 5 ways and 0.1 x 20 ways are both 2.0 (miniImageNet's 0.01 x 5 would be 0.05). Sinusoids: 0.01 in the text.
-PAPERS_RATE: dict[Kind, float] = {"classification": 2.0, "regression": 0.01}
+from ...core.task import Examples, Sizes, kind_of
 
 _NOTE = "the last step is kept, as in the authors' code; its training tasks come from a pool of 200,000"
 _PAPERS = "queries per class: {}, transductive batch norm, 600 tasks [P], rotated test classes [C]"
@@ -129,7 +126,7 @@ class MAML(Algorithm[Params], name="maml"):
         require_choice(self, "order", (1, 2))
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
-        loss, params, sgd = examples_loss(net), trainable(net), SGD(self.inner_lr or PAPERS_RATE[kind_of(support.y)])
+        loss, params, sgd = examples_loss(net), trainable(net), SGD(self.inner_lr or MAMLS_RATE[kind_of(support.y)])
         optimizer = sgd if self.inner_clip is None else Clipped(sgd, self.inner_clip)
         through = 0 if self.order == 1 else min(self.backprop_steps or self.inner_steps, self.inner_steps)
         constant = [support] * (self.inner_steps - through)

@@ -31,14 +31,12 @@ from ...core.entropy import entropy
 from ...core.inequality import atkinson, generalized_entropy, gini, theil, variance_of_logs
 from ...core.inner import SGD, Params, descend, examples_loss, forward, last, trainable
 from ...core.objectives import Metrics, metrics, objective
+from ...core.rates import MAMLS_RATE
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Sizes, Task, kind_of
 from ...errors import ConfigError
 
 Measure = Literal["entropy", "theil", "generalized-entropy", "atkinson", "gini", "variance-of-logs"]
-
-# MAML's rates for a mean loss: 0.4 x 5 ways and 0.1 x 20 ways, whose loss is summed over classes, are both 2.0 here.
-MAMLS_RATE: dict[Kind, float] = {"classification": 2.0, "regression": 0.01}
 
 
 def _recipe(task: str, flags: str, queries: int) -> Recipe:
