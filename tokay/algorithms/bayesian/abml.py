@@ -34,6 +34,7 @@ from ...core.inner import SGD, Params, descend, forward, last, trainable
 from ...core.network import with_head
 from ...core.noise import task_seed
 from ...core.objectives import Metrics, metrics, objective
+from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Task, TaskSpec, kind_of
 from ...errors import ConfigError
 
@@ -89,6 +90,15 @@ class ABML(Algorithm[Posterior], name="abml"):
     outer = Outer(optimizer="adam", lr=1e-3)
     network = "conv4-mean"
     meta_batch = 4
+    recipes = (
+        Recipe(
+            name="abml-omniglot-5w1s",
+            source="omniglot",
+            steps=60_000,
+            checks=(Check(name="5w1s"),),
+            note="The paper measures on mini-ImageNet and CIFAR-100; this setting on Omniglot is chosen here.",
+        ),
+    )
     exceptions: ClassVar[Mapping[str, str]] = {
         "class_permutation": "the draws belong to the rows of the head, and stay where they are",
         "refuses[kl_weight=0]": "0 leaves the posterior to the likelihood alone",
