@@ -111,6 +111,24 @@ def speed(report: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
+def reproduced(reports: list[dict[str, Any]]) -> str:
+    """What ``tokay reproduce`` wrote: published beside measured."""
+    lines = [
+        "| recipe | part of the budget | check | measured | tasks | transductive | published | its protocol |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for report in reports:
+        part = f"{report['fit']['steps']:,} steps ({100 * report['fraction']:g} %)"
+        for row in report["results"]:
+            seen = "yes" if row["transductive"] else "no"
+            published = row["published"] or "none verified"
+            lines.append(
+                f"| `{report['recipe']}` | {part} | {row['check']} | {row['shown']} | {row['tasks']} | {seen} "
+                f"| {published} | {row['protocol']} |"
+            )
+    return "\n".join([*lines, ""])
+
+
 def render() -> str:
     """The whole page."""
     parts = [HEAD, "## Accuracy\n\n"]
@@ -118,6 +136,12 @@ def render() -> str:
     same = [report for report in reports if report["recipe"].startswith("budget-")]
     parts += [table + "\n" for table in (budget(same),) if table]
     parts += [accuracy(report) + "\n" for report in reports if report not in same]
+    found = [json.loads(path.read_text()) for path in sorted((HERE / "reproduced").glob("*.json"))]
+    if found:
+        parts.append(
+            "## Papers' settings, by `tokay reproduce`\n\nSeed 0; the JSON files in `reproduced/` hold the rest.\n\n"
+        )
+        parts.append(reproduced(found) + "\n")
     parts.append(
         "## Training speed\n\nOmniglot-sized random tasks; the loop runs the same code one task at a time.\n\n"
     )

@@ -65,3 +65,15 @@ def test_the_report_is_that_of_the_results() -> None:
     """benchmarks/README.md is what report.py writes."""
     report = module("report.py")
     assert report.render() == (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted((BENCHMARKS / "reproduced").glob("*.json")), ids=lambda path: path.stem)
+def test_reproductions_say_what_they_are(path: Path) -> None:
+    report = json.loads(path.read_text())
+    assert report["recipe"] == path.stem
+    for key in ("command", "fraction", "seed", "commit", "torch", "hardware", "threads", "training_seconds"):
+        assert report[key] is not None, key
+    for row in report["results"]:
+        assert row["measured"]["ci95"] > 0
+        assert row["tasks"] >= 300
+        assert row["protocol"] or not row["published"]
