@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 import tokay
 from tokay.cli.evaluate import Evaluate
@@ -77,3 +78,31 @@ def test_reproductions_say_what_they_are(path: Path) -> None:
         assert row["measured"]["ci95"] > 0
         assert row["tasks"] >= 300
         assert row["protocol"] or not row["published"]
+
+
+def test_the_optimizers_are_compared_on_the_same_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In small: one row per optimizer, which all begin at the same loss; and RMSprop is torch's."""
+    script = module("accuracy/optimizers.py")
+    for name, value in {"STEPS": 3, "SHOWN": (0, 3), "RATES": [0.01, 0.1]}.items():
+        monkeypatch.setattr(script, name, value)
+    problem = script.problems(0.0005, 0)["quadratics"]
+    rows = list(
+        script.compared("quadratics", problem, script.trained("quadratics", problem), tasks=6, tuning=4, seed=0)
+    )
+    assert [row["protocol"].split(": ")[1] for row in rows] == ["learned", *script.HAND_MADE]
+    assert len({round(row["curve"]["0"], 4) for row in rows}) == 1
+    assert all(row["loss"]["ci95"] > 0 and row["tasks"] == 6 for row in rows)
+    assert rows[1]["loss"]["mean"] < rows[1]["curve"]["0"]
+
+    x, y = torch.randn(2, 5, 1)
+    net = torch.nn.Linear(1, 1)
+    task = tokay.Task(*(tokay.Examples(x[None], y[None]) for _ in range(2)))
+    found = script.by_hand(net, script.HAND_MADE["RMSprop"](0.01), 128, task)
+    begun = script.drawn_weights(script.trainable(net), script.task_seed(tokay.Examples(x, y)))
+    net.load_state_dict(dict(begun))
+    optimizer = torch.optim.RMSprop(net.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(net(x), y).backward()
+        optimizer.step()
+    assert float(found[0, -1]) == pytest.approx(float(torch.nn.functional.mse_loss(net(x), y).detach()), rel=1e-5)

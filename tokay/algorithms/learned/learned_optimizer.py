@@ -17,7 +17,7 @@ the paper's; on episodes it is what one wants. The start θ_0 may be learned too
 episodes): with ∇f constant, θ_t moves as θ_0 does, so it gets the gradient of every segment. ``start="random"`` is the
 paper's: every task begins at weights of its own, drawn with the size of the network's usual ones (there N(0, 0.01²) for
 quadratics); biases and norms begin as built. 100 steps in segments of 20 are the paper's; the defaults are for episodes.
-s = 0.1 is chosen here, by measurement on episodes (the authors' code: 0.01, for 100 steps). The text of the paper has 10 in
+s = 0.05 is chosen here, by measurement on episodes (the authors' code: 0.01, for 100 steps). The text of the paper has 10 in
 prep, the authors' code 5 on pictures.
 """
 
@@ -132,7 +132,7 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     """where the learner begins: at learned weights, or as in the paper at weights drawn for every task"""
     preprocess: Literal["log-sign", "none"] = "log-sign"
     """what is done to gradients: logarithm and sign, or nothing (for quadratics)"""
-    step_scale: float = 0.1
+    step_scale: float = 0.05
     """what the LSTM's output is multiplied by (the authors' code: 0.01)"""
     lstm_units: int = 20
     """units of every layer of the LSTM"""
