@@ -306,10 +306,12 @@ def test_finite_differences(case: Case, norm: str) -> None:
         for _ in range(2):
             direction = [torch.randn_like(p) for p in net.parameters()]
             predicted = float(sum((g * d).sum() for g, d in zip(gradient, direction, strict=True)))
-            measured = _slope(case, net, tasks, direction, 1e-4)
-            if predicted != pytest.approx(measured, rel=2e-6, abs=1e-8):
-                measured = _slope(case, net, tasks, direction, 1e-5)  # a kink (two equal losses) may lie in between
-            assert predicted == pytest.approx(measured, rel=2e-6, abs=1e-8)
+            for width in (1e-4, 1e-5, 1e-6):  # a kink (a ReLU, two equal losses) may lie within the wider ones
+                measured = _slope(case, net, tasks, direction, width)
+                if predicted == pytest.approx(measured, rel=2e-6, abs=1e-8):
+                    break
+            else:
+                raise AssertionError(f"the gradient says {predicted}, the cost {measured}")
 
 
 def _slope(case: Case, net: nn.Module, tasks: Task, direction: list[Tensor], width: float) -> float:

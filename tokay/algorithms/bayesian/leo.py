@@ -106,7 +106,6 @@ class LEO(Algorithm[Classifier], name="leo"):
         ),
     )
     exceptions: ClassVar[Mapping[str, str]] = {
-        "finite_differences": "a surrogate (sg), and the kinks of the relation network's ReLUs lie within the difference",
         **dict.fromkeys((f"refuses[{name}=0]" for name in _WEIGHTS), "0 switches it off"),
     }
 
