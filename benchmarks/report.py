@@ -13,7 +13,8 @@ the commands, seeds, commits and hardware. Accuracy is in per cent, with a 95% i
 says whether an answer saw the other queries of its task. One seed each: the interval is over tasks, not over trainings.
 
 Published figures are of the full budgets of their papers, with other splits and protocols as noted; [P] read in the
-paper, [C] in the authors' code, [T] in a table of another paper, [N] quoted in notes. They stand beside ours to show the distance, not to be compared to a decimal.
+paper, [C] in the authors' code, [T] in a table of another paper, [N] quoted in notes.
+They stand beside ours to show the distance, not to be compared to a decimal.
 
 """
 

@@ -11,6 +11,8 @@ from tokay.core.task import Sizes
 from tokay.errors import ConfigError
 from tokay.runs import read
 
+from .helpers import Call, quietly
+
 
 def test_what_is_left_out_is_as_the_run_was_trained_for(proto_run: Path) -> None:
     run, _ = read(proto_run)
@@ -40,3 +42,14 @@ def test_the_bar_counts_tasks(sine_run: Path, capsys: pytest.CaptureFixture[str]
     assert printed.out == ""
     assert "maml 4-shot" in printed.err
     assert "30/30" in printed.err
+
+
+def test_what_diverges_on_new_tasks_is_told(call: Call, sine_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "wild"
+    quietly("train", "scratch", "sinusoid", "--out", out, "--inner", "sgd", "--inner-lr", "1000", "--test-steps", "20")
+    result = call("evaluate", out, "--tasks", "3", "--seen-tasks", "0")
+    assert result.code == 0
+    (line,) = [line for line in result.err.splitlines() if "finite" in line]
+    assert "scratch: the loss did not stay finite on 3 of 3 tasks, first after" in line
+    assert "lower --inner-lr" in line
+    assert "finite" not in call("evaluate", sine_run, "--tasks", "3", "--seen-tasks", "0").err

@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..evaluate import evaluate
 from ..runs import Run
 from ..scores import Evaluation
-from .console import progress
+from .console import progress, stderr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,4 +73,17 @@ def score_run(
             mode=run.fit.mode,
             advanced=lambda done: bar.update(task, completed=done),
         )
+    _tell_of_divergence(run, found)
     return run, found
+
+
+def _tell_of_divergence(run: Run, found: Evaluation) -> None:
+    """A mean over tasks of which one diverged says nothing: say which step it was, and what to do."""
+    diverged = ~torch.isfinite(found.per_step["loss"])  # [tasks, steps]
+    if bool(diverged.any()):
+        step = list(found.curve)[int(diverged.any(0).int().argmax())]
+        stderr.print(
+            f"{run.algorithm.name}: the loss did not stay finite on {int(diverged.any(1).sum())} of {len(diverged)} tasks, "
+            f"first after {step} adaptation steps. Train again with a lower --inner-lr, or with fewer --test-steps.",
+            markup=False,
+        )
