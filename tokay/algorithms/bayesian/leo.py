@@ -93,7 +93,7 @@ class LEO(Algorithm[Classifier], name="leo"):
     summary = "gradient steps on a short code per class, from which the head is decoded"
     cost = Cost("gradient-based", "E_T L_Q(w'(z')) + β KL(q(z | S) || N(0, 1)) + γ |sg(z') - z|²,  z' = z - α ∇_z L_S")
     outer = Outer(optimizer="adam", lr=1e-3)
-    network = "conv4-pool"
+    network = "conv4"  # a step takes a quarter of the time that it does behind the max-pooled one
     meta_batch = 12
     any_ways = True
     kinds = ("classification",)

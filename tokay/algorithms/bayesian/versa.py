@@ -20,6 +20,7 @@ Deviations from the authors' code:
   2x2x64 = 256 features are as many as there. Batch norm has a scale.
 - The accuracy is that of the averaged probabilities (there of the log-sum-exp of unnormalised logits).
 - Hidden biases start at 0 (there N(0, 0.001²)).
+- The outer rate is 1e-3, there 1e-4 (which the recipes keep): 112 steps on Omniglot 5w1s gave 77 % and 43 %, one seed.
 """
 
 from dataclasses import dataclass, replace
@@ -80,7 +81,7 @@ def _recipe(ways: int, shots: int, steps: int) -> Recipe:
         name=f"versa-omniglot-{name}",
         source="omniglot",
         steps=steps,
-        flags=f"--ways {ways} --shots {shots} --train-queries 15",
+        flags=f"--ways {ways} --shots {shots} --train-queries 15 --lr 1e-4",
         checks=(check,),
         note="authors' code, without its dropout; it trains on 1,100 characters, ours are 1,200; no figure was verified",
     )
@@ -107,7 +108,7 @@ class VERSA(Algorithm[Posterior], name="versa"):
     reference = "Gordon, Bronskill, Bauer, Nowozin & Turner, 2019, arXiv:1805.09921"
     summary = "one forward pass gives a distribution over the head's weights; predictions are averaged over it"
     cost = Cost("feed-forward", "E_T -log 1/L Σ_l p(Q | ψ_l),  ψ_l ~ q(ψ | S) made by one forward pass over S")
-    outer = Outer(optimizer="adam", lr=1e-4)
+    outer = Outer(optimizer="adam", lr=1e-3)
     network = "conv4"
     meta_batch = 16
     any_ways = True
