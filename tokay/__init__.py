@@ -20,6 +20,7 @@ from .algorithms import (
 )
 from .checkpoint import load as load
 from .core.algorithm import Algorithm as Algorithm, algorithms as algorithms
+from .core.allocator import keep_freed_memory as keep_freed_memory
 from .core.batching import over_tasks as over_tasks
 from .core.inner import gradient_descent as gradient_descent
 from .core.task import (

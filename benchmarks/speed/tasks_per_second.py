@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     device = torch.device(given.device)
+    tokay.keep_freed_memory()
     methods = {
         "maml": tokay.MAML(),
         "maml, 5 steps": tokay.MAML(inner_steps=5),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .._version import __version__
+from ..core.allocator import keep_freed_memory
 from ..errors import TokayError
 from .console import stderr
 from .flags import one_of
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"tokay {__version__}")
         return 0
+    keep_freed_memory()
     try:
         command = one_of(words[0], list(COMMANDS), "command")
         import_module(f".{command}", __package__).run(words[1:])
