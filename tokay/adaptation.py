@@ -46,7 +46,7 @@ def adaptation(found: Evaluation, *, reach: float | None = None, seen: Evaluatio
 
     ``reach`` is an accuracy that counts as learned (an error, for real targets).
     """
-    measure = "accuracy" if "accuracy" in found.scores else "mse"
+    measure = found.measure
     steps = list(found.curve)
     means = [found.curve[step][measure].mean for step in steps]
     return Adaptation(

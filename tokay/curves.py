@@ -24,7 +24,7 @@ def adaptation_figure(curves: Mapping[str, Evaluation], title: str, *, chance: f
 
     Raises ``ConfigError`` where there is nothing to draw, or accuracies and errors are mixed.
     """
-    measures = {"accuracy" if "accuracy" in found.scores else "mse" for found in curves.values()}
+    measures = {found.measure for found in curves.values()}
     if len(measures) != 1:
         raise ConfigError(f"plots: curves must be of one measure, got {' and '.join(sorted(measures)) or 'no curve'}.")
     (measure,) = measures

@@ -48,6 +48,11 @@ class Evaluation:
     def __getitem__(self, name: str) -> Score:
         return self.scores[name]
 
+    @property
+    def measure(self) -> str:
+        """What the tasks are judged by: ``accuracy``, or ``mse`` for real targets."""
+        return "accuracy" if "accuracy" in self.scores else "mse"
+
 
 class Difference(NamedTuple):
     """Run A minus run B over the same tasks: the mean of the paired differences and its 95% interval."""

@@ -179,7 +179,7 @@ def _validate(
     checked = evaluate(
         algorithm, net, source, tasks=config.validation_tasks, seed=config.seed, curve=False, mode=config.mode
     )
-    score = checked["accuracy"].mean if "accuracy" in checked.scores else -checked["mse"].mean
+    score = checked[checked.measure].mean * (1 if checked.measure == "accuracy" else -1)
     # A tie goes to the later step: it has seen more, and an annealed run is meant to be used at its end.
     if score >= state.best_score:
         state.best_step, state.best_score = state.step, score

@@ -9,9 +9,9 @@ from tokay import Examples, Task, one_hot, over_tasks
 from tokay.core.gaussians import (
     WithSpreads,
     class_noise,
-    drawn_weights,
     gaussian_kl,
     log_mean_probability,
+    sampled_weights,
     split_spreads,
     weights_kl,
 )
@@ -116,11 +116,11 @@ def test_weights_are_drawn_in_their_order_from_one_stream() -> None:
     mean, log_std = ({"a": doubles(2, 3), "b": doubles(4)} for _ in range(2))
     seed = torch.tensor(11)
     noise = gaussian(seed, (10,), stream=5, like=mean["a"])
-    draw = drawn_weights(mean, log_std, seed, stream=5)
+    draw = sampled_weights(mean, log_std, seed, stream=5)
     torch.testing.assert_close(draw["a"], mean["a"] + log_std["a"].exp() * noise[:6].reshape(2, 3))
     torch.testing.assert_close(draw["b"], mean["b"] + log_std["b"].exp() * noise[6:])
-    assert not torch.equal(drawn_weights(mean, log_std, seed, stream=6)["b"], draw["b"])
-    assert not torch.equal(drawn_weights(mean, log_std, seed + 1, stream=5)["b"], draw["b"])
+    assert not torch.equal(sampled_weights(mean, log_std, seed, stream=6)["b"], draw["b"])
+    assert not torch.equal(sampled_weights(mean, log_std, seed + 1, stream=5)["b"], draw["b"])
 
 
 def test_divergence_of_weights_is_summed() -> None:

@@ -117,13 +117,9 @@ def _refuse_different_tasks(settings: dict[str, Run], columns: list[Asked]) -> N
             with_sizes(run, column)
 
 
-def _measure(found: dict[str, Evaluation]) -> str:
-    return "accuracy" if all("accuracy" in scores.scores for scores in found.values()) else "mse"
-
-
 def _differences(found: dict[str, Evaluation]) -> dict[str, Difference]:
     """Each run minus the last, task by task."""
-    name = _measure(found)
+    name = next(iter(found.values())).measure
     reference = list(found.values())[-1].per_task[name]
     return {run: paired_difference(scores.per_task[name], reference) for run, scores in list(found.items())[:-1]}
 
@@ -136,7 +132,7 @@ def _as_json(
     adapting: bool,
     reach: float | None,
 ) -> dict[str, Any]:
-    name = _measure(found)
+    name = next(iter(found.values())).measure
 
     def speed(scores: Evaluation) -> dict[str, Any]:
         return {"adaptation": adaptation_json(adaptation(scores, reach=reach))} if adapting else {}
@@ -168,9 +164,7 @@ def _as_json(
 
 
 def _sizes(first: Run, column: Asked) -> str:
-    return (
-        f"{column.ways}-way {column.shots}-shot" if first.source.kind == "classification" else f"{column.shots} points"
-    )
+    return with_sizes(first, column).test.named(first.source.kind)
 
 
 def _labels(settings: dict[str, Run]) -> dict[str, str]:
@@ -201,7 +195,7 @@ def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: li
     for run, trained in settings.items():
         row = [escape(f"{trained.algorithm.name}\n{run}")]
         for scores in found:
-            name = _measure(scores)
+            name = scores[run].measure
             cells = [shown(name, scores[run][name]), "" if run == last else shown(name, _differences(scores)[run])]
             row += [cell.removesuffix(" %") for cell in cells]
         listing.add_row(*row)

@@ -71,13 +71,11 @@ def as_json(run: Run, found: Evaluation, speed: Adaptation) -> dict[str, Any]:
 
 
 def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None:
-    sizes = (
-        f"{run.test.shots} points" if run.source.kind == "regression" else f"{run.test.ways}-way {run.test.shots}-shot"
-    )
+    sizes = run.test.named(run.source.kind)
     how = (
         "transductive: each answer saw the other queries" if found.transductive else "inductive: each query on its own"
     )
-    name = "mse" if "mse" in found.scores else "accuracy"
+    name = found.measure
     listing = table(
         f"{run.algorithm.name} on {run.source.name}, {sizes}, {found['loss'].tasks} unseen tasks ({how})",
         "steps",

@@ -15,7 +15,7 @@ from ..checkpoint import load_model
 from ..core.answer import answer
 from ..core.exact import exact_gradients
 from ..core.seeding import derive, generator
-from ..core.task import Sizes, Task, TaskSpec
+from ..core.task import Task, TaskSpec
 from ..curves import adaptation_figure
 from ..errors import DataError
 from ..evaluate import move
@@ -112,25 +112,21 @@ def _read_log(log: Path) -> list[dict[str, Any]]:
 
 
 def _training_figure(run: Run, lines: list[dict[str, Any]]) -> Figure:
-    episodes = "mini-batches of all classes" if run.algorithm.joint else f"{_sizes(run, run.train)} tasks"
+    episodes = "mini-batches of all classes" if run.algorithm.joint else f"{run.train.named(run.source.kind)} tasks"
     return training_figure(
         lines,
         f"{run.algorithm.name} on {run.source.name}: meta-training",
         training=f"training, {episodes}",
-        held_out=f"{run.fit.validation_tasks} held-out {_sizes(run, run.test)} tasks",
+        held_out=f"{run.fit.validation_tasks} held-out {run.test.named(run.source.kind)} tasks",
     )
-
-
-def _sizes(run: Run, sizes: Sizes) -> str:
-    return f"{sizes.shots}-point" if run.source.kind == "regression" else f"{sizes.ways}-way {sizes.shots}-shot"
 
 
 def _adaptation_title(run: Run, found: Evaluation) -> str:
     how = "transductive" if found.transductive else "inductive"
-    tasks = f"{found['loss'].tasks} unseen {_sizes(run, run.test)} tasks"
+    tasks = f"{found['loss'].tasks} unseen {run.test.named(run.source.kind)} tasks"
     return f"{run.algorithm.name} on {run.source.name}: {tasks} ({how})"
 
 
 def _episode_title(run: Run, found: Evaluation) -> str:
     how = "transductive" if found.transductive else "inductive"
-    return f"{run.algorithm.name} on {run.source.name}: one unseen {_sizes(run, run.test)} task ({how})"
+    return f"{run.algorithm.name} on {run.source.name}: one unseen {run.test.named(run.source.kind)} task ({how})"

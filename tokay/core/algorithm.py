@@ -116,16 +116,27 @@ def recipes() -> dict[str, tuple[type[Algorithm[Any]], Recipe]]:
 
 def require_positive(algorithm: Algorithm[Any], *names: str) -> None:
     """Refuse a hyper-parameter that must be a number above zero and is not: no infinity, and no fraction where the
-    field is an ``int``. Called from ``__post_init__``."""
+    field is an ``int``. None is let pass where it is the default. Called from ``__post_init__``."""
     known = {field.name: field for field in fields(algorithm)}
     for name in names:
         value, default = getattr(algorithm, name), known[name].default
+        if value is None and default is None:
+            continue
         if not (value > 0 and math.isfinite(value)):  # NaN too
             raise ConfigError(f"{algorithm.name}: {name} must be above 0, got {value}. The default is {default}.")
         whole = known[name].type is int or int in get_args(known[name].type)
         if whole and value != int(value):
             raise ConfigError(
                 f"{algorithm.name}: {name} must be a whole number, got {value}. The default is {default}."
+            )
+
+
+def require_not_negative(algorithm: Algorithm[Any], *names: str) -> None:
+    """Refuse a hyper-parameter below zero that may be no less; at zero what it weighs is switched off."""
+    for name in names:
+        if not getattr(algorithm, name) >= 0:  # NaN too
+            raise ConfigError(
+                f"{algorithm.name}: {name} must not be negative, got {getattr(algorithm, name)}. 0 switches it off."
             )
 
 

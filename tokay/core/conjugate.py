@@ -5,12 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .inner import Params
-
-
-def dot(a: Params, b: Params) -> Tensor:
-    """The inner product of two sets of parameters with the same names."""
-    return torch.stack([(values * b[name]).sum() for name, values in a.items()]).sum()
+from .inner import Params, dot
 
 
 def conjugate_gradients(product: Callable[[Params], Params], b: Params, steps: int, *, least: float = 0.0) -> Params:

@@ -8,36 +8,19 @@ it with ``(row, gradient, loss, carried)`` gives the row ``[P]`` of weights afte
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import grad_and_value
 
-from .beside import Beside
-from .inner import Params, trainable
+from .beside import Beside, built_as, to_buffer
+from .inner import Params, examples_loss, flatten, trainable, unflatten
 from .noise import gaussian
 from .task import Examples
 
 Hidden = tuple[tuple[Tensor, Tensor], ...]  # of every layer: output and cell, each [hidden, P]
-
-
-def flatten(params: Params) -> Tensor:
-    """All weights in one row ``[P]``."""
-    return torch.cat([p.flatten() for p in params.values()])
-
-
-def unflatten(row: Tensor, like: Params) -> Params:
-    """A row ``[P]`` as weights of the names and shapes of ``like``.
-
-    >>> like = {"w": torch.zeros(2, 2), "b": torch.zeros(1)}
-    >>> unflatten(torch.arange(5.0), like)
-    {'w': tensor([[0., 1.],
-            [2., 3.]]), 'b': tensor([4.])}
-    """
-    pieces = torch.split(row, [p.numel() for p in like.values()])
-    return {name: piece.view(p.shape) for (name, p), piece in zip(like.items(), pieces, strict=True)}
 
 
 def log_and_sign(values: Tensor, p: float = 10.0) -> Tensor:
@@ -128,6 +111,18 @@ def advance(
     return torch.cat([weights for weights, _ in moved]), [after for _, after in moved]
 
 
+def stepped(net: nn.Module, start: Params, seen: Iterable[Examples]) -> Iterator[Params]:
+    """The weights of the learner in ``net`` (a ``WithOptimizer``): ``start``, and after each step on one of ``seen``."""
+    learner, _, optimizer = split_optimizer(net)
+    row, loss = flatten(start), examples_loss(learner)
+    carried = begin(optimizer, row)
+    yield start
+    for examples in seen:
+        gradient, value = constant_gradient(loss, row, start, examples)
+        row, carried = advance(optimizer, row, gradient, value, carried)
+        yield unflatten(row, start)
+
+
 class WithOptimizer(Beside):
     """``net``, and the learned optimizer that moves its weights in a task.
 
@@ -142,11 +137,7 @@ class WithOptimizer(Beside):
         self.optimizer = optimizer
         self.drawn = tuple(trainable(net)) if drawn else ()
         for name in self.drawn:
-            path, _, own = name.rpartition(".")
-            module = net.get_submodule(path)
-            weights = getattr(module, own).detach()
-            delattr(module, own)
-            module.register_buffer(own, weights, persistent=False)
+            to_buffer(net, name)
 
     def weights(self) -> Params:
         """The weights of ``net`` that a task starts from, or draws anew."""
@@ -155,9 +146,8 @@ class WithOptimizer(Beside):
 
 def split_optimizer(net: nn.Module) -> tuple[nn.Module, Params, nn.Module]:
     """The network itself, its weights and the optimizer beside it. ``net`` is a ``WithOptimizer``."""
-    if not isinstance(net, WithOptimizer):
-        raise TypeError(f"split_optimizer: takes a network with an optimizer beside it, got {type(net).__name__}.")
-    return net.net, net.weights(), net.optimizer
+    both = built_as(WithOptimizer, net, "split_optimizer: takes a network with an optimizer beside it")
+    return both.net, both.weights(), both.optimizer
 
 
 def drawn_weights(weights: Params, seed: Tensor) -> Params:

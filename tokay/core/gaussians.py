@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .beside import Beside
-from .inner import Params, trainable
+from .beside import BesideEach, built_as
+from .inner import Params, flatten, unflatten
 from .noise import gaussian, task_seed
 from .task import Examples
 
@@ -48,7 +48,7 @@ def log_mean_probability(logits: Tensor) -> Tensor:
     return torch.logsumexp(F.log_softmax(logits, -1), 0) - math.log(len(logits))
 
 
-class WithSpreads(Beside):
+class WithSpreads(BesideEach):
     """``net``, whose weights are means, and the log standard deviation of each of its trainable parameters.
 
     >>> net = WithSpreads(nn.Linear(2, 1), std=0.5)
@@ -57,26 +57,20 @@ class WithSpreads(Beside):
     """
 
     def __init__(self, net: nn.Module, std: float) -> None:
-        super().__init__(net)
-        self.names = tuple(trainable(net))
-        self.log_std = nn.ParameterList(torch.full_like(p.detach(), math.log(std)) for p in trainable(net).values())
+        super().__init__(net, lambda p: torch.full_like(p, math.log(std)))
 
 
 def split_spreads(net: nn.Module) -> tuple[nn.Module, Params]:
     """The network itself, and the log standard deviations by the name of the parameter. ``net`` is a ``WithSpreads``."""
-    if not isinstance(net, WithSpreads):
-        raise TypeError(f"split_spreads: takes a network with spreads beside it, got {type(net).__name__}.")
-    return net.net, dict(zip(net.names, net.log_std, strict=True))
+    both = built_as(WithSpreads, net, "split_spreads: takes a network with spreads beside it")
+    return both.net, both.by_name()
 
 
-def drawn_weights(mean: Params, log_std: Params, seed: Tensor, *, stream: int = 0) -> Params:
+def sampled_weights(mean: Params, log_std: Params, seed: Tensor, *, stream: int = 0) -> Params:
     """One draw from N(mean, std²), differentiable in both; the seed and the stream decide it alone."""
-    numbers = sum(m.numel() for m in mean.values())
-    noise = gaussian(seed, (numbers,), stream=stream, like=next(iter(mean.values())))
-    parts = torch.split(noise, [m.numel() for m in mean.values()])
-    return {
-        name: m + log_std[name].exp() * part.view_as(m) for (name, m), part in zip(mean.items(), parts, strict=True)
-    }
+    row = flatten(mean)
+    noise = unflatten(gaussian(seed, tuple(row.shape), stream=stream, like=row), mean)
+    return {name: m + log_std[name].exp() * noise[name] for name, m in mean.items()}
 
 
 def weights_kl(mean: Params, log_std: Params, prior_mean: Params, prior_log_std: Params) -> Tensor:

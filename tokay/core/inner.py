@@ -100,7 +100,7 @@ class Clipped(InnerOptimizer):
     norm: float
 
     def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
-        square = torch.stack([g.square().sum() for g in grads.values()]).sum()
+        square = dot(grads, grads)
         over = square > self.norm**2
         # The inner `where` keeps the infinite slope of a root at 0 out of the derivative.
         scale = torch.where(over, self.norm / torch.where(over, square, 1).sqrt(), 1)
@@ -187,3 +187,25 @@ def forward(net: nn.Module, params: Params, x: Tensor) -> Tensor:
 def examples_loss(net: nn.Module) -> Callable[[Params, Examples], Tensor]:
     """The loss of ``net`` on examples, as a function of its parameters."""
     return lambda params, examples: objective(forward(net, params, examples.x), examples.y)
+
+
+def flatten(params: Params) -> Tensor:
+    """All weights in one row ``[P]``."""
+    return torch.cat([p.flatten() for p in params.values()])
+
+
+def unflatten(row: Tensor, like: Params) -> Params:
+    """A row ``[P]`` as weights of the names and shapes of ``like``.
+
+    >>> like = {"w": torch.zeros(2, 2), "b": torch.zeros(1)}
+    >>> unflatten(torch.arange(5.0), like)
+    {'w': tensor([[0., 1.],
+            [2., 3.]]), 'b': tensor([4.])}
+    """
+    pieces = torch.split(row, [p.numel() for p in like.values()])
+    return {name: piece.view(p.shape) for (name, p), piece in zip(like.items(), pieces, strict=True)}
+
+
+def dot(a: Params, b: Params) -> Tensor:
+    """The inner product of two sets of parameters with the same names."""
+    return torch.stack([(values * b[name]).sum() for name, values in a.items()]).sum()

@@ -11,7 +11,7 @@ from .task import kind_of
 Metrics = Mapping[str, Tensor]
 
 
-def _mean_of_rows(values: Tensor, y: Tensor) -> Tensor:
+def mean_of_rows(values: Tensor, y: Tensor) -> Tensor:
     """Mean of ``values`` [n] over the rows of ``y`` [n, d] that are no padding; 0 where all are (a mini-batch may be)."""
     real = y.any(-1)
     return torch.where(real, values, 0).sum() / real.sum().clamp_min(1)
@@ -23,7 +23,7 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
     >>> cross_entropy(torch.zeros(2, 4), torch.eye(4, dtype=torch.bool)[:2])  # log 4
     tensor(1.3863)
     """
-    return _mean_of_rows(-torch.where(y, F.log_softmax(logits, -1), 0).sum(-1), y)
+    return mean_of_rows(-torch.where(y, F.log_softmax(logits, -1), 0).sum(-1), y)
 
 
 def mean_squared_error(predictions: Tensor, y: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def mean_squared_error(predictions: Tensor, y: Tensor) -> Tensor:
 def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     """Share of examples whose largest logit is at their class."""
     hit = (logits.argmax(-1) == y.int().argmax(-1)).to(logits.dtype)
-    return _mean_of_rows(hit, y)
+    return mean_of_rows(hit, y)
 
 
 def objective(predictions: Tensor, y: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 from torch import Tensor, nn
 
-from .beside import Beside
+from .beside import Beside, built_as, to_buffer
 from .inner import Params, forward, trainable
 
 _NORMS = (
@@ -59,14 +59,11 @@ def _take_norms(net: nn.Module) -> dict[str, Tensor]:
             continue
         for name, p in list(module.named_parameters(recurse=False)):
             if p.requires_grad:
-                delattr(module, name)
-                module.register_buffer(name, p.detach().clone(), persistent=False)
-                taken[f"{prefix}.{name}" if prefix else name] = p.detach()
+                taken[f"{prefix}.{name}" if prefix else name] = to_buffer(module, name)
     return taken
 
 
 def split_steps(net: nn.Module) -> tuple[nn.Module, PerStep]:
     """The network itself, and what each step has. ``net`` is a ``PerStep``."""
-    if not isinstance(net, PerStep):
-        raise TypeError(f"split_steps: takes a network with steps beside it, got {type(net).__name__}.")
-    return net.net, net
+    both = built_as(PerStep, net, "split_steps: takes a network with steps beside it")
+    return both.net, both

@@ -1,11 +1,9 @@
 """Inner learning rates: MAML's, and those that are learned as meta-weights beside those of the network."""
 
-from collections.abc import Callable
+from torch import nn
 
-from torch import Tensor, nn
-
-from .beside import Beside
-from .inner import Params, trainable
+from .beside import BesideEach, built_as
+from .inner import Params
 from .task import Kind
 
 # The published rates on Omniglot are for a loss that is summed over classes; for our mean they are `ways` times larger:
@@ -13,7 +11,7 @@ from .task import Kind
 MAMLS_RATE: dict[Kind, float] = {"classification": 2.0, "regression": 0.01}
 
 
-class WithRates(Beside):
+class WithRates(BesideEach):
     """``net``, and a tensor of rates for each of its trainable parameters, started by ``start`` from that parameter.
 
     >>> import torch
@@ -22,14 +20,8 @@ class WithRates(Beside):
     {'weight': (1, 2), 'bias': (1,)}
     """
 
-    def __init__(self, net: nn.Module, start: Callable[[Tensor], Tensor]) -> None:
-        super().__init__(net)
-        self.names = tuple(trainable(net))
-        self.rates = nn.ParameterList(start(p.detach()) for p in trainable(net).values())
-
 
 def split_rates(net: nn.Module) -> tuple[nn.Module, Params]:
     """The network itself, and its rates by the name of the parameter they are for. ``net`` is a ``WithRates``."""
-    if not isinstance(net, WithRates):
-        raise TypeError(f"split_rates: takes a network with rates beside it, got {type(net).__name__}.")
-    return net.net, dict(zip(net.names, net.rates, strict=True))
+    both = built_as(WithRates, net, "split_rates: takes a network with rates beside it")
+    return both.net, both.by_name()

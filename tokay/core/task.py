@@ -56,6 +56,14 @@ class Sizes:
             if getattr(self, name) < 1:
                 raise ConfigError(f"Sizes: {name} must be at least 1, got {getattr(self, name)}.")
 
+    def named(self, kind: Kind) -> str:
+        """As people say it.
+
+        >>> Sizes(ways=5, shots=1).named("classification"), Sizes(shots=10).named("regression")
+        ('5-way 1-shot', '10-point')
+        """
+        return f"{self.ways}-way {self.shots}-shot" if kind == "classification" else f"{self.shots}-point"
+
 
 class TaskSource(Protocol):
     """Anything tasks can be drawn from. ``sample`` is a pure function of the generator's state."""

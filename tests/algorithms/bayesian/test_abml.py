@@ -31,7 +31,7 @@ def network(abml: ABML, std: float | None = None) -> WithSpreads:
     net = abml.build(backbone, TaskSpec(x_shape=(4,), y_dim=3)).double()
     assert isinstance(net, WithSpreads)
     with torch.no_grad():
-        for rho in net.log_std:
+        for rho in net.each:
             rho.copy_(math.log(std) if std else -2 + 0.3 * torch.randn_like(rho))
     return net
 
@@ -64,7 +64,7 @@ def test_without_spreads_it_is_maml(kind: str) -> None:
 def by_hand(abml: ABML, net: WithSpreads, task: Task) -> tuple[Tensor, Tensor]:
     """The cost of the file's docstring, and the answers to the queries."""
     names = list(net.names)
-    prior, prior_rho = [dict(net.net.named_parameters())[n] for n in names], list(net.log_std)
+    prior, prior_rho = [dict(net.net.named_parameters())[n] for n in names], list(net.each)
     numbers, seed = sum(p.numel() for p in prior), task_seed(task.support)
 
     def answers(mu: list[Tensor], rho: list[Tensor], x: Tensor, streams: list[int]) -> list[Tensor]:
@@ -186,7 +186,7 @@ def test_settings() -> None:
             ABML(**{name: -1.0})
     net = abml.build(nn.Linear(4, 5), TaskSpec(x_shape=(4,), y_dim=3))
     assert isinstance(net, WithSpreads)
-    assert all(torch.allclose(rho.exp(), torch.tensor(ABML().std)) for rho in net.log_std)
+    assert all(torch.allclose(rho.exp(), torch.tensor(ABML().std)) for rho in net.each)
     with pytest.raises(TypeError, match="spreads beside it"):
         abml.adapt(nn.Linear(4, 3), task("regression").support)
 

@@ -27,16 +27,15 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, Outer, require_positive
+from ...core.algorithm import Algorithm, Outer, require_not_negative, require_positive
 from ...core.cost import Cost
-from ...core.gaussians import WithSpreads, drawn_weights, log_mean_probability, split_spreads, weights_kl
+from ...core.gaussians import WithSpreads, log_mean_probability, sampled_weights, split_spreads, weights_kl
 from ...core.inner import SGD, Params, descend, forward, last, trainable
 from ...core.network import with_head
 from ...core.noise import task_seed
 from ...core.objectives import Metrics, metrics, objective
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Task, TaskSpec, kind_of
-from ...errors import ConfigError
 
 RATE: dict[Kind, float] = {"classification": 0.5, "regression": 0.01}
 # The paper's hyper-prior on precisions, Gamma(a, b): with a = 1 the logarithm in its density is gone.
@@ -125,12 +124,10 @@ class ABML(Algorithm[Posterior], name="abml"):
     """what the prior's standard deviations start from"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_steps", "test_steps", "samples", "query_samples", "test_samples", "std")
-        if self.inner_lr is not None:
-            require_positive(self, "inner_lr")
-        for name in ("kl_weight", "hyper_weight"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"abml: {name} must not be negative, got {getattr(self, name)}. 0 switches it off.")
+        require_positive(
+            self, "inner_lr", "inner_steps", "test_steps", "samples", "query_samples", "test_samples", "std"
+        )
+        require_not_negative(self, "kl_weight", "hyper_weight")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """Backbone and linear head, which are the means, and the spreads beside them."""
@@ -142,7 +139,7 @@ class ABML(Algorithm[Posterior], name="abml"):
 
         def cost(both: Params, step: int) -> Tensor:
             mean, log_std = _apart(both)
-            draws = [drawn_weights(mean, log_std, seed, stream=s) for s in self._streams(step)]
+            draws = [sampled_weights(mean, log_std, seed, stream=s) for s in self._streams(step)]
             losses = torch.stack([objective(forward(network, draw, support.x), support.y) for draw in draws])
             return losses.mean() + self.kl_weight * weights_kl(mean, log_std, prior, prior_log_std)
 
@@ -175,7 +172,9 @@ class ABML(Algorithm[Posterior], name="abml"):
     def _outputs(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:
         """What every draw answers: ``[query_samples, m, d]``."""
         network, _ = split_spreads(net)
-        draws = [drawn_weights(state.mean, state.log_std, state.seed, stream=2 * i) for i in range(self.query_samples)]
+        draws = [
+            sampled_weights(state.mean, state.log_std, state.seed, stream=2 * i) for i in range(self.query_samples)
+        ]
         return torch.stack([forward(network, draw, x) for draw in draws])
 
     def at_test(self) -> Self:  # noqa: D102

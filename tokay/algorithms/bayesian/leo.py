@@ -33,7 +33,8 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, Outer, require_positive
+from ...core.algorithm import Algorithm, Outer, require_not_negative, require_positive
+from ...core.beside import built_as
 from ...core.cost import Cost
 from ...core.gaussians import class_noise, gaussian_kl
 from ...core.inner import SGD, Params, descend, last
@@ -57,9 +58,7 @@ class Classifier(NamedTuple):
 
 
 def _parts(net: nn.Module) -> LatentHead:
-    if not isinstance(net, LatentHead):
-        raise TypeError(f"leo: takes the network that its build made, got {type(net).__name__}.")
-    return net
+    return built_as(LatentHead, net, "leo: takes the network that its build made")
 
 
 def _recipe(shots: int, flags: str) -> Recipe:
@@ -134,9 +133,7 @@ class LEO(Algorithm[Classifier], name="leo"):
 
     def __post_init__(self) -> None:
         require_positive(self, "latents", "latent_steps", "inner_lr", "tuning_steps", "tuning_lr")
-        for name in _WEIGHTS:
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"leo: {name} must not be negative, got {getattr(self, name)}. 0 switches it off.")
+        require_not_negative(self, *_WEIGHTS)
         if self.dropout >= 1:
             raise ConfigError(f"leo: dropout must be below 1, got {self.dropout}. The default is 0.307651.")
 

@@ -29,6 +29,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_positive
+from ...core.beside import built_as
 from ...core.cost import Cost
 from ...core.gaussians import class_noise, log_mean_probability
 from ...core.geometry import class_means
@@ -69,9 +70,7 @@ def _three_layers(width: int, outputs: int, *, bias: bool) -> nn.Sequential:
 
 
 def _parts(net: nn.Module) -> _Amortised:
-    if not isinstance(net, _Amortised):
-        raise TypeError(f"versa: takes the network that its build made, got {type(net).__name__}.")
-    return net
+    return built_as(_Amortised, net, "versa: takes the network that its build made")
 
 
 def _recipe(ways: int, shots: int, steps: int) -> Recipe:

@@ -83,9 +83,7 @@ class ANIL(Algorithm[Params], name="anil"):
     """inner steps on a new task"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_steps", "test_steps")
-        if self.inner_lr is not None:
-            require_positive(self, "inner_lr")
+        require_positive(self, "inner_lr", "inner_steps", "test_steps")
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
         backbone, head = _parts(net)

@@ -30,10 +30,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad, vjp
 
-from ...core.algorithm import Algorithm, require_positive
+from ...core.algorithm import Algorithm, require_not_negative, require_positive
 from ...core.conjugate import conjugate_gradients
 from ...core.cost import Cost
-from ...core.inner import SGD, Params, descend, examples_loss, forward, last, trainable
+from ...core.inner import SGD, Params, descend, dot, examples_loss, forward, last, trainable
 from ...core.objectives import Metrics, metrics
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Sizes, Task, kind_of
@@ -109,12 +109,8 @@ class IMAML(Algorithm[Params], name="imaml"):
     """added to λ in the matrix of the meta-gradient: the larger, the nearer to the first-order gradient"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_steps", "test_steps", "cg_steps")
-        if self.inner_lr is not None:
-            require_positive(self, "inner_lr")
-        for name in ("proximal", "test_proximal", "damping"):
-            if not getattr(self, name) >= 0:  # NaN too
-                raise ConfigError(f"imaml: {name} must not be negative, got {getattr(self, name)}.")
+        require_positive(self, "inner_lr", "inner_steps", "test_steps", "cg_steps")
+        require_not_negative(self, "proximal", "test_proximal", "damping")
         if self.proximal + self.damping == 0:
             raise ConfigError(
                 "imaml: proximal + damping must be above 0, which the curvature is divided by, got 0. Raise one of them."
@@ -125,8 +121,8 @@ class IMAML(Algorithm[Params], name="imaml"):
         fit = examples_loss(net)
 
         def proximal(params: Params, examples: Examples) -> Tensor:
-            away = torch.stack([(p - start[name]).square().sum() for name, p in params.items()]).sum()
-            return fit(params, examples) + self.proximal / 2 * away
+            away = {name: p - start[name] for name, p in params.items()}
+            return fit(params, examples) + self.proximal / 2 * dot(away, away)
 
         lr = self.inner_lr or RATE[kind_of(support.y)]
         return descend(proximal, start, [support] * self.inner_steps, SGD(lr), first_order=True)
@@ -158,8 +154,8 @@ class IMAML(Algorithm[Params], name="imaml"):
                 return {name: p + bent[name] / (self.proximal + self.damping) for name, p in v.items()}
 
             direction = conjugate_gradients(matrix, outer, self.cg_steps, least=LEAST)
-        moved = torch.stack([(direction[name] * (p - p.detach())).sum() for name, p in trainable(net).items()]).sum()
-        return measured["loss"] + moved, measured
+        moved = {name: p - p.detach() for name, p in trainable(net).items()}
+        return measured["loss"] + dot(direction, moved), measured
 
     def at_test(self) -> Self:
         """More (or fewer) steps, and none of the pull: the paper adapts to a new task by plain gradient descent."""

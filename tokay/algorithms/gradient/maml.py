@@ -123,9 +123,7 @@ class MAML(Algorithm[Params], name="maml"):
     """scale an inner gradient that is longer than this down to it; never if left out"""
 
     def __post_init__(self) -> None:
-        left_out = {name for name in ("inner_lr", "backprop_steps", "inner_clip") if getattr(self, name) is None}
-        fields = ("inner_lr", "inner_steps", "test_steps", "backprop_steps", "inner_clip")
-        require_positive(self, *(name for name in fields if name not in left_out))
+        require_positive(self, "inner_lr", "inner_steps", "test_steps", "backprop_steps", "inner_clip")
         require_choice(self, "order", (1, 2))
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102

@@ -107,9 +107,7 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
     """share of training at its start that is of first order"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_steps", "test_steps", "multi_step_until")
-        if self.inner_lr is not None:
-            require_positive(self, "inner_lr")
+        require_positive(self, "inner_lr", "inner_steps", "test_steps", "multi_step_until")
         require_choice(self, "order", (1, 2))
         for name in ("multi_step", "first_order_until"):
             if not 0 <= getattr(self, name) <= 1:

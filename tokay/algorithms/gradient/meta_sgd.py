@@ -81,9 +81,7 @@ class MetaSGD(Algorithm[Params], name="meta-sgd"):
     """inner steps on a new task"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_steps", "test_steps")
-        if self.inner_lr is not None:
-            require_positive(self, "inner_lr")
+        require_positive(self, "inner_lr", "inner_steps", "test_steps")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """Backbone and linear head, and a rate for each of their trainable weights."""

@@ -25,7 +25,7 @@ from typing import ClassVar, Literal, Self, get_args
 import torch
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, require_choice, require_positive
+from ...core.algorithm import Algorithm, require_choice, require_not_negative, require_positive
 from ...core.cost import Cost
 from ...core.entropy import entropy
 from ...core.inequality import atkinson, generalized_entropy, gini, theil, variance_of_logs
@@ -34,7 +34,6 @@ from ...core.objectives import Metrics, metrics, objective
 from ...core.rates import MAMLS_RATE
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Sizes, Task, kind_of
-from ...errors import ConfigError
 
 Measure = Literal["entropy", "theil", "generalized-entropy", "atkinson", "gini", "variance-of-logs"]
 
@@ -99,11 +98,8 @@ class TAML(Algorithm[Params], name="taml"):
 
     def __post_init__(self) -> None:
         require_choice(self, "measure", get_args(Measure))
-        if not self.weight >= 0:  # NaN too
-            raise ConfigError(f"taml: weight must not be negative, got {self.weight}. At 0 it is MAML.")
-        require_positive(self, "alpha", "epsilon", "inner_steps", "test_steps")
-        if self.inner_lr is not None:
-            require_positive(self, "inner_lr")
+        require_not_negative(self, "weight")
+        require_positive(self, "inner_lr", "alpha", "epsilon", "inner_steps", "test_steps")
 
     def takes(self) -> tuple[Kind, ...]:
         """Real targets have no entropy; losses of any kind can be unequal."""

@@ -39,13 +39,12 @@ from ...core.coordinatewise import (
     begin,
     constant_gradient,
     drawn_weights,
-    flatten,
     log_and_sign,
     split_optimizer,
-    unflatten,
+    stepped,
 )
 from ...core.cost import Cost
-from ...core.inner import Params, examples_loss, forward, last, trainable
+from ...core.inner import Params, examples_loss, flatten, forward, last, trainable, unflatten
 from ...core.minibatches import minibatches
 from ...core.network import with_head
 from ...core.noise import task_seed
@@ -152,14 +151,8 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
         return WithOptimizer(with_head(backbone, spec), step, drawn=self.start == "random")
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
-        learner, weights, optimizer = split_optimizer(net)
-        row = flatten(self._begun(weights, support))
-        yield unflatten(row, weights)
-        carried, loss = begin(optimizer, row), examples_loss(learner)
-        for batch in minibatches(support, self.inner_batch, self.inner_steps):
-            gradient, value = constant_gradient(loss, row, weights, batch)
-            row, carried = advance(optimizer, row, gradient, value, carried)
-            yield unflatten(row, weights)
+        begun = self._begun(split_optimizer(net)[1], support)
+        return stepped(net, begun, minibatches(support, self.inner_batch, self.inner_steps))
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
         return last(self.path(net, support))

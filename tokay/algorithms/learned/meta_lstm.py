@@ -32,16 +32,12 @@ from ...core.coordinatewise import (
     CoordinateLSTM,
     Hidden,
     WithOptimizer,
-    advance,
-    begin,
-    constant_gradient,
-    flatten,
     log_and_sign,
     split_optimizer,
-    unflatten,
+    stepped,
 )
 from ...core.cost import Cost
-from ...core.inner import Params, examples_loss, forward, last
+from ...core.inner import Params, forward, last
 from ...core.network import with_head
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, TaskSpec
@@ -147,15 +143,7 @@ class MetaLSTM(Algorithm[Params], name="meta-lstm"):
         return WithOptimizer(with_head(backbone, spec), GatedDescent(self.lstm_units, self.inner_lr, self.forget_bias))
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
-        learner, start, optimizer = split_optimizer(net)
-        loss = examples_loss(learner)
-        weights = flatten(start)
-        carried = begin(optimizer, weights)
-        yield start
-        for _ in range(self.inner_steps):
-            gradient, value = constant_gradient(loss, weights, start, support)
-            weights, carried = advance(optimizer, weights, gradient, value, carried)
-            yield unflatten(weights, start)
+        return stepped(net, split_optimizer(net)[1], [support] * self.inner_steps)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
         return last(self.path(net, support))
