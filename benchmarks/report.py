@@ -63,7 +63,8 @@ def budget(reports: list[dict[str, Any]]) -> str:
     lines = [
         f"### Every method at the same {minutes:g}-minute budget",
         "",
-        f"Omniglot, `random` split, 5 ways, 1 or 5 shots, 15 queries, no validation, seed 0; {reports[0]['hardware']}, "
+        f"Omniglot, `random` split, 5 ways, 1 or 5 shots, 15 queries, no validation, seed 0, "
+        f"defaults but for what `SHORT_BUDGET` of `accuracy/recipes.py` says; {reports[0]['hardware']}, "
         f"torch {reports[0]['torch']}, commits {commits}. The same unseen tasks for all; *t*: transductive.",
         "",
         "| method | 5-way 1-shot | steps | 5-way 5-shot | steps | minutes of training alone |",
