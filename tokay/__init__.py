@@ -4,9 +4,12 @@ from ._version import __version__ as __version__
 from .algorithms import (
     ABML as ABML,
     ANIL as ANIL,
+    ANP as ANP,
+    CNP as CNP,
     IMAML as IMAML,
     LEO as LEO,
     MAML as MAML,
+    NP as NP,
     TAML as TAML,
     VERSA as VERSA,
     Finetune as Finetune,

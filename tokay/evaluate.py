@@ -9,19 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from .core.algorithm import Algorithm
-from .core.answer import answer, check_answers
+from .core.answer import answer, check_answers, own_measures
 from .core.batching import Mode, over_tasks, task_slice, tasks_in
 from .core.calibration import expected_calibration_error
 from .core.network import device_of
 from .core.objectives import metrics
-from .core.seeding import derive, generator
+from .core.seeding import BLOCK as BLOCK, derive, evaluation_blocks
 from .core.task import Task, TaskSource, check_task
 from .errors import ConfigError
 from .scores import Evaluation, Score
-
-# Tasks are drawn in blocks of this many, each from its own seed, so that which tasks are drawn depends on
-# the seed alone and never on how many are computed at once.
-BLOCK = 25
 
 
 def evaluate(
@@ -71,6 +67,7 @@ def evaluate(
                     shown.append(step)
                     asked = answer(algorithm, net, state, task.support.x, task.query.x, inductive=inductive)
                     row = metrics(asked, task.query.y)
+                    row |= own_measures(algorithm, net, state, task, inductive=inductive)
                     if curve:
                         learned = metrics(algorithm.predict(net, state, task.support.x), task.support.y)
                         row |= {f"support_{name}": value for name, value in learned.items()}
@@ -100,9 +97,8 @@ def evaluate(
 
 def _blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Task]]:
     """``tasks`` tasks in blocks."""
-    for index, start in enumerate(range(0, tasks, BLOCK)):
-        block = source.sample(BLOCK, generator(seed, "evaluate", index))
-        yield index, task_slice(block, 0, min(BLOCK, tasks - start))
+    for index, (generator, used) in enumerate(evaluation_blocks(tasks, seed)):
+        yield index, task_slice(source.sample(BLOCK, generator), 0, used)
 
 
 def _shown_states(algorithm: Algorithm[Any], net: nn.Module, task: Task, *, curve: bool) -> Iterator[tuple[int, Any]]:

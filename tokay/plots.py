@@ -47,6 +47,7 @@ def training_figure(
         raise ConfigError("plots: there must be at least one logged step to draw, got none. Train first.")
     measure = "accuracy" if "accuracy" in lines[0] else "mse"
     shown = [measure] if measure == "mse" else ["loss", measure]
+    shown += [name for name in ("log_likelihood",) if name in lines[0]]
     figure = Figure(figsize=(5.2 * len(shown) + 0.8 * (len(shown) == 1), 4.6), layout="constrained")
     figure.suptitle(title, fontsize=11)
     axes: list[Axes] = figure.subplots(1, len(shown), squeeze=False).ravel().tolist()
@@ -65,20 +66,26 @@ def training_figure(
     return figure
 
 
-def episode_figure(task: Task, after: Tensor, title: str, *, before: Tensor | None = None) -> Figure:
+def episode_figure(
+    task: Task, after: Tensor, title: str, *, before: Tensor | None = None, std: Tensor | None = None
+) -> Figure:
     """One task (no leading axis) and its answers: ``after`` adapting, and ``before`` where there is such a thing.
 
     Classes of pictures ``[n, 1 or 3, h, w]``: one row per class with its support set and its query pictures, each
     with the class it was taken for; a wrong one has a red frame and the true class's name. Real targets of one
-    number ``[n, 1]``: the true curve, the support points and both answers. ``after`` and ``before`` are ``[m, d]``.
+    number ``[n, 1]``: the true curve, the support points and both answers, with a band of two standard deviations
+    where ``std`` of the answers after adapting is known; over two coordinates in [0, 1], pictures: the pixels that
+    were seen, the answers, their spread and the truth. ``after``, ``before`` and ``std`` are ``[m, d]``.
 
     Raises ``ConfigError`` for tasks that are neither.
     """
     shape = tuple(task.query.x.shape[1:])
     if task.query.y.dtype.is_floating_point:
-        if shape != (1,) or task.query.y.shape[1] != 1:
-            raise ConfigError(f"plots: only curves of one number over one number can be drawn, got inputs {shape}.")
-        return _curve_figure(task, after, before, title)
+        if shape not in ((1,), (2,)) or task.query.y.shape[1] != 1:
+            raise ConfigError(f"plots: only one number over one or two numbers can be drawn, got inputs {shape}.")
+        return (
+            _curve_figure(task, after, before, std, title) if shape == (1,) else _pixel_figure(task, after, std, title)
+        )
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise ConfigError(f"plots: only pictures (1 or 3, height, width) can be drawn, got inputs {shape}.")
     return _grid_figure(task, after.argmax(1), title)
@@ -130,10 +137,10 @@ def label(axis: Axes, name: str) -> None:
 
 def named(name: str) -> str:
     """A measure in words."""
-    return "mean squared error" if name == "mse" else name
+    return {"mse": "mean squared error", "log_likelihood": "log-likelihood (nats per value)"}.get(name, name)
 
 
-def _curve_figure(task: Task, after: Tensor, before: Tensor | None, title: str) -> Figure:
+def _curve_figure(task: Task, after: Tensor, before: Tensor | None, std: Tensor | None, title: str) -> Figure:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     figure.suptitle(title, fontsize=11)
     axis = figure.subplots()
@@ -143,11 +150,51 @@ def _curve_figure(task: Task, after: Tensor, before: Tensor | None, title: str) 
     if before is not None:
         axis.plot(x[order], before[order, 0], "--", color=ORANGE, linewidth=2, label="before adapting")
     axis.plot(x[order], after[order, 0], color=BLUE, linewidth=2, label="after adapting")
+    if std is not None:
+        low, high = ((after + sign * 2 * std)[order, 0] for sign in (-1, 1))
+        axis.fill_between(x[order], low, high, color=BLUE, alpha=0.2, linewidth=0, label="± 2 standard deviations")
     axis.plot(task.support.x[:, 0], task.support.y[:, 0], "^", color=RED, markersize=8, label="support points")
     axis.set_xlabel("x")
     label(axis, "y")
-    figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     return figure
+
+
+def _whole_picture(places: Tensor) -> bool:
+    """Whether ``places`` [n, 2] are all the pixels of a square picture, from (0, 0) to (1, 1)."""
+    side = round(len(places) ** 0.5)
+    if side < 2 or side**2 != len(places) or bool(((places < 0) | (places > 1)).any()):
+        return False
+    return not np.isnan(_placed(places, places[:, :1], side)).any()
+
+
+def _pixel_figure(task: Task, after: Tensor, std: Tensor | None, title: str) -> Figure:
+    """The queries are the pixels of one picture, in any order, at their (row, column)."""
+    side = round(len(task.query.x) ** 0.5)
+    seen = _placed(task.support.x, task.support.y, side)
+    panels = {f"{len(task.support.x)} pixels seen": seen, "answers": _placed(task.query.x, after, side)}
+    if std is not None:
+        panels["their spread"] = _placed(task.query.x, std, side)
+    panels["truth"] = _placed(task.query.x, task.query.y, side)
+    figure = Figure(figsize=(2.3 * len(panels), 3.1), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    axes: list[Axes] = figure.subplots(1, len(panels), squeeze=False).ravel().tolist()
+    for axis, (name, pixels) in zip(axes, panels.items(), strict=True):
+        most = float(np.nanmax(pixels)) if name == "their spread" else 1.0
+        axis.set_facecolor("#B5D3E7")  # what no pixel is known of
+        axis.imshow(pixels, cmap="gray", vmin=0, vmax=most)
+        axis.set_title(name + (f" (white: {most:.2f})" if name == "their spread" else ""), fontsize=9)
+        axis.set_xticks([])
+        axis.set_yticks([])
+    return figure
+
+
+def _placed(places: Tensor, values: Tensor, side: int) -> NDArray[Any]:
+    """Values [n, 1] at places [n, 2] in [0, 1]² as a picture, NaN where there is none."""
+    picture = np.full((side, side), np.nan)
+    row, column = (places * (side - 1)).round().long().unbind(1)
+    picture[row, column] = values[:, 0]
+    return picture
 
 
 def _grid_figure(task: Task, guesses: Tensor, title: str) -> Figure:

@@ -100,11 +100,13 @@ def random_tasks(kind: Kind, x_shape: tuple[int, ...], *, tasks: int = TASKS, wa
 def small(algorithm: tokay.Algorithm[Any], *, steps: int = 2, inner_lr: float = 0.1) -> tokay.Algorithm[Any]:
     """The algorithm with few steps, each on all examples, and a rate that a tiny network stands.
 
-    By the names every algorithm gives its settings: ``*_steps``, ``*_batch``, ``inner_lr``.
+    By the names every algorithm gives its settings: ``*_steps``, ``*_batch``, ``inner_lr``; and with layers as narrow as
+    the backbones where it has some of its own (``width``).
     """
     names = [field.name for field in fields(algorithm)]
     changes: dict[str, Any] = {name: steps for name in names if name.endswith("_steps")}
     changes |= {name: 1000 for name in names if name.endswith("_batch")}
+    changes |= {name: 8 for name in names if name == "width"}
     changes |= {name: inner_lr for name in names if name == "inner_lr"}
     return replace(algorithm, **changes)
 

@@ -5,6 +5,9 @@ from .baseline.scratch import Scratch as Scratch
 from .bayesian.abml import ABML as ABML
 from .bayesian.leo import LEO as LEO
 from .bayesian.versa import VERSA as VERSA
+from .generative.anp import ANP as ANP
+from .generative.cnp import CNP as CNP
+from .generative.np import NP as NP
 from .gradient.anil import ANIL as ANIL
 from .gradient.imaml import IMAML as IMAML
 from .gradient.maml import MAML as MAML

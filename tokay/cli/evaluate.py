@@ -76,19 +76,22 @@ def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None
         "transductive: each answer saw the other queries" if found.transductive else "inductive: each query on its own"
     )
     name = found.measure
+    own = [kind for kind in found.scores if kind not in (name, "loss") and not kind.startswith("support_")]
     listing = table(
         f"{run.algorithm.name} on {run.source.name}, {sizes}, {found['loss'].tasks} unseen tasks ({how})",
         "steps",
         name,
         "loss",
         "support loss",
+        *(kind.replace("_", " ") for kind in own),
     )
     for step, scores in found.curve.items():
-        cells = (shown(kind, scores[kind]) for kind in (name, "loss", "support_loss"))
+        cells = (shown(kind, scores[kind]) for kind in (name, "loss", "support_loss", *own))
         listing.add_row(str(step), *cells)
     stdout.print(listing)
     stdout.print(told(speed), markup=False)
     if found.calibration_error is not None:
         stdout.print(f"Expected calibration error {100 * found.calibration_error:.2f} % over all queries.")
-    stdout.print(f"{name} {shown(name, found[name])} (95% interval), loss {shown('loss', found['loss'])}")
+    more = "".join(f", {kind.replace('_', ' ')} {shown(kind, found[kind])}" for kind in own)
+    stdout.print(f"{name} {shown(name, found[name])} (95% interval), loss {shown('loss', found['loss'])}{more}")
     stderr.print(f"{found.seconds:.1f} s, seed {asked.seed}")

@@ -26,8 +26,6 @@ from .console import device_named, stderr
 from .flags import parse
 from .scoring import Asked, score_run
 
-_POINTS = 50  # of a curve: as many as the smallest source of curves has
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
@@ -70,22 +68,23 @@ def run(arguments: Sequence[str]) -> None:
     if not _drawable(trained, spec):
         stderr.print(f"{path}: inputs {spec.x_shape} are no picture and no curve, so there is no episodes.png.")
         return
-    task, before, after = _play(path, asked.seed, device)
-    write_figure(path / "episodes.png", episode_figure(task, after, _episode_title(trained, found), before=before))
+    task, before, after, std = _play(path, asked.seed, device)
+    figure = episode_figure(task, after, _episode_title(trained, found), before=before, std=std)
+    write_figure(path / "episodes.png", figure)
     print(path / "episodes.png")
 
 
 def _drawable(run: Run, spec: TaskSpec) -> bool:
     if run.source.kind == "regression":
-        return spec.x_shape == (1,) and spec.y_dim == 1
+        return spec.y_dim == 1 and (spec.x_shape == (1,) or run.source.pixels)
     return len(spec.x_shape) == 3 and spec.x_shape[0] in (1, 3)
 
 
-def _play(path: Path, seed: int, device: torch.device) -> tuple[Task, Tensor | None, Tensor]:
-    """The first unseen task of ``seed``, and the answers to its queries before and after adapting."""
+def _play(path: Path, seed: int, device: torch.device) -> tuple[Task, Tensor | None, Tensor, Tensor | None]:
+    """The first unseen task of ``seed``, the answers to its queries before and after adapting, and the latter's spread."""
     run, net = load_model(path, device=device)
     if run.source.kind == "regression":
-        run = replace(run, test=replace(run.test, queries=_POINTS))
+        run = replace(run, test=replace(run.test, queries=run.source.points_shown()))
     batch = move(run.tasks("test").sample(1, generator(seed, "episode")), device)
     task = Task(*(type(part)(part.x[0], part.y[0]) for part in batch))
     algorithm = run.algorithm.at_test()
@@ -93,7 +92,9 @@ def _play(path: Path, seed: int, device: torch.device) -> tuple[Task, Tensor | N
         torch.manual_seed(derive(seed, "episode-draws"))
         states = list(algorithm.path(net, task.support))
         first, last = (_answer(algorithm, net, state, task) for state in (states[0], states[-1]))
-    return move(task, torch.device("cpu")), first if len(states) > 1 else None, last
+        spread = algorithm.distribution(net, states[-1], task.query.x)
+    std = None if spread is None else spread[1].cpu()
+    return move(task, torch.device("cpu")), first if len(states) > 1 else None, last, std
 
 
 def _answer(algorithm: Any, net: nn.Module, state: Any, task: Task) -> Tensor:

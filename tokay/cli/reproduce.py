@@ -123,7 +123,7 @@ def _checked(asked: Reproduce, recipe: Recipe, out: Path) -> list[dict[str, Any]
 
 
 def _row(check: Check, found: Evaluation, words: list[str]) -> dict[str, Any]:
-    measure = found.measure
+    measure = check.measure or found.measure
     if check.step is not None and check.step not in found.curve:
         raise ConfigError(
             f"recipe {check.name}: the figure after {check.step} steps was not measured, "

@@ -37,7 +37,7 @@ class PointSettings:
     overwrite: bool = False
     """replace the run folder if it exists"""
     network: str | None = None
-    """backbone (tokay list networks); the method's own for pictures, mlp otherwise"""
+    """backbone (tokay list networks); the method's own for pictures, otherwise mlp or what the paper has"""
     train_shots: int | None = None
     """support examples (per class) in a training episode; the paper's for the method"""
     train_queries: int | None = None
@@ -170,7 +170,7 @@ def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], argumen
     for flag, value in pairwise([*(word for argument in arguments for word in argument.split("=", 1)), ""]):
         if flag == "--network":
             return one_of(value, sorted(networks()), "network")
-    return source.network or algorithm.network
+    return algorithm.network if source.network is None else algorithm.vector_network or source.network
 
 
 def _resume(path: Path, device: torch.device, save_every: int) -> None:

@@ -94,10 +94,12 @@ def _described(run: Run, device: torch.device) -> str:
 
 
 def _brief(metrics: dict[str, float]) -> str:
-    """The loss, and the accuracy in per cent."""
+    """The loss, the accuracy in per cent, and a log-likelihood."""
     told = [f"loss {metrics['loss']:.3f}"]
     if "accuracy" in metrics:
         told.append(f"accuracy {100 * metrics['accuracy']:.1f} %")
+    if "log_likelihood" in metrics:
+        told.append(f"log-likelihood {metrics['log_likelihood']:.3f}")
     return " ".join(told)
 
 

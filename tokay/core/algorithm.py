@@ -37,6 +37,7 @@ class Algorithm(ABC, Generic[State]):
     recipes: ClassVar[tuple[Recipe, ...]] = ()  # the paper's settings, run by `tokay reproduce`
     outer: ClassVar[Outer] = Outer()
     network: ClassVar[str] = "conv4"  # the paper's backbone for images
+    vector_network: ClassVar[str | None] = None  # and for everything else; None: what the source names
     meta_batch: ClassVar[int] = 16  # tasks per outer step in the paper
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
     any_ways: ClassVar[bool] = False  # can be tested with more or fewer classes than it was trained with
@@ -70,6 +71,14 @@ class Algorithm(ABC, Generic[State]):
         """
         measured = metrics(self.predict(net, self.adapt(net, task.support), task.query.x), task.query.y)
         return measured["loss"], measured
+
+    def distribution(self, net: nn.Module, state: State, x: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Mean and standard deviation of the answer to each input, two ``[m, d]``; None for a method without them."""
+        return None
+
+    def measures(self, net: nn.Module, state: State, query: Examples) -> Metrics:
+        """What ``evaluate`` shows beside the measures of what ``predict`` answers: one number per query, each ``[m]``."""
+        return {}
 
     def reduce(self, losses: Tensor) -> Tensor:
         """The costs of a meta-batch ``[tasks]`` (or ``[tasks, k]``) to the scalar that is minimised."""

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from ..errors import ConfigError
 from .algorithm import Algorithm
 from .network import check_outputs, check_statistics
-from .task import TaskSpec
+from .objectives import mean_of_rows
+from .task import Examples, Task, TaskSpec, kind_of
 
 
 def check_kind(algorithm: Algorithm[Any], spec: TaskSpec, *, where: str) -> None:
@@ -40,3 +41,20 @@ def answer(
     if not inductive:
         return algorithm.predict(net, state, x)
     return torch.stack([algorithm.predict(net, state, torch.cat([support_x, query[None]]))[-1] for query in x.unbind()])
+
+
+def own_measures(
+    algorithm: Algorithm[Any], net: nn.Module, state: Any, task: Task, *, inductive: bool
+) -> dict[str, Tensor]:
+    """What a method measures beside its answers, as a mean over the queries; asked like ``answer``."""
+    (x, y), (query_x, query_y) = task
+    if inductive:
+        alone = [
+            algorithm.measures(net, state, Examples(torch.cat([x, query[None]]), torch.cat([y, target[None]])))
+            for query, target in zip(query_x.unbind(), query_y.unbind(), strict=True)
+        ]
+        rows = {name: torch.stack([row[name][-1] for row in alone]) for name in alone[0]}
+    else:
+        rows = dict(algorithm.measures(net, state, task.query))
+    classes = kind_of(query_y) == "classification"
+    return {name: mean_of_rows(values, query_y) if classes else values.mean() for name, values in rows.items()}

@@ -14,6 +14,8 @@ class Check:
     tasks: int = 1000
     step: int | None = None
     """the figure after so many adaptation steps, where it is not the one after the last"""
+    measure: str = ""
+    """which of the measures, where it is not accuracy or mse"""
     published: str = ""
     """the figure, in per cent or as an error; empty where none could be verified"""
     protocol: str = ""

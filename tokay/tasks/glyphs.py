@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
 from ..core.seeding import generator
-from ..core.task import Sizes, Split, TaskSource
+from ..core.task import Sizes, Split
 from ..errors import ConfigError, DataError
 from .decoded import decoded
 from .folders import cache_dir
@@ -78,7 +78,7 @@ class Glyphs(Source, name="glyphs"):
         if not 8 <= self.size <= 128:
             raise ConfigError(f"glyphs: size must be from 8 to 128 pixels, got {self.size}.")
 
-    def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
+    def tasks(self, split: Split, sizes: Sizes) -> Episodes:
         """Episodes of the letters of one split.
 
         Raises ``TaskError`` for more ways than the split has letters or more than 20 shots + queries,

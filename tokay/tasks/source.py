@@ -24,6 +24,7 @@ class Source(ABC):
     summary: ClassVar[str]  # one line, shown by `tokay list sources`
     kind: ClassVar[Kind] = "classification"
     network: ClassVar[str | None] = None  # the backbone its papers use; None: pictures, so the method's own
+    pixels: ClassVar[bool] = False  # regression of a picture: inputs are places of pixels, from 0 to 1
     bright_ink: ClassVar[bool] = (
         False  # its pictures are ink = 1 on a background of 0, so ink on paper must be inverted
     )
@@ -39,6 +40,10 @@ class Source(ABC):
         Raises ``TaskError`` when ``sizes`` ask for more ways than the split has classes, or for more
         shots + queries than a class has examples; ``DataError`` when the data is missing or damaged.
         """
+
+    def points_shown(self) -> int:
+        """Of a regression task in a picture: as many as the smallest source of curves has."""
+        return 50
 
     def joint(self, split: Split, sizes: Sizes) -> TaskSource:
         """The same data without tasks, for baselines: mini-batches of all classes of a split, with labels that stay.

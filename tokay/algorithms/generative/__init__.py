@@ -1,0 +1,1 @@
+"""Methods that answer with a distribution over functions: neural processes."""

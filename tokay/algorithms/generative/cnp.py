@@ -1,0 +1,124 @@
+"""Conditional neural processes (Garnelo et al., 2018, arXiv:1807.01613).
+
+Learns to answer as a stochastic process does, in one forward pass:
+
+    r = mean of h(x_i, y_i) over the context,      p(y | x, context) = N(μ, σ²),   (μ, σ) = g(x, r),
+
+minimising the mean of -log p over context *and* target points. h has four layers and g two hidden ones of 128 units;
+σ = 0.1 + 0.9 softplus(·), the bound of the authors' code. The context is the support set, the targets are the query set.
+
+Deviations from the authors' code:
+- x goes through the backbone first, where one is given (``--network``); the default passes it on as it is.
+- The number of targets is fixed by ``--queries`` (there 2 to 9, drawn for every meta-batch); that of context points is
+  drawn where the source is told to (``--fewest-shots``).
+- An empty context, which the code never sees, has r = 0.
+The classification of the paper (section 4.3) is not here.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ...core.algorithm import Algorithm, Outer, require_positive
+from ...core.beside import built_as
+from ...core.cost import Cost
+from ...core.network import feature_size
+from ...core.neural_process import Decoder, Normal, PairEncoder, average, log_likelihood
+from ...core.objectives import Metrics, metrics
+from ...core.recipe import Check, Recipe
+from ...core.task import Examples, Task, TaskSpec
+
+
+class _Parts(nn.Module):
+    """The backbone of x, the encoder h and the decoder g. Called on inputs alone it answers without a context."""
+
+    def __init__(self, backbone: nn.Module, features: int, y_dim: int, width: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.encoder = PairEncoder(features, y_dim, width)
+        self.decoder = Decoder(features, y_dim, width, width)
+        self.width = width
+
+    def decode(self, r: Tensor, x: Tensor) -> Normal:
+        """Inputs [m, *x_shape] to distributions [m, d], given r [width]."""
+        found: Normal = self.decoder(r.expand(len(x), -1), self.backbone(x))
+        return found
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(torch.zeros(self.width, dtype=x.dtype, device=x.device), x).mean
+
+
+def _parts(net: nn.Module) -> _Parts:
+    return built_as(_Parts, net, "cnp: takes the network that its build made")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CNP(Algorithm[Tensor], name="cnp"):
+    """CNP: the mean of encoded (x, y) pairs, decoded to a Gaussian at every input.
+
+    State: the representation r, [width].
+
+    For regression where the spread of an answer matters and adapting must take no time: a context of any size in one
+    pass. It smooths, and its answers at two inputs are independent. Prefer ``anp`` where it must go through the points
+    that it has seen, ``np`` where whole curves are to be drawn, MAML where a few gradient steps can be afforded.
+
+    >>> net = CNP(width=8).build(nn.Flatten(), TaskSpec(x_shape=(1,), y_dim=1, kind="regression"))
+    >>> state = CNP(width=8).adapt(net, Examples(torch.randn(5, 1), torch.randn(5, 1)))
+    >>> mean, std = CNP(width=8).distribution(net, state, torch.randn(7, 1))
+    >>> state.shape, mean.shape, bool((std > 0.1).all())
+    (torch.Size([8]), torch.Size([7, 1]), True)
+    """
+
+    reference = "Garnelo, Rosenbaum, Maddison et al., 2018, arXiv:1807.01613"
+    summary = "the mean of encoded (x, y) pairs, decoded to a Gaussian at every input"
+    cost = Cost("feed-forward", "E_T -log p(S ∪ Q | r)/n,  p = N(g(x, r)), r the mean of h(x, y) over S")
+    outer = Outer(optimizer="adam", lr=1e-4)
+    network = "linear"
+    vector_network = "linear"
+    meta_batch = 64
+    kinds = ("regression",)
+    recipes = (
+        Recipe(
+            name="cnp-gp",
+            source="gp",
+            steps=200_000,
+            flags="--shots 10 --fewest-shots 3 --queries 6 --validate-every 0",
+            checks=(Check(name="3 to 10 points", flags="--queries 100", measure="log_likelihood"),),
+            note="authors' notebook; it draws 2 to 9 further targets, ours are 6; the paper prints figures, no numbers",
+        ),
+    )
+
+    width: int = 128
+    """units of every layer, and numbers in the representation"""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "width")
+
+    def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
+        """The backbone of x, the encoder and the decoder."""
+        return _Parts(backbone, feature_size(backbone, spec), spec.y_dim, self.width)
+
+    def adapt(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
+        parts = _parts(net)
+        return average(parts.encoder(parts.backbone(support.x), support.y))  # [width]
+
+    def distribution(self, net: nn.Module, state: Tensor, x: Tensor) -> Normal:
+        """Mean and standard deviation of y at each input: two [m, d]."""
+        return _parts(net).decode(state, x)
+
+    def predict(self, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:  # noqa: D102
+        return self.distribution(net, state, x).mean
+
+    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
+        """-log p per point, the context's own points among them as in the paper; reports show the query's alone."""
+        state = self.adapt(net, task.support)
+        asked = self.distribution(net, state, task.query.x)
+        log_p = log_likelihood(asked, task.query.y)
+        seen = log_likelihood(self.distribution(net, state, task.support.x), task.support.y)
+        shown = {**metrics(asked.mean, task.query.y), "log_likelihood": log_p.mean() / task.query.y.shape[1]}
+        return -torch.cat([seen, log_p]).mean(), shown
+
+    def measures(self, net: nn.Module, state: Tensor, query: Examples) -> Metrics:
+        """``log_likelihood``: log p(y) per output, in nats."""
+        return {"log_likelihood": log_likelihood(self.distribution(net, state, query.x), query.y) / query.y.shape[1]}

@@ -1,0 +1,24 @@
+"""A number of support examples that changes from meta-batch to meta-batch, as neural processes are trained."""
+
+import torch
+
+from ..errors import ConfigError
+
+
+def check_fewest(fewest: int | None, shots: int, *, where: str) -> None:
+    """Refuse a lower end of the range that is below 1 or above ``shots``, its upper end. None is no range."""
+    if fewest is not None and not 1 <= fewest <= shots:
+        raise ConfigError(f"{where}: fewest_shots must be from 1 to the {shots} shots, got {fewest}. Raise --shots.")
+
+
+def drawn_shots(fewest: int | None, shots: int, generator: torch.Generator) -> int:
+    """How many support examples the tasks of one sample have: ``fewest`` to ``shots``, each as likely.
+
+    All tasks of a sample have as many, for they are the rows of one tensor.
+
+    >>> drawn_shots(None, 10, torch.Generator()), drawn_shots(3, 3, torch.Generator())
+    (10, 3)
+    """
+    if fewest is None:
+        return shots
+    return int(torch.randint(fewest, shots + 1, (), generator=generator))
