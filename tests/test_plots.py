@@ -150,6 +150,61 @@ def test_episode_of_a_curve() -> None:
     assert "before adapting" not in legend(episode_figure(curve(), after, "what"))
 
 
+def test_a_band_of_two_standard_deviations() -> None:
+    after, std = torch.tensor([[33.0], [11.0], [22.0]]), torch.tensor([[3.0], [1.0], [2.0]])
+    figure = episode_figure(curve(), after, "what", std=std)
+    drawn(figure)
+    (band,) = figure.axes[0].collections
+    corners = {tuple(corner) for corner in band.get_paths()[0].vertices.round(4).tolist()}
+    assert corners == {(1, 9), (1, 13), (2, 18), (2, 26), (3, 27), (3, 39)}
+    assert "± 2 standard deviations" in legend(figure)
+    assert not episode_figure(curve(), after, "what").axes[0].collections
+
+
+def completed() -> Task:
+    """A picture of 3 x 3, its pixels in some order; two were seen."""
+    rows, columns = torch.meshgrid(torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.0, 0.5, 1.0]), indexing="ij")
+    x, y = torch.stack([rows.flatten(), columns.flatten()], 1), torch.arange(9.0)[:, None] / 10
+    order = torch.randperm(9)
+    return Task(Examples(x[[1, 8]], y[[1, 8]]), Examples(x[order], y[order]))
+
+
+def test_episode_of_a_picture_to_complete() -> None:
+    task = completed()
+    figure = episode_figure(task, 1 - task.query.y, "what", std=task.query.y / 2)
+    drawn(figure)
+    shown = {axis.get_title(): np.ma.filled(axis.images[0].get_array(), np.nan) for axis in figure.axes}
+    truth = np.arange(9).reshape(3, 3) / 10
+    seen = np.full((3, 3), np.nan)
+    seen[0, 1], seen[2, 2] = 0.1, 0.8
+    expected = {"2 pixels seen": seen, "answers": 1 - truth, "their spread (white: 0.40)": truth / 2, "truth": truth}
+    assert list(shown) == list(expected)
+    for name, picture in expected.items():
+        np.testing.assert_allclose(shown[name], picture, atol=1e-6)
+    assert [axis.images[0].get_clim() for axis in figure.axes] == [(0, 1), (0, 1), (0, pytest.approx(0.4)), (0, 1)]
+    assert len(episode_figure(task, task.query.y, "what").axes) == 3
+
+
+def test_places_that_are_no_picture() -> None:
+    task = completed()
+    twice = torch.cat([task.query.x[:8], task.query.x[:1]])
+    for x in (task.query.x + 1, task.query.x[:8], twice):
+        part = Examples(x, task.query.y[: len(x)])
+        with pytest.raises(ConfigError, match=r"only curves .* got inputs \(2,\)"):
+            episode_figure(Task(task.support, part), part.y, "what")
+
+
+def test_training_shows_log_likelihoods() -> None:
+    logged = [{**line, "mse": 1.0, "log_likelihood": -0.5 * line["step"]} for line in lines(3, measure="mse")]
+    figure = training_figure(logged, "what")
+    drawn(figure)
+    assert [axis.get_title() for axis in figure.axes] == [
+        "query mean squared error",
+        "query log-likelihood (nats per value)",
+    ]
+    assert points(figure, "training: one meta-batch", 1) == [[line["step"], -0.5 * line["step"]] for line in logged]
+
+
 def test_what_cannot_be_drawn() -> None:
     table = Task(Examples(torch.rand(2, 7), torch.rand(2, 1)), Examples(torch.rand(2, 7), torch.rand(2, 1)))
     with pytest.raises(ConfigError, match=r"only curves .* got inputs \(7,\)"):

@@ -81,11 +81,12 @@ def episode_figure(
     """
     shape = tuple(task.query.x.shape[1:])
     if task.query.y.dtype.is_floating_point:
-        if shape not in ((1,), (2,)) or task.query.y.shape[1] != 1:
-            raise ConfigError(f"plots: only one number over one or two numbers can be drawn, got inputs {shape}.")
-        return (
-            _curve_figure(task, after, before, std, title) if shape == (1,) else _pixel_figure(task, after, std, title)
-        )
+        one = task.query.y.shape[1] == 1
+        if one and shape == (2,) and _whole_picture(task.query.x):
+            return _pixel_figure(task, after, std, title)
+        if not one or shape != (1,):
+            raise ConfigError(f"plots: only curves of one number over one number can be drawn, got inputs {shape}.")
+        return _curve_figure(task, after, before, std, title)
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise ConfigError(f"plots: only pictures (1 or 3, height, width) can be drawn, got inputs {shape}.")
     return _grid_figure(task, after.argmax(1), title)

@@ -64,3 +64,20 @@ def proto_run(runs: Path) -> Path:
     sizes = ("--ways", "3", "--shots", "2", "--queries", "4", "--filters", "4", "--train-ways", "4")
     quietly("train", "protonet", "glyphs", "--out", out, "--steps", "4", *sizes, *SMALL)
     return out
+
+
+@pytest.fixture(scope="session")
+def gp_run(runs: Path) -> Path:
+    """CNP on curves of a Gaussian process, ten steps."""
+    out = runs / "gp"
+    quietly("train", "cnp", "gp", "--out", out, "--fewest-shots", "3", "--width", "8", "--steps", "10", *SMALL[:6])
+    return out
+
+
+@pytest.fixture(scope="session")
+def completion_run(runs: Path) -> Path:
+    """NP on letters to complete, ten steps."""
+    out = runs / "completion"
+    small = ("--size", "12", "--shots", "20", "--width", "8", "--steps", "10", *SMALL[:6])
+    quietly("train", "np", "completion", "--out", out, *small)
+    return out

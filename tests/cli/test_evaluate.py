@@ -52,6 +52,19 @@ def test_json_of_regression(call: Call, sine_run: Path) -> None:
     assert found["transductive"] is False
 
 
+def test_measures_of_a_methods_own_are_shown(call: Call, gp_run: Path) -> None:
+    found = evaluated(call, gp_run, "--tasks", "4")
+    run, net = load_model(gp_run)
+    expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)["log_likelihood"]
+    assert found["log_likelihood"] == {"mean": expected.mean, "ci95": expected.ci95}
+    assert found["curve"][-1]["log_likelihood"] == found["log_likelihood"]
+    result = call("evaluate", gp_run, "--tasks", "4")
+    shown = f"{expected.mean:.4f} ± {expected.ci95:.4f}"
+    assert result.out.count(shown) == 2  # in the table and below it
+    assert f"log likelihood {shown}" in result.out
+    assert "support loss" in result.out
+
+
 def test_it_is_what_the_library_finds(call: Call, sine_run: Path) -> None:
     run, net = load_model(sine_run)
     expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=30, seed=5)

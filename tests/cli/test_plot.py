@@ -21,7 +21,7 @@ def pictures(run: Path) -> set[str]:
     return {file.stem for file in run.glob("*.png")}
 
 
-@pytest.mark.parametrize("kind", ["reptile_run", "proto_run", "sine_run"])
+@pytest.mark.parametrize("kind", ["reptile_run", "proto_run", "sine_run", "gp_run", "completion_run"])
 def test_draws_three_pictures_and_prints_their_paths(
     call: Call, request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
@@ -87,18 +87,19 @@ def test_the_episode_is_unseen_and_the_seed_decides_it(sine_run: Path, reptile_r
     import torch
 
     device = torch.device("cpu")
-    task, before, after = plot._play(sine_run, 0, device)
-    again, _, _ = plot._play(sine_run, 0, device)
-    other, _, _ = plot._play(sine_run, 1, device)
+    task, before, after, std = plot._play(sine_run, 0, device)
+    again, *_ = plot._play(sine_run, 0, device)
+    other, *_ = plot._play(sine_run, 1, device)
     assert torch.equal(task.query.x, again.query.x)
     assert not torch.equal(task.query.x, other.query.x)
     assert before is not None
+    assert std is None
     assert before.shape == after.shape == task.query.y.shape == (50, 1)
     run, net = load_model(sine_run)
     torch.testing.assert_close(before, net(task.query.x).detach())
     adapted = run.algorithm.at_test().adapt(net, task.support)
     torch.testing.assert_close(after, run.algorithm.predict(net, adapted, task.query.x).detach())
-    letters, _, answers = plot._play(reptile_run, 0, device)
+    letters, _, answers, _ = plot._play(reptile_run, 0, device)
     assert letters.query.x.shape == (12, 1, 28, 28)
     assert answers.shape == (12, 3)
 
@@ -132,3 +133,17 @@ def test_inputs_that_cannot_be_drawn(call: Call, tmp_path: Path, monkeypatch: py
     assert result.code == 0
     assert "no picture and no curve" in result.err
     assert pictures(run) == {"adaptation"}
+
+
+def test_the_spread_of_answers_is_drawn(gp_run: Path, completion_run: Path) -> None:
+    import torch
+
+    task, before, after, std = plot._play(gp_run, 0, torch.device("cpu"))
+    assert (before, len(after)) == (None, 200)
+    run, net = load_model(gp_run)
+    mean, expected = run.algorithm.distribution(net, run.algorithm.adapt(net, task.support), task.query.x)
+    torch.testing.assert_close((after, std), (mean.detach(), expected.detach()))
+    task, _, after, std = plot._play(completion_run, 0, torch.device("cpu"))
+    assert after.shape == task.query.y.shape == std.shape == (144, 1)
+    assert plot._drawable(*plot.read(completion_run))
+    assert len(plot.episode_figure(task, after, "what", std=std).axes) == 4

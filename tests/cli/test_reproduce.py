@@ -56,6 +56,22 @@ def test_measured_beside_published(call: Call, tmp_path: Path) -> None:
     assert not one["transductive"]
 
 
+def test_a_check_names_its_measure(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = (Check(name="a", tasks=4, measure="log_likelihood"), Check(name="b", tasks=4))
+    recipe = Recipe(
+        name="small", source="gp", steps=2, flags="--width 8 --validate-every 0 --meta-batch 2", checks=checks
+    )
+    monkeypatch.setattr(tokay.CNP, "recipes", (recipe,))
+    out = tmp_path / "run"
+    result = call("reproduce", "small", "--out", out, "--json")
+    assert result.code == 0, result.err
+    run, net = load_model(out)
+    by_hand = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)
+    rows = json.loads(result.out)["results"]
+    assert [row["measure"] for row in rows] == ["log_likelihood", "mse"]
+    assert [row["measured"]["mean"] for row in rows] == [by_hand["log_likelihood"].mean, by_hand["mse"].mean]
+
+
 def test_the_table(call: Call, tmp_path: Path) -> None:
     result = call("reproduce", "tiny", "--fraction", "0.025", "--out", tmp_path / "run", "--tasks", "3")
     assert result.code == 0, result.err

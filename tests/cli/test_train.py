@@ -241,3 +241,9 @@ def test_without_validation_no_class_is_held_out_for_it(call: Call, root: Path, 
     refused(call(*words), "validation is set to 0")
     assert call(*words, "--validate-every", "0").code == 0
     assert call("train", "--resume", tmp_path / "run").code == 0
+
+
+def test_the_network_that_is_not_named(gp_run: Path, sine_run: Path, completion_run: Path, proto_run: Path) -> None:
+    """The method's own for vectors, if it has one; else the source's; else the method's for pictures."""
+    for run, name in ((gp_run, "linear"), (completion_run, "linear"), (sine_run, "mlp"), (proto_run, "conv4-pool")):
+        assert json.loads((run / "run.json").read_text())["network"]["name"] == name

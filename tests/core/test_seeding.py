@@ -3,7 +3,7 @@ import sys
 
 import torch
 
-from tokay.core.seeding import derive, generator
+from tokay.core.seeding import BLOCK, derive, evaluation_blocks, generator
 
 
 def test_every_part_matters() -> None:
@@ -34,3 +34,12 @@ def test_generator_is_at_the_derived_state() -> None:
     before = torch.get_rng_state()
     assert torch.equal(torch.rand(3, generator=generator(0, "x", 2)), expected)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_blocks_of_an_evaluation() -> None:
+    """More tasks begin with the fewer, and the last block is used in part."""
+    many, few = ([*evaluation_blocks(tasks, 3)] for tasks in (3 * BLOCK, BLOCK + 1))
+    assert [used for _, used in few] == [BLOCK, 1]
+    drawn = [torch.rand(2, generator=g).tolist() for g, _ in many]
+    assert drawn[:2] == [torch.rand(2, generator=g).tolist() for g, _ in few]
+    assert drawn[1] == torch.rand(2, generator=generator(3, "evaluate", 1)).tolist()

@@ -35,7 +35,7 @@ class GaussianProcess(Source, name="gp"):
     >>> source = GaussianProcess(fewest_shots=3).tasks("test", Sizes(shots=10, queries=20))
     >>> task = source.sample(4, torch.Generator().manual_seed(0))
     >>> task.support.x.shape, task.query.y.shape
-    (torch.Size([4, 6, 1]), torch.Size([4, 20, 1]))
+    (torch.Size([4, 7, 1]), torch.Size([4, 20, 1]))
     """
 
     summary: ClassVar[str] = "regression of curves drawn from a Gaussian process (neural processes)"

@@ -1,0 +1,117 @@
+"""CNP against a loop over points, and what no order, repetition or other query may change."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+from tokay import CNP, Examples, NetworkError, Sizes, Task, TaskSpec, evaluate
+from tokay.core.answer import check_answers
+from tokay.core.seeding import generator
+from tokay.tasks import GaussianProcess
+
+METHOD = CNP(width=8)
+
+
+def examples(n: int = 5) -> Examples:
+    return Examples(torch.randn(n, 3, dtype=torch.float64), torch.randn(n, 2, dtype=torch.float64))
+
+
+def network() -> nn.Module:
+    backbone = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+    return METHOD.build(backbone, TaskSpec(x_shape=(3,), y_dim=2, kind="regression")).double()
+
+
+def answered(net: nn.Module, support: Examples, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation for one input, an example at a time."""
+    r = torch.zeros(8, dtype=torch.float64)
+    for a, b in zip(*support, strict=True):
+        r = r + net.encoder.layers(torch.cat([net.backbone(a), b])) / len(support.x)
+    raw = net.decoder.layers(torch.cat([r, net.backbone(x)]))
+    return raw[:2], 0.1 + 0.9 * (1 + raw[2:].exp()).log()
+
+
+def test_the_cost_is_a_loop_over_all_points() -> None:
+    net, support, query = network(), examples(), examples(7)
+    total, asked = 0.0, 0.0
+    for part in (support, query):
+        for x, y in zip(*part, strict=True):
+            log_p = Normal(*answered(net, support, x)).log_prob(y).sum()
+            total, asked = total - log_p / 12, asked + (log_p / 14 if part is query else 0)
+    cost, measured = METHOD.loss(net, Task(support, query))
+    torch.testing.assert_close(cost, total, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(measured["log_likelihood"], asked, rtol=1e-12, atol=1e-12)
+    weights = list(net.parameters())
+    theirs = torch.autograd.grad(total, weights)
+    torch.testing.assert_close(torch.autograd.grad(cost, weights), theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_answers_and_their_spread() -> None:
+    net, support, query = network(), examples(), examples(4)
+    state = METHOD.adapt(net, support)
+    mean, std = METHOD.distribution(net, state, query.x)
+    for i in range(4):
+        expected = answered(net, support, query.x[i])
+        torch.testing.assert_close((mean[i], std[i]), expected, rtol=1e-12, atol=1e-12)
+    assert torch.equal(METHOD.predict(net, state, query.x), mean)
+    found = METHOD.measures(net, state, query)["log_likelihood"]
+    torch.testing.assert_close(found, Normal(mean, std).log_prob(query.y).mean(1), rtol=1e-12, atol=1e-12)
+
+
+def test_no_answer_is_surer_than_the_bound() -> None:
+    net, support = network(), examples()
+    with torch.no_grad():
+        net.decoder.layers[-1].bias[2:] = -1000.0
+    std = METHOD.distribution(net, METHOD.adapt(net, support), support.x)[1]
+    torch.testing.assert_close(std, torch.full_like(std, 0.1))
+
+
+def test_order_and_repetition_of_the_context_change_nothing() -> None:
+    net, (x, y) = network(), examples()
+    state = METHOD.adapt(net, Examples(x, y))
+    order = torch.tensor([3, 0, 4, 1, 2])
+    for same in (Examples(x[order], y[order]), Examples(torch.cat([x, x]), torch.cat([y, y]))):
+        torch.testing.assert_close(METHOD.adapt(net, same), state, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        (2 * METHOD.adapt(net, Examples(x[:2], y[:2])) + 3 * METHOD.adapt(net, Examples(x[2:], y[2:]))) / 5, state
+    )
+
+
+def test_an_answer_does_not_depend_on_the_other_queries() -> None:
+    net, query = network(), examples(6)
+    state = METHOD.adapt(net, examples())
+    together = METHOD.distribution(net, state, query.x)
+    alone = [torch.cat(part) for part in zip(*(METHOD.distribution(net, state, x[None]) for x in query.x), strict=True)]
+    torch.testing.assert_close(list(together), alone, rtol=1e-12, atol=1e-12)
+
+
+def test_an_empty_context_is_what_the_network_answers_alone() -> None:
+    net, (x, y) = network(), examples()
+    state = METHOD.adapt(net, Examples(x[:0], y[:0]))
+    assert not state.any()
+    torch.testing.assert_close(METHOD.predict(net, state, x), net(x))
+
+
+def test_evaluate_shows_the_log_likelihood() -> None:
+    """By hand on its own tasks; and alone beside the support set it is the same, for a network without batch statistics."""
+    source = GaussianProcess(fewest_shots=2).tasks("test", Sizes(shots=4, queries=5))
+    net = METHOD.build(nn.Flatten(), source.spec)
+    found = evaluate(METHOD, net, source, tasks=3)
+    (sx, sy), (qx, qy) = source.sample(25, generator(0, "evaluate", 0))
+    for i in range(3):
+        mean, std = METHOD.distribution(net, METHOD.adapt(net, Examples(sx[i], sy[i])), qx[i])
+        expected = float(Normal(mean, std).log_prob(qy[i]).mean().detach())
+        assert float(found.per_task["log_likelihood"][i]) == pytest.approx(expected, rel=1e-4)
+    alone = evaluate(METHOD, net, source, tasks=3, inductive=True)
+    torch.testing.assert_close(alone.per_task["log_likelihood"], found.per_task["log_likelihood"], rtol=1e-4, atol=1e-5)
+    assert found.measure == "mse"
+
+
+def test_settings() -> None:
+    assert (CNP().width, CNP.outer.lr, CNP.meta_batch, CNP.kinds) == (128, 1e-4, 64, ("regression",))
+    assert [recipe.name for recipe in CNP.recipes] == ["cnp-gp"]
+    with pytest.raises(TypeError, match="its build made"):
+        METHOD.adapt(nn.Identity(), examples())
+    wrong = TaskSpec(x_shape=(3,), y_dim=1, kind="regression")
+    with pytest.raises(NetworkError, match="1 outputs for regression"):
+        check_answers(METHOD, network(), wrong, where="test")
