@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
-from tokay import ANP, ConfigError, Examples, Task, TaskSpec
+from tokay import ANP, Examples, Task, TaskSpec
 from tokay.core.neural_process import pair_noise
 
 WIDTH, HEADS = 8, 4
@@ -141,11 +141,17 @@ def test_attention_starts_as_in_the_authors_code() -> None:
         assert float(layer.weight.detach().std()) == pytest.approx(128**-0.5, rel=0.05)
 
 
+@pytest.mark.parametrize("width, heads, size", [(8, 3, 2), (4, 8, 1)])
+def test_heads_that_do_not_divide_the_width(width: int, heads: int, size: int) -> None:
+    method, support = ANP(width=width, heads=heads), Examples(torch.randn(5, 1), torch.randn(5, 1))
+    net = method.build(nn.Flatten(), TaskSpec(x_shape=(1,), y_dim=1, kind="regression"))
+    assert net.attention.v.weight.shape == (heads * size, width)
+    assert method.predict(net, method.adapt(net, support), support.x).shape == (5, 1)
+
+
 def test_settings() -> None:
     assert (ANP().width, ANP().heads, ANP.outer.lr, ANP.meta_batch, ANP.kinds) == (128, 8, 1e-4, 16, ("regression",))
     assert (ANP().samples, ANP().at_test().samples, ANP(test_samples=7).at_test().samples) == (1, 32, 7)
     assert [recipe.name for recipe in ANP.recipes] == ["anp-gp"]
-    with pytest.raises(ConfigError, match="anp: heads must divide the width 128, got 3"):
-        ANP(heads=3)
     with pytest.raises(TypeError, match="its build made"):
         METHOD.adapt(nn.Identity(), examples())

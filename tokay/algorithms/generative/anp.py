@@ -5,8 +5,8 @@ A neural process whose mean representation gives way to one of each target's own
     r(x) = Σ_h A_h(x) W_o^h,      A_h(x) = softmax_i( q_h(x) · k_h(x_i) / √d ) v_h(r_i),      (μ, σ) = g(x, r(x), z),
 
 with r_i the encoded pairs, q_h and k_h linear maps of a network of two layers on x, v_h and W_o^h linear maps without
-biases, in H = 8 heads of d = width/H numbers. The latent z and the cost are those of the neural process: with C the context
-(the support set) and T ⊇ C all points (support and query set together), maximises
+biases, in H = 8 heads of d = width/H numbers (rounded down). The latent z and the cost are those of the neural process:
+with C the context (the support set) and T ⊇ C all points (support and query set together), maximises
 
     1/|T| ( E_q(z | T) log p(y_T | x_T, z, r) - KL( q(z | T) || q(z | C) ) ).
 
@@ -48,7 +48,6 @@ from ...core.neural_process import (
 from ...core.objectives import Metrics
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Task, TaskSpec
-from ...errors import ConfigError
 
 
 class Memory(NamedTuple):
@@ -64,8 +63,9 @@ class _CrossAttention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.q, self.k, self.v, self.o = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.heads, self.size = heads, max(1, width // heads)
+        self.q, self.k, self.v = (nn.Linear(width, heads * self.size, bias=False) for _ in range(3))
+        self.o = nn.Linear(heads * self.size, width, bias=False)
         for layer in (self.q, self.k, self.v, self.o):
             nn.init.normal_(layer.weight, std=width**-0.5)
 
@@ -77,8 +77,8 @@ class _CrossAttention(nn.Module):
         return attended
 
     def _split(self, rows: Tensor) -> Tensor:
-        """[n, width] to [heads, n, width / heads]"""
-        return rows.reshape(len(rows), self.heads, rows.shape[1] // self.heads).transpose(0, 1)
+        """[n, heads * size] to [heads, n, size]"""
+        return rows.reshape(len(rows), self.heads, self.size).transpose(0, 1)
 
 
 class _Parts(nn.Module):
@@ -151,7 +151,7 @@ class ANP(Algorithm[Memory], name="anp"):
     width: int = 128
     """units of every layer, and numbers in the latent and in the representation"""
     heads: int = 8
-    """of the attention; they share the width"""
+    """of the attention, which share the width"""
     samples: int = 1
     """draws of the latent while training"""
     test_samples: int = 32
@@ -159,8 +159,6 @@ class ANP(Algorithm[Memory], name="anp"):
 
     def __post_init__(self) -> None:
         require_positive(self, "width", "heads", "samples", "test_samples")
-        if self.width % self.heads:
-            raise ConfigError(f"anp: heads must divide the width {self.width}, got {self.heads}. The default is 8.")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """The backbone of x, the encoders, the attention and the decoder."""
