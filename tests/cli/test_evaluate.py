@@ -63,6 +63,7 @@ def test_measures_of_a_methods_own_are_shown(call: Call, gp_run: Path) -> None:
     assert result.out.count(shown) == 2  # in the table and below it
     assert f"log likelihood {shown}" in result.out
     assert "support loss" in result.out
+    assert "cnp on gp, 3-to-10-point, 4 unseen tasks" in result.out
 
 
 def test_it_is_what_the_library_finds(call: Call, sine_run: Path) -> None:

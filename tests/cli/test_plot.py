@@ -83,6 +83,18 @@ def test_titles_say_what_was_measured(
     assert episode.splitlines()[0] == "reptile on glyphs: one unseen 3-way 2-shot task (transductive)"
 
 
+def test_titles_name_a_range_of_sizes(
+    call: Call, gp_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = []
+    monkeypatch.setattr(plot, "write_figure", lambda path, figure: titles.append(figure.get_suptitle()))
+    assert call("plot", gp_run, "--tasks", "2").code == 0
+    assert titles[1:] == [
+        "cnp on gp: 2 unseen 3-to-10-point tasks (inductive)",
+        "cnp on gp: one unseen 3-to-10-point task (inductive)",
+    ]
+
+
 def test_the_episode_is_unseen_and_the_seed_decides_it(sine_run: Path, reptile_run: Path) -> None:
     import torch
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from tokay import ConfigError
-from tokay.tasks.shots import check_fewest, drawn_shots
+from tokay import ConfigError, Sizes
+from tokay.tasks import Completion, GaussianProcess, Sinusoid
+from tokay.tasks.shots import check_fewest, drawn_shots, range_named
 
 
 def test_every_number_is_as_likely() -> None:
@@ -26,3 +27,13 @@ def test_what_is_no_range() -> None:
             check_fewest(fewest, 5, where="gp")
     for fine in (None, 1, 5):
         check_fewest(fine, 5, where="gp")
+
+
+def test_a_range_is_named_as_one() -> None:
+    ten = Sizes(shots=10)
+    named = [
+        source.named(ten) for source in (Sinusoid(), GaussianProcess(), Completion(), GaussianProcess(fewest_shots=3))
+    ]
+    assert named == ["10-point", "10-point", "10-point", "3-to-10-point"]
+    assert Completion(fewest_shots=2).named(ten) == "2-to-10-point"
+    assert range_named(10, 10) == "10-point"

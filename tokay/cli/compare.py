@@ -164,7 +164,7 @@ def _as_json(
 
 
 def _sizes(first: Run, column: Asked) -> str:
-    return with_sizes(first, column).test.named(first.source.kind)
+    return first.source.named(with_sizes(first, column).test)
 
 
 def _labels(settings: dict[str, Run]) -> dict[str, str]:

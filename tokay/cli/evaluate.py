@@ -71,7 +71,7 @@ def as_json(run: Run, found: Evaluation, speed: Adaptation) -> dict[str, Any]:
 
 
 def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None:
-    sizes = run.test.named(run.source.kind)
+    sizes = run.source.named(run.test)
     how = (
         "transductive: each answer saw the other queries" if found.transductive else "inductive: each query on its own"
     )

@@ -113,21 +113,21 @@ def _read_log(log: Path) -> list[dict[str, Any]]:
 
 
 def _training_figure(run: Run, lines: list[dict[str, Any]]) -> Figure:
-    episodes = "mini-batches of all classes" if run.algorithm.joint else f"{run.train.named(run.source.kind)} tasks"
+    episodes = "mini-batches of all classes" if run.algorithm.joint else f"{run.source.named(run.train)} tasks"
     return training_figure(
         lines,
         f"{run.algorithm.name} on {run.source.name}: meta-training",
         training=f"training, {episodes}",
-        held_out=f"{run.fit.validation_tasks} held-out {run.test.named(run.source.kind)} tasks",
+        held_out=f"{run.fit.validation_tasks} held-out {run.source.named(run.test)} tasks",
     )
 
 
 def _adaptation_title(run: Run, found: Evaluation) -> str:
     how = "transductive" if found.transductive else "inductive"
-    tasks = f"{found['loss'].tasks} unseen {run.test.named(run.source.kind)} tasks"
+    tasks = f"{found['loss'].tasks} unseen {run.source.named(run.test)} tasks"
     return f"{run.algorithm.name} on {run.source.name}: {tasks} ({how})"
 
 
 def _episode_title(run: Run, found: Evaluation) -> str:
     how = "transductive" if found.transductive else "inductive"
-    return f"{run.algorithm.name} on {run.source.name}: one unseen {run.test.named(run.source.kind)} task ({how})"
+    return f"{run.algorithm.name} on {run.source.name}: one unseen {run.source.named(run.test)} task ({how})"

@@ -10,7 +10,7 @@ from ..core.task import Examples, Kind, Sizes, Split, Task, TaskSource, TaskSpec
 from ..errors import TaskError
 from .glyphs import Glyphs
 from .pool import ClassPool
-from .shots import check_fewest, drawn_shots
+from .shots import check_fewest, drawn_shots, range_named
 from .source import Source
 
 
@@ -43,6 +43,9 @@ class Completion(Source, name="completion"):
 
     def __post_init__(self) -> None:
         Glyphs(size=self.size)  # refuses a size that it cannot draw
+
+    def named(self, sizes: Sizes) -> str:  # noqa: D102
+        return range_named(self.fewest_shots, sizes.shots)
 
     def points_shown(self) -> int:
         """All pixels."""

@@ -10,7 +10,7 @@ from ..core.gaussian_process import Kernel, KernelName, log_density, posterior
 from ..core.seeding import BLOCK, evaluation_blocks
 from ..core.task import Examples, Kind, Sizes, Split, Task, TaskSource, TaskSpec
 from ..errors import ConfigError
-from .shots import check_fewest, drawn_shots
+from .shots import check_fewest, drawn_shots, range_named
 from .source import Source
 
 _X = (-2.0, 2.0)
@@ -70,6 +70,9 @@ class GaussianProcess(Source, name="gp"):
                 f"gp: with random, length_scale and signal_std must be at least {_LOWEST}, where their ranges begin, "
                 f"got {self.length_scale} and {self.signal_std}."
             )
+
+    def named(self, sizes: Sizes) -> str:  # noqa: D102
+        return range_named(self.fewest_shots, sizes.shots)
 
     def points_shown(self) -> int:
         """Enough for the shortest length scale."""

@@ -22,3 +22,12 @@ def drawn_shots(fewest: int | None, shots: int, generator: torch.Generator) -> i
     if fewest is None:
         return shots
     return int(torch.randint(fewest, shots + 1, (), generator=generator))
+
+
+def range_named(fewest: int | None, shots: int) -> str:
+    """As people say it.
+
+    >>> range_named(None, 10), range_named(3, 10)
+    ('10-point', '3-to-10-point')
+    """
+    return f"{shots}-point" if fewest in (None, shots) else f"{fewest}-to-{shots}-point"

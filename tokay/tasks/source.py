@@ -41,6 +41,10 @@ class Source(ABC):
         shots + queries than a class has examples; ``DataError`` when the data is missing or damaged.
         """
 
+    def named(self, sizes: Sizes) -> str:
+        """The size of a task, as people say it."""
+        return sizes.named(self.kind)
+
     def points_shown(self) -> int:
         """Of a regression task in a picture: as many as the smallest source of curves has."""
         return 50
