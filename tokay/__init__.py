@@ -15,11 +15,14 @@ from .algorithms import (
     Finetune as Finetune,
     LearnedOptimizer as LearnedOptimizer,
     MAMLPlusPlus as MAMLPlusPlus,
+    MatchingNet as MatchingNet,
     MetaLSTM as MetaLSTM,
     MetaSGD as MetaSGD,
     ProtoNet as ProtoNet,
+    RelationNet as RelationNet,
     Reptile as Reptile,
     Scratch as Scratch,
+    Siamese as Siamese,
 )
 from .checkpoint import load as load
 from .core.algorithm import Algorithm as Algorithm, algorithms as algorithms

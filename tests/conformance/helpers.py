@@ -28,6 +28,7 @@ EXCUSABLE = (
     "class_permutation",
     "every_weight_gets_a_gradient",
     "finite_differences",
+    "inductive",
     "learns",
     "loss_and_metrics",
     "padding",

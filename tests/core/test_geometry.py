@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from tokay import one_hot
-from tokay.core.geometry import class_means, sq_distances
+from tokay.core.geometry import class_means, cosines, sq_distances, unit
 
 
 def test_class_means_by_hand() -> None:
@@ -28,3 +28,17 @@ def test_sq_distances_keep_their_digits_far_from_the_origin() -> None:
     a = torch.tensor([[1e4, 1.0]])
     assert float(sq_distances(a, a + torch.tensor([[0.0, 1e-2]]))) == float((a[0, 1] + 1e-2 - a[0, 1]) ** 2)
     assert float(sq_distances(a, a)) == 0
+
+
+def test_cosines_by_hand() -> None:
+    a, b = torch.randn(5, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
+    expected = np.array([[p @ q / np.sqrt((p @ p) * (q @ q)) for q in b.numpy()] for p in a.numpy()])
+    np.testing.assert_allclose(cosines(100 * a, b).numpy(), expected, rtol=1e-12)
+
+
+def test_a_row_of_zeros_has_no_direction() -> None:
+    blank = torch.zeros(2, 3, requires_grad=True)
+    unit(blank).sum().backward()
+    assert not bool(unit(blank).any())
+    assert blank.grad is not None
+    assert bool(torch.isfinite(blank.grad).all())

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from tokay import NetworkError, TaskSpec
-from tokay.core.network import check_outputs, check_statistics, device_of, feature_size, with_head
+from tokay.core.network import check_outputs, check_statistics, device_of, feature_size, map_shape, with_head
 from tokay.networks import batch_statistics
 
 SPEC = TaskSpec(x_shape=(1, 6, 6), y_dim=3)
@@ -39,6 +39,15 @@ def test_feature_size() -> None:
     assert feature_size(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()), SPEC) == 32
     assert feature_size(nn.Flatten(), SPEC) == 36
     assert feature_size(nn.Sequential(nn.Flatten(), nn.Linear(36, 7).double()), SPEC) == 7
+
+
+def test_map_shape() -> None:
+    assert map_shape(nn.Conv2d(1, 3, (2, 3)), SPEC) == (3, 5, 4)
+    assert map_shape(nn.Flatten(), SPEC) == (36, 1, 1)
+    with pytest.raises(NetworkError, match=r"^backbone: .* a \[2, n\] or \[2, C, H, W\] tensor, got \(2, 1, 36\)\."):
+        map_shape(nn.Flatten(2), SPEC)
+    with pytest.raises(NetworkError, match="running statistics"):
+        map_shape(nn.BatchNorm2d(1), SPEC)
 
 
 def test_feature_size_leaves_no_trace() -> None:

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from tokay import ConfigError
-from tokay.networks import Conv4, Conv4Mean, Conv4Pool, Network
+from tokay.networks import Conv4, Conv4Maps, Conv4Mean, Conv4Pool, Network
 
 FILTERS = 64
 
@@ -25,7 +25,30 @@ def test_features(network: Network, x_shape: tuple[int, ...], features: int) -> 
     assert network.build(x_shape)(torch.randn(2, *x_shape)).shape == (2, features)
 
 
-@pytest.mark.parametrize("network", [Conv4(filters=5), Conv4Mean(filters=5), Conv4Pool(filters=5)])
+@pytest.mark.parametrize("side, maps", [(28, 5), (84, 19), (16, 2)])
+def test_maps(side: int, maps: int) -> None:
+    """Of the sizes that the relation networks' code has."""
+    net = Conv4Maps(filters=6).build((3, side, side))
+    assert net(torch.randn(2, 3, side, side)).shape == (2, 6, maps, maps)
+
+
+def test_maps_by_hand() -> None:
+    """Convolutions of padding 0, 0, 1 and 1; ReLU, then pooling, in the first two."""
+    net = Conv4Maps(filters=4).build((1, 28, 28)).double()
+    x = torch.randn(3, 1, 28, 28, dtype=torch.float64)
+    out = x
+    for i in range(1, 5):
+        block = net.get_submodule(f"block{i}")
+        out = nn.functional.conv2d(out, block.get_parameter("conv.weight"), padding=int(i > 2))
+        out = block.get_submodule("norm")(out).relu()
+        if i < 3:
+            out = nn.functional.max_pool2d(out, 2)
+    torch.testing.assert_close(net(x), out, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "network", [Conv4(filters=5), Conv4Mean(filters=5), Conv4Pool(filters=5), Conv4Maps(filters=5)]
+)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_parameters_by_hand(network: Network, channels: int) -> None:
     """Four convolutions of 3x3 without a bias, and scale and shift of four norms."""

@@ -40,7 +40,7 @@ def test_the_registry_that_is_given_is_a_copy() -> None:
 
 @pytest.mark.parametrize("name", sorted(networks()))
 def test_every_network(name: str) -> None:
-    """Frozen settings with a summary; ``[n, *x_shape]`` to ``[n, features]``; a fresh module every time."""
+    """Frozen settings with a summary; ``[n, *x_shape]`` to ``[n, features]`` or maps; a fresh module every time."""
     network = networks()[name]()
     assert network.name == name
     assert network.summary
@@ -48,7 +48,8 @@ def test_every_network(name: str) -> None:
     for field in fields(network):
         with pytest.raises(FrozenInstanceError):
             setattr(network, field.name, getattr(network, field.name))
-    nets = [network.build((1, 28, 28)) for _ in range(2)]
-    assert all(net(torch.randn(3, 1, 28, 28)).ndim == 2 for net in nets)
+    x = torch.randn(2, 1, network.side, network.side)
+    nets = [network.build(tuple(x.shape[1:])) for _ in range(2)]
+    assert all(net(x).ndim in (2, 4) for net in nets)
     for one, other in zip(*(net.parameters() for net in nets), strict=True):
         assert one.ndim < 2 or not torch.equal(one, other)

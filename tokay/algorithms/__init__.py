@@ -17,4 +17,7 @@ from .gradient.reptile import Reptile as Reptile
 from .gradient.taml import TAML as TAML
 from .learned.learned_optimizer import LearnedOptimizer as LearnedOptimizer
 from .learned.meta_lstm import MetaLSTM as MetaLSTM
+from .metric.matching import MatchingNet as MatchingNet
 from .metric.protonet import ProtoNet as ProtoNet
+from .metric.relation import RelationNet as RelationNet
+from .metric.siamese import Siamese as Siamese

@@ -22,3 +22,21 @@ def sq_distances(a: Tensor, b: Tensor) -> Tensor:
     Written out as differences rather than |a|² - 2ab + |b|², which loses half the digits where it matters: near zero.
     """
     return (a[:, None] - b[None]).square().sum(-1)
+
+
+def unit(z: Tensor) -> Tensor:
+    """Rows of ``z`` [n, features] scaled to length 1; a row of zeros stays one.
+
+    The square is kept from 0 rather than its root, whose derivative is infinite there.
+    """
+    return z * z.square().sum(-1, keepdim=True).clamp_min(1e-12).rsqrt()
+
+
+def cosines(a: Tensor, b: Tensor) -> Tensor:
+    """Cosine similarities of every row of ``a`` [n, d] to every row of ``b`` [m, d] -> [n, m].
+
+    >>> import torch
+    >>> cosines(torch.tensor([[2.0, 0.0]]), torch.tensor([[3.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])).tolist()
+    [[1.0, 0.0, -1.0]]
+    """
+    return unit(a) @ unit(b).mT

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .geometry import class_means
+from .geometry import class_means, unit
 
 
 class LatentHead(nn.Module):
@@ -30,9 +30,7 @@ class LatentHead(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What the backbone makes of inputs ``[n, *x_shape]``, scaled to length 1: ``[n, features]``."""
-        features: Tensor = self.backbone(x)
-        # The square is kept from 0 rather than its root, whose derivative is infinite there.
-        return features * features.square().sum(1, keepdim=True).clamp_min(1e-12).rsqrt()
+        return unit(self.backbone(x))
 
     def codes(self, features: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log σ ``[ways, latents]`` of every class's code, from ``features`` [n, features] and one-hot ``y``.

@@ -15,8 +15,9 @@ def device_of(net: nn.Module) -> torch.device:
     return next((p.device for p in net.parameters()), torch.device("cpu"))
 
 
-def _try_out(net: nn.Module, spec: TaskSpec, *, where: str) -> Tensor:
-    """The output for two blank examples. Two, because batch statistics of one are undefined."""
+def _try_out(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool = False) -> Tensor:
+    """The output for two blank examples; with ``maps`` it may be feature maps. Two, because batch statistics of one are
+    undefined."""
     reference = next(net.parameters(), torch.zeros(()))
     x = torch.zeros(2, *spec.x_shape, dtype=reference.dtype, device=reference.device)
     try:
@@ -30,10 +31,12 @@ def _try_out(net: nn.Module, spec: TaskSpec, *, where: str) -> Tensor:
             f"{where}: the network must take inputs of shape {tuple(x.shape)}, and fails on them ({reason}). "
             "Build it for this shape."
         ) from error
-    if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[0] != 2:
+    axes = (2, 4) if maps else (2,)
+    if not isinstance(output, Tensor) or output.ndim not in axes or output.shape[0] != 2:
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise NetworkError(
-            f"{where}: the network must answer {tuple(x.shape)} with a [2, n] tensor, got {shape}. Flatten its output."
+            f"{where}: the network must answer {tuple(x.shape)} with a [2, n] {'or [2, C, H, W] ' if maps else ''}tensor, "
+            f"got {shape}. Flatten its output."
         )
     return output
 
@@ -63,6 +66,19 @@ def feature_size(backbone: nn.Module, spec: TaskSpec) -> int:
     """How many features ``backbone`` gives for one example, found by trying it."""
     check_statistics(backbone, where="backbone")
     return int(_try_out(backbone, spec, where="backbone").shape[1])
+
+
+def map_shape(backbone: nn.Module, spec: TaskSpec) -> tuple[int, int, int]:
+    """Channels, height and width of the feature maps ``backbone`` gives; n features are n maps of one position.
+
+    >>> map_shape(nn.Conv2d(1, 4, 3), TaskSpec(x_shape=(1, 8, 8), y_dim=2))
+    (4, 6, 6)
+    >>> map_shape(nn.Flatten(), TaskSpec(x_shape=(1, 8, 8), y_dim=2))
+    (64, 1, 1)
+    """
+    check_statistics(backbone, where="backbone")
+    channels, height, width = (*_try_out(backbone, spec, where="backbone", maps=True).shape[1:], 1, 1)[:3]
+    return channels, height, width
 
 
 def with_head(backbone: nn.Module, spec: TaskSpec) -> nn.Module:

@@ -1,6 +1,9 @@
-"""Backbones: [n, *x_shape] -> [n, features]. They know nothing of tasks; any ``nn.Module`` of yours does as well."""
+"""Backbones: [n, *x_shape] -> [n, features], or feature maps [n, C, H, W]. They know nothing of tasks; any ``nn.Module``
+of yours does as well.
+"""
 
-from .conv4 import Conv4 as Conv4, Conv4Mean as Conv4Mean, Conv4Pool as Conv4Pool
+from .conv4 import Conv4 as Conv4, Conv4Maps as Conv4Maps, Conv4Mean as Conv4Mean, Conv4Pool as Conv4Pool
+from .koch import Koch as Koch
 from .linear import Linear as Linear
 from .mlp import MLP as MLP
 from .registry import Network as Network, networks as networks

@@ -1,32 +1,37 @@
-"""The four-block convolutional network of the few-shot papers, in the three forms they use."""
+"""The four-block convolutional network of the few-shot papers, in the four forms they use."""
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
 from ..errors import ConfigError
 from .registry import Network
 
+Block = Callable[[int, int], nn.Sequential]  # input channels and filters to a block
 
-def _block(channels: int, filters: int, *, strided: bool) -> nn.Sequential:
-    """conv 3x3, batch norm, ReLU; halves the picture by its stride or by max-pooling.
+
+def _block(channels: int, filters: int, *, stride: int = 1, padding: int = 1, pool: bool = False) -> nn.Sequential:
+    """conv 3x3, batch norm, ReLU; halves the picture by a stride of 2 or by max-pooling.
 
     The convolution has no bias: the norm that follows takes any constant away again. Pooling comes before the ReLU,
     which gives the same numbers (the largest of the positive parts is the positive part of the largest) from a
     quarter of the work.
     """
-    convolution = nn.Conv2d(channels, filters, 3, stride=2 if strided else 1, padding=1, bias=False)
+    convolution = nn.Conv2d(channels, filters, 3, stride=stride, padding=padding, bias=False)
     nn.init.xavier_uniform_(convolution.weight)
     # The statistics are those of the batch at hand, always: running ones would carry one task into the next.
     layers = OrderedDict[str, nn.Module](conv=convolution, norm=nn.BatchNorm2d(filters, track_running_stats=False))
-    if not strided:
+    if pool:
         layers["pool"] = nn.MaxPool2d(2)
     layers["relu"] = nn.ReLU()
     return nn.Sequential(layers)
 
 
-def _conv4(x_shape: tuple[int, ...], filters: int, *, strided: bool, mean: bool) -> nn.Module:
+def _blocks(x_shape: tuple[int, ...], filters: int, each: Sequence[Block]) -> OrderedDict[str, nn.Module]:
+    """The blocks that each of ``each`` makes, by name."""
     if len(x_shape) != 3 or min(x_shape[1:]) < 16:
         raise ConfigError(
             f"conv4: examples must be pictures (channels, height, width) of at least 16x16, got {x_shape}. "
@@ -35,13 +40,15 @@ def _conv4(x_shape: tuple[int, ...], filters: int, *, strided: bool, mean: bool)
     if filters < 1:
         raise ConfigError(f"conv4: filters must be at least 1, got {filters}.")
     channels = (x_shape[0], filters, filters, filters)
-    layers = OrderedDict[str, nn.Module](
-        (f"block{i}", _block(c, filters, strided=strided)) for i, c in enumerate(channels, 1)
+    return OrderedDict(
+        (f"block{i}", make(c, filters)) for i, (c, make) in enumerate(zip(channels, each, strict=True), 1)
     )
-    if mean:
-        layers["mean"] = nn.AdaptiveAvgPool2d(1)
-    layers["flatten"] = nn.Flatten()
-    return nn.Sequential(layers)
+
+
+_STRIDED = (partial(_block, stride=2),) * 4
+_POOLED = (partial(_block, pool=True),) * 4
+# Two that give up a border and halve what is left, two that keep the size: 28 pixels become 5, 84 become 19.
+_MAPS = (*(partial(_block, padding=0, pool=True),) * 2, *(_block,) * 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +61,7 @@ class Conv4(Network, name="conv4"):
     """filters of every convolution (32 on mini-ImageNet)"""
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
-        return _conv4(x_shape, self.filters, strided=True, mean=False)
+        return nn.Sequential(_blocks(x_shape, self.filters, _STRIDED) | {"flatten": nn.Flatten()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +74,8 @@ class Conv4Mean(Network, name="conv4-mean"):
     """filters of every convolution"""
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
-        return _conv4(x_shape, self.filters, strided=True, mean=True)
+        blocks = _blocks(x_shape, self.filters, _STRIDED)
+        return nn.Sequential(blocks | {"mean": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,4 +88,17 @@ class Conv4Pool(Network, name="conv4-pool"):
     """filters of every convolution (32 for MAML and Reptile on mini-ImageNet)"""
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
-        return _conv4(x_shape, self.filters, strided=False, mean=False)
+        return nn.Sequential(_blocks(x_shape, self.filters, _POOLED) | {"flatten": nn.Flatten()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv4Maps(Network, name="conv4-maps"):
+    """Feature maps, not flattened: 28x28 pictures give 64x5x5, 84x84 give 64x19x19. Relation networks (arXiv:1711.06025)."""
+
+    summary = "four 3x3 convolutions with batch norm, the first two pooled; gives feature maps (relation networks)"
+
+    filters: int = 64
+    """filters of every convolution"""
+
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
+        return nn.Sequential(_blocks(x_shape, self.filters, _MAPS))

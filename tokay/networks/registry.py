@@ -17,6 +17,7 @@ class Network(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    side: ClassVar[int] = 28  # of the square pictures it is for, where it is for one size; Omniglot's usual otherwise
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -24,7 +25,8 @@ class Network(ABC):
 
     @abstractmethod
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
-        """A freshly initialised module for inputs ``[n, *x_shape]``, giving ``[n, features]``."""
+        """A freshly initialised module for inputs ``[n, *x_shape]``, giving ``[n, features]``; or ``[n, C, H, W]``
+        for methods that compare feature maps."""
 
 
 def networks() -> dict[str, type[Network]]:

@@ -1,10 +1,11 @@
 """Prototypical networks against NumPy."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
-from tokay import Examples, ProtoNet, Sizes, Task, TaskSpec, one_hot
+from tokay import Examples, NetworkError, ProtoNet, Sizes, Task, TaskSpec, one_hot
 
 
 def setting() -> tuple[nn.Module, Task, np.ndarray, np.ndarray]:
@@ -27,6 +28,22 @@ def test_everything_by_hand() -> None:
     loss, metrics = ProtoNet().loss(net, task)
     np.testing.assert_allclose(float(loss.detach()), -np.log(p[np.arange(4), query_labels]).mean(), rtol=1e-12)
     assert float(metrics["accuracy"]) == (logits.argmax(1) == query_labels).mean()
+
+
+def test_the_cosine_by_hand() -> None:
+    net, task, _, _ = setting()
+    method = ProtoNet(metric="cosine", scale=3.0)
+    prototypes, q = method.adapt(net, task.support), net(task.query.x)
+    assert torch.equal(prototypes, ProtoNet().adapt(net, task.support)), "one set of weights serves either metric"
+    expected = [[3 * float(a @ c / (a.norm() * c.norm())) for c in prototypes] for a in q]
+    found = method.predict(net, prototypes, task.query.x)
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=1e-12)
+    assert ProtoNet(metric="cosine").scale == 10
+
+
+def test_feature_maps_are_refused() -> None:
+    with pytest.raises(NetworkError, match=r"^backbone: .* got \(2, 3, 4, 4\)\. Flatten its output"):
+        ProtoNet().build(nn.Conv2d(1, 3, 3), TaskSpec(x_shape=(1, 6, 6), y_dim=3))
 
 
 def test_one_shot_is_the_nearest_neighbour() -> None:
@@ -72,3 +89,5 @@ def test_settings_of_the_paper() -> None:
     assert ProtoNet().training_sizes(Sizes(ways=5, shots=1, queries=15)) == Sizes(ways=60, shots=1, queries=5)
     assert (ProtoNet.outer.optimizer, ProtoNet.outer.lr, ProtoNet.outer.schedule) == ("adam", 1e-3, "halving")
     assert ProtoNet.kinds == ("classification",)
+    published = {check.name: check.published for recipe in ProtoNet.recipes for check in recipe.checks}
+    assert published == {"5w1s": "98.8", "20w1s": "96.0", "5w5s": "99.7", "20w5s": "98.9"}
