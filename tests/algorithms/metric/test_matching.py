@@ -117,7 +117,7 @@ def test_context_makes_one_example_matter_to_another() -> None:
     net, support = network(), examples(0, 1, 2)
     changed = support._replace(x=torch.cat([support.x[:2], -support.x[2:]]))
     a, b = (FULL.adapt(net, given).embedded for given in (support, changed))
-    assert float((a - b)[:2].abs().amax(1).min()) > 1e-4
+    assert float((a - b).detach()[:2].abs().amax(1).min()) > 1e-4
     plain = MatchingNet()
     net = network(plain)
     a, b = (plain.adapt(net, given).embedded for given in (support, changed))

@@ -33,10 +33,10 @@ def test_everything_by_hand() -> None:
 def test_the_cosine_by_hand() -> None:
     net, task, _, _ = setting()
     method = ProtoNet(metric="cosine", scale=3.0)
-    prototypes, q = method.adapt(net, task.support), net(task.query.x)
+    prototypes, q = method.adapt(net, task.support).detach(), net(task.query.x).detach()
     assert torch.equal(prototypes, ProtoNet().adapt(net, task.support)), "one set of weights serves either metric"
     expected = [[3 * float(a @ c / (a.norm() * c.norm())) for c in prototypes] for a in q]
-    found = method.predict(net, prototypes, task.query.x)
+    found = method.predict(net, prototypes, task.query.x).detach()
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=1e-12)
     assert ProtoNet(metric="cosine").scale == 10
 
