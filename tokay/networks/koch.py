@@ -17,7 +17,8 @@ _LAST = 6
 class Koch(Network, name="koch"):
     """Four unpadded convolutions and a dense layer with sigmoids: 38.9 million weights, most of them in the last.
 
-    Convolutions start at N(0, 0.01²), dense weights at N(0, 0.2²) and all biases at N(0.5, 0.01²), as in the paper.
+    Convolutions start at N(0, 0.01²), dense weights at N(0, 0.2²) and all biases at N(0.5, 0.01²): the
+    paper's, as commonly given.
     """
 
     summary = "the twin of siamese networks: four wide convolutions, 4096 sigmoid units; 105x105 pictures (Koch et al.)"

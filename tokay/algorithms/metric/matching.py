@@ -18,7 +18,7 @@ Deviations from the paper, and what it leaves open:
 - Negative squared distances in place of cosines are an option; so is a factor on both (``scale``), 1 in the paper. Of
   cosines between 0 and 1 the softmax never is sure: one of five classes gets at most e/(e + 4) = 40 %.
 - h_0, r_0 and c_0: here h_0 = 0 and c_0 = 0, so that the first read is the plain mean of g. K is 3 (the baseline in the
-  code of Ravi & Larochelle 2017); the paper does not give it for Omniglot, where it found context to help little.
+  code of Ravi & Larochelle 2017); the paper does not give it, and its Omniglot figures are without context.
 - Adam at 1e-3 and 16 tasks per step: as commonly given, the paper tells neither. No fine-tuning on the new task.
 - The pooled network of four blocks; its batch norm uses the statistics of the set at hand, support and query by itself.
 """

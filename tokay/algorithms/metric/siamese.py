@@ -71,7 +71,7 @@ def _mean_where(values: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(chosen, values, 0).sum() / chosen.sum().clamp_min(1)
 
 
-_RERUN = "alphabet-disjoint split, not transductive; as rerun by Vinyals et al. [T] Table 1 of arXiv:1703.03400"
+_RERUN = "alphabet-disjoint split, not transductive; as rerun by Vinyals et al., quoted in later tables [T]"
 
 
 def _rerun(shots: int, five: str, twenty: str) -> Recipe:
