@@ -45,6 +45,7 @@ each_algorithm = pytest.mark.parametrize("name", sorted(tokay.algorithms()))
 each_case = pytest.mark.parametrize("case", cases())
 each_classifier = pytest.mark.parametrize("case", cases(wanted=lambda case: case.kind == "classification"))
 each_learner = pytest.mark.parametrize("case", cases(wanted=lambda case: case.algorithm.learns))
+each_ordered = pytest.mark.parametrize("case", cases(wanted=lambda case: case.algorithm.ordered))
 any_ways = pytest.mark.parametrize(
     "case", cases(wanted=lambda case: case.algorithm.any_ways and case.kind == "classification")
 )
@@ -349,12 +350,33 @@ def test_chunks_change_nothing(case: Case) -> None:
 @each_case
 def test_support_order(case: Case) -> None:
     net, task = case.build("batch1d"), one_task(case.tasks("batch1d"))
-    order = torch.randperm(len(task.support.x))
+    n = len(task.support.x)
+    order = torch.arange(n).flip(0) if case.algorithm.ordered else torch.randperm(n)
     shuffled = Examples(task.support.x[order], task.support.y[order])
     states = (case.algorithm.adapt(net, support) for support in (task.support, shuffled))
     a, b = (case.algorithm.predict(net, state, task.query.x) for state in states)
+    if case.algorithm.ordered:
+        assert relative([a.detach()], [b.detach()]) > 1e-6, "it is declared to be ordered, and is not"
+        return
     with excused(case.algorithm, "support_order", case.variant):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
+@each_ordered
+@pytest.mark.parametrize("norm", ["none", "layer"])
+def test_along_is_one_prefix_after_the_other(case: Case, norm: str) -> None:
+    """What is predicted on the way is what adapting to each beginning of the sequence predicts, the empty one included."""
+    net, task = case.build(norm), one_task(case.tasks(norm))
+    x, y = task.support
+    prefixes = [case.algorithm.adapt(net, Examples(x[:t], y[:t])) for t in range(len(x))]
+    expected = [case.algorithm.predict(net, state, x[t : t + 1])[0] for t, state in enumerate(prefixes)]
+    torch.testing.assert_close(case.algorithm.along(net, task.support), torch.stack(expected), rtol=1e-10, atol=1e-12)
+    padded = _padded(task.support)
+    if case.kind == "classification":
+        real = padded.y.any(1)
+        torch.testing.assert_close(
+            case.algorithm.along(net, padded)[real], torch.stack(expected), rtol=1e-10, atol=1e-12
+        )
 
 
 @each_classifier
@@ -376,7 +398,7 @@ def test_class_permutation(case: Case) -> None:
 @pytest.mark.parametrize("norm", WITHOUT_BATCH_STATISTICS)
 @each_classifier
 def test_padding(case: Case, norm: str) -> None:
-    """Rows of no class change neither what is learned nor how it is judged."""
+    """Rows of no class change neither what is learned nor how it is judged, wherever they are."""
     net, task = case.build(norm), one_task(case.tasks(norm))
     padded = Task(*(_padded(part) for part in task))
     loss, metrics = case.algorithm.loss(net, task)

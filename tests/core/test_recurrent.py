@@ -1,47 +1,94 @@
-"""Recurrent steps: torch's own cell and its own LSTM are the oracle."""
+"""Cells against torch's own."""
 
+import math
+
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from tokay.core.recurrent import lstm_step, read_through
-
-
-def test_a_step_is_the_cells() -> None:
-    cell = nn.LSTMCell(3, 5).double()
-    x, h, c = (torch.randn(7, size, dtype=torch.float64) for size in (3, 5, 5))
-    torch.testing.assert_close(lstm_step(cell, x, (h, c)), cell(x, (h, c)), rtol=1e-12, atol=1e-12)
-    alone = lstm_step(cell, x[0], (h[0], c[0]))
-    torch.testing.assert_close(alone, cell(x[0], (h[0], c[0])), rtol=1e-12, atol=1e-12)
+from tokay.core.recurrent import GRUMemory, LSTMMemory, read_through
 
 
-def test_its_gradients_are_the_cells() -> None:
-    cell, x, zero = nn.LSTMCell(3, 5).double(), torch.randn(7, 3, dtype=torch.float64), torch.zeros(7, 5).double()
-    ours, theirs = (
-        torch.autograd.grad(sum(part.square().sum() for part in step), list(cell.parameters()))
-        for step in (lstm_step(cell, x, (zero, zero)), cell(x, (zero, zero)))
-    )
-    torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+def doubles(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
 
 
-def test_it_maps_over_tasks() -> None:
-    cell, x = nn.LSTMCell(3, 5).double(), torch.randn(4, 6, 3, dtype=torch.float64)
-    real = torch.rand(4, 6) > 0.3
+def torchs(ours: nn.Module, theirs: nn.Module) -> nn.Module:
+    """Torch's cell with the same weights."""
+    state = {f"weight_{a}h": getattr(ours, b).weight for a, b in (("i", "from_input"), ("h", "from_hidden"))}
+    state |= {f"bias_{a}h": getattr(ours, b).bias for a, b in (("i", "from_input"), ("h", "from_hidden"))}
+    theirs.load_state_dict(state)
+    return theirs
+
+
+def test_the_lstm_is_that_of_torch() -> None:
+    ours = LSTMMemory(3, 5).double()
+    theirs = torchs(ours, nn.LSTMCell(3, 5).double())
+    x = doubles(6, 7, 3)
+    memory, expected = ours.start(x), (x.new_zeros(7, 5), x.new_zeros(7, 5))
+    for inputs in x:
+        output, memory = ours(inputs, memory)
+        expected = theirs(inputs, expected)
+        torch.testing.assert_close((output, *memory), (expected[0], *expected), rtol=1e-12, atol=1e-12)
+    assert ours.outputs == 5
+
+
+def test_the_gru_is_that_of_torch() -> None:
+    ours = GRUMemory(3, 5).double()
+    theirs = torchs(ours, nn.GRUCell(3, 5).double())
+    x = doubles(6, 7, 3)
+    memory, expected = ours.start(x), x.new_zeros(7, 5)
+    for inputs in x:
+        output, memory = ours(inputs, memory)
+        expected = theirs(inputs, expected)
+        torch.testing.assert_close((output, memory), (expected, expected), rtol=1e-12, atol=1e-12)
+    assert ours.outputs == 5
+
+
+@pytest.mark.parametrize("cell", [LSTMMemory, GRUMemory])
+def test_a_step_is_of_one_example_or_of_many(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
+    """Any axes in front; one memory for all, or one each."""
+    ours = cell(3, 5).double()
+    x = doubles(4, 2, 3)
+    _, before = ours(doubles(3), ours.start(x))
+    output, _ = ours(x, before)
+    alone = torch.stack([torch.stack([ours(one, before)[0] for one in row]) for row in x])
+    torch.testing.assert_close(output, alone, rtol=1e-12, atol=1e-12)
+    _, each = ours(x, before)
+    after, _ = ours(x, each)
+    mapped, _ = torch.func.vmap(torch.func.vmap(ours))(x, each)
+    torch.testing.assert_close(after, mapped, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", [LSTMMemory, GRUMemory])
+def test_they_start_as_torch_starts_its_own(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
+    weights = torch.cat([p.detach().flatten() for p in cell(30, 64).parameters()])
+    bound = 1 / math.sqrt(64)
+    assert float(weights.abs().max()) <= bound
+    assert float(weights.std()) == pytest.approx(bound / math.sqrt(3), rel=0.02)
+
+
+def test_reading_maps_over_tasks() -> None:
+    cell, x, real = LSTMMemory(3, 5).double(), doubles(4, 6, 3), torch.rand(4, 6) > 0.3
     mapped = torch.func.vmap(lambda rows, counts: read_through(cell, rows, counts))(x, real)
     looped = torch.stack([read_through(cell, rows, counts) for rows, counts in zip(x, real, strict=True)])
     torch.testing.assert_close(mapped, looped, rtol=1e-12, atol=1e-12)
 
 
 def test_reading_is_torchs_lstm() -> None:
-    lstm, cell = nn.LSTM(3, 5).double(), nn.LSTMCell(3, 5).double()
-    cell.load_state_dict({name.removesuffix("_l0"): p for name, p in lstm.state_dict().items()})
-    rows = torch.randn(6, 3, dtype=torch.float64)
+    lstm, cell = nn.LSTM(3, 5).double(), LSTMMemory(3, 5).double()
+    torchs(cell, theirs := nn.LSTMCell(3, 5).double())
+    lstm.load_state_dict({f"{name}_l0": p for name, p in theirs.state_dict().items()})
+    rows = doubles(6, 3)
     found = read_through(cell, rows, torch.ones(6, dtype=torch.bool))
     torch.testing.assert_close(found, lstm(rows)[0], rtol=1e-12, atol=1e-12)
 
 
-def test_rows_that_do_not_count_are_passed_over() -> None:
-    cell, rows = nn.LSTMCell(3, 5).double(), torch.randn(6, 3, dtype=torch.float64)
+@pytest.mark.parametrize("cell", [LSTMMemory, GRUMemory])
+def test_rows_that_do_not_count_are_passed_over(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
+    ours, rows = cell(3, 5).double(), doubles(6, 3)
     real = torch.tensor([False, True, True, False, True, False])
-    found, short = read_through(cell, rows, real), read_through(cell, rows[real], torch.ones(3, dtype=torch.bool))
+    found, short = read_through(ours, rows, real), read_through(ours, rows[real], torch.ones(3, dtype=torch.bool))
     torch.testing.assert_close(found[real], short, rtol=1e-12, atol=1e-12)
     assert not bool(found[0].any())
+    assert torch.equal(found[3], found[2])

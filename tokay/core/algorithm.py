@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
@@ -41,6 +42,7 @@ class Algorithm(ABC, Generic[State]):
     meta_batch: ClassVar[int] = 16  # tasks per outer step in the paper
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
     any_ways: ClassVar[bool] = False  # can be tested with more or fewer classes than it was trained with
+    ordered: ClassVar[bool] = False  # reads the support set as a sequence: the order of its examples matters
     joint: ClassVar[bool] = False  # trains on ordinary mini-batches of all classes instead of on episodes
     learns: ClassVar[bool] = True  # has meta-weights worth training (a baseline that only adapts has not)
     exceptions: ClassVar[Mapping[str, str]] = {}  # conformance checks it cannot pass, each with the reason
@@ -91,6 +93,15 @@ class Algorithm(ABC, Generic[State]):
     def path(self, net: nn.Module, support: Examples) -> Iterator[State]:
         """Every state on the way to the adapted one, which is the last; what the adaptation curve is drawn from."""
         yield self.adapt(net, support)
+
+    def along(self, net: nn.Module, support: Examples) -> Tensor:
+        """What is predicted of each support example ``[n, d]`` from those before it, for a method that is ``ordered``.
+
+        Here by adapting to every beginning of the sequence; a method that finds it all in one pass says so.
+        """
+        x, y = support
+        starts = (self.adapt(net, Examples(x[:t], y[:t])) for t in range(len(x)))
+        return torch.cat([self.predict(net, state, x[t : t + 1]) for t, state in enumerate(starts)])
 
     def at_test(self) -> Self:
         """The same method with the settings the paper tests with (more inner steps, say)."""

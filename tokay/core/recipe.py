@@ -16,6 +16,8 @@ class Check:
     """the figure after so many adaptation steps, where it is not the one after the last"""
     measure: str = ""
     """which of the measures, where it is not accuracy or mse"""
+    instance: int | None = None
+    """the accuracy at this presentation of a class, where it is not that of the queries (a method that is ``ordered``)"""
     published: str = ""
     """the figure, in per cent or as an error; empty where none could be verified"""
     protocol: str = ""

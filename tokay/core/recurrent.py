@@ -1,36 +1,113 @@
-"""Recurrent networks as plain operations, which map over tasks on every device."""
+"""Recurrent cells, written out: one step is a formula of the last axis, for one example or many, under any ``vmap``.
+
+A cell is a module with ``outputs`` (how many numbers it puts out), ``start(like)`` (what it remembers before anything
+was read) and a call with ``(inputs, memory)`` that gives what it puts out and what it remembers then.
+"""
+
+import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 
-def lstm_step(cell: nn.LSTMCell, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """What ``cell(x, state)`` gives: the output and the memory after ``x`` ``[..., inputs]``, each ``[..., hidden]``.
+def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Output and cell ``[..., h]`` after a step, from the four gates before their sigmoids ``[..., 4h]`` and the cell.
 
-        i, f, g, o = W_x x + W_h h + b,     c' = σ(f) c + σ(i) tanh(g),     h' = σ(o) tanh(c')
+    c' = σ(f) c + σ(i) tanh(g),  h' = σ(o) tanh(c'), with the gates in torch's order i, f, g, o (Hochreiter &
+    Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
-    The module holds the weights; its own ``forward`` is a fused kernel on a GPU, which has no rule for ``vmap``.
-
-    >>> h, c = lstm_step(nn.LSTMCell(3, 5), torch.randn(7, 3), (torch.zeros(7, 5), torch.zeros(7, 5)))
-    >>> h.shape, c.shape
-    (torch.Size([7, 5]), torch.Size([7, 5]))
+    >>> lstm_step(torch.zeros(8), torch.ones(2))[1]  # half of it is kept
+    tensor([0.5000, 0.5000])
     """
-    h, c = state
-    mixed = x @ cell.weight_ih.mT + cell.bias_ih + h @ cell.weight_hh.mT + cell.bias_hh
-    into, keep, candidate, out = mixed.chunk(4, -1)
-    c = keep.sigmoid() * c + into.sigmoid() * candidate.tanh()
-    return out.sigmoid() * c.tanh(), c
+    into, keep, candidate, out = gates.chunk(4, -1)
+    cell = keep.sigmoid() * cell + into.sigmoid() * candidate.tanh()
+    return out.sigmoid() * cell.tanh(), cell
 
 
-def read_through(cell: nn.LSTMCell, rows: Tensor, real: Tensor) -> Tensor:
-    """The outputs ``[n, hidden]`` of ``cell`` after each of ``rows`` ``[n, inputs]``, from a state of zeros.
+def gru_step(from_input: Tensor, from_hidden: Tensor, hidden: Tensor) -> Tensor:
+    """The hidden state ``[..., h]`` after a step, from what input and hidden state add to the gates ``[..., 3h]``.
 
-    Rows that are not ``real`` ``[n]`` are passed over: they change nothing for those that follow.
+    n = tanh(n_x + σ(r) n_h),  h' = (1 - σ(z)) n + σ(z) h, with the gates in torch's order r, z, n (Cho et al. 2014,
+    arXiv:1406.1078, in the form in which the reset gate comes after the product).
+
+    >>> gru_step(torch.zeros(6), torch.zeros(6), torch.ones(2))
+    tensor([0.5000, 0.5000])
     """
-    h = c = rows.new_zeros(cell.hidden_size)
+    (reset_x, keep_x, new_x), (reset_h, keep_h, new_h) = from_input.chunk(3, -1), from_hidden.chunk(3, -1)
+    keep = (keep_x + keep_h).sigmoid()
+    return (1 - keep) * (new_x + (reset_x + reset_h).sigmoid() * new_h).tanh() + keep * hidden
+
+
+def _uniform(cell: nn.Module, hidden: int) -> None:
+    """All weights uniform in ±1/sqrt(hidden), as torch starts its cells."""
+    for p in cell.parameters():
+        nn.init.uniform_(p, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
+
+
+class LSTMMemory(nn.Module):
+    """Long short-term memory: what it remembers is its output and its cell, each ``[..., hidden]``.
+
+    >>> cell = LSTMMemory(3, 5)
+    >>> output, memory = cell(torch.randn(7, 3), cell.start(torch.zeros(7)))
+    >>> output.shape
+    torch.Size([7, 5])
+    """
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.outputs = hidden
+        self.from_input = nn.Linear(inputs, 4 * hidden)
+        self.from_hidden = nn.Linear(hidden, 4 * hidden)
+        _uniform(self, hidden)
+
+    def start(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Zeros, of the dtype and on the device of ``like``."""
+        return like.new_zeros(self.outputs), like.new_zeros(self.outputs)
+
+    def forward(self, inputs: Tensor, memory: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """A step: ``inputs`` ``[..., inputs]``."""
+        output, cell = lstm_step(self.from_input(inputs) + self.from_hidden(memory[0]), memory[1])
+        return output, (output, cell)
+
+
+class GRUMemory(nn.Module):
+    """A gated recurrent unit: what it remembers is its output, ``[..., hidden]``.
+
+    >>> cell = GRUMemory(3, 5)
+    >>> cell(torch.randn(7, 3), cell.start(torch.zeros(7)))[0].shape
+    torch.Size([7, 5])
+    """
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.outputs = hidden
+        self.from_input = nn.Linear(inputs, 3 * hidden)
+        self.from_hidden = nn.Linear(hidden, 3 * hidden)
+        _uniform(self, hidden)
+
+    def start(self, like: Tensor) -> Tensor:
+        """Zeros, of the dtype and on the device of ``like``."""
+        return like.new_zeros(self.outputs)
+
+    def forward(self, inputs: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """A step: ``inputs`` ``[..., inputs]``."""
+        output = gru_step(self.from_input(inputs), self.from_hidden(memory), memory)
+        return output, output
+
+
+def read_through(cell: nn.Module, rows: Tensor, real: Tensor) -> Tensor:
+    """What ``cell`` puts out ``[n, outputs]`` after each of ``rows`` ``[n, inputs]``, having remembered nothing at first.
+
+    Rows that are not ``real`` ``[n]`` are passed over: they change nothing for those that follow, and put out what the
+    row before did.
+    """
+    first: Any = cell
+    memory, output = first.start(rows), rows.new_zeros(first.outputs)
     outputs = []
     for row, counts in zip(rows.unbind(), real.unbind(), strict=True):
-        moved_h, moved_c = lstm_step(cell, row, (h, c))
-        h, c = torch.where(counts, moved_h, h), torch.where(counts, moved_c, c)
-        outputs.append(h)
+        found = cell(row, memory)
+        output, memory = tree_map(lambda new, old, counts=counts: torch.where(counts, new, old), found, (output, memory))
+        outputs.append(output)
     return torch.stack(outputs)

@@ -84,8 +84,9 @@ def contextual(net: nn.Module, support: Examples, x: Tensor, steps: int) -> tupl
     """g and f as the appendix writes them, with torch's own LSTMs."""
     lstm = nn.LSTM(5, 5, bidirectional=True).double()
     for suffix, cell in (("", net.onwards), ("_reverse", net.backwards)):
-        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-            getattr(lstm, f"{name}_l0{suffix}").data = getattr(cell, name).data
+        for way, linear in (("ih", cell.from_input), ("hh", cell.from_hidden)):
+            getattr(lstm, f"weight_{way}_l0{suffix}").data = linear.weight.data
+            getattr(lstm, f"bias_{way}_l0{suffix}").data = linear.bias.data
     z = net.backbone(support.x)
     both = lstm(z)[0]
     g = both[:, :5] + both[:, 5:] + z
@@ -95,8 +96,8 @@ def contextual(net: nn.Module, support: Examples, x: Tensor, steps: int) -> tupl
         for _ in range(steps):
             scores = torch.stack([h @ row for row in g]).softmax(0)
             r = sum(share * row for share, row in zip(scores, g, strict=True))
-            h, c = net.attending(torch.cat([q, r])[None], (h[None], c[None]))
-            h, c = h[0] + q, c[0]
+            h, (_, c) = net.attending(torch.cat([q, r]), (h, c))
+            h = h + q
         rows.append(h)
     return g, torch.stack(rows)
 

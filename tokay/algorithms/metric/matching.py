@@ -35,7 +35,7 @@ from ...core.cost import Cost
 from ...core.geometry import cosines, sq_distances
 from ...core.network import feature_size
 from ...core.recipe import Check, Recipe
-from ...core.recurrent import lstm_step, read_through
+from ...core.recurrent import LSTMMemory, read_through
 from ...core.task import Examples, TaskSpec
 
 
@@ -52,9 +52,9 @@ class _InContext(nn.Module):
     def __init__(self, backbone: nn.Module, features: int) -> None:
         super().__init__()
         self.backbone = backbone
-        self.onwards = nn.LSTMCell(features, features)
-        self.backwards = nn.LSTMCell(features, features)
-        self.attending = nn.LSTMCell(2 * features, features)  # of the hidden state [h, r], r comes with the input
+        self.onwards = LSTMMemory(features, features)
+        self.backwards = LSTMMemory(features, features)
+        self.attending = LSTMMemory(2 * features, features)  # of the hidden state [h, r], r comes with the input
 
     def support(self, z: Tensor, real: Tensor) -> Tensor:
         """g of embeddings ``z`` [n, features], of which the ``real`` ones count."""
@@ -67,7 +67,7 @@ class _InContext(nn.Module):
         h = c = torch.zeros_like(z)
         for _ in range(steps):
             read = _log_attention(h @ g.mT, real).exp() @ g  # [m, features]
-            h, c = lstm_step(self.attending, torch.cat([z, read], -1), (h, c))
+            h, (_, c) = self.attending(torch.cat([z, read], -1), (h, c))
             h = h + z
         return h
 

@@ -1,0 +1,84 @@
+"""A gated recurrent unit that learns by reading (Hochreiter, Younger & Conwell 2001, with the unit of Cho et al. 2014,
+arXiv:1406.1078; Duan et al. 2016, arXiv:1611.02779, learn reinforcement learning with it).
+
+The task comes as a sequence, each label one step late, and the weights of a GRU are trained so that its activations become
+a learning algorithm:
+
+    h_t = GRU([f(x_t); y_{t-1}], h_{t-1}),   y_0 = 0,      ŷ_t = W h_t + b,
+
+    minimise  E_T 1/(n+1) Σ_t L(ŷ_t, y_t)  over the n support examples, in random order, and a query at the end.
+
+Nothing is optimised on a new task: adapting is one pass over the support set.
+
+Deviations: no paper has this very form; it is ``lstm`` (which names what differs from Hochreiter et al. and Santoro et al.,
+arXiv:1605.06065) with another cell. The reset gate comes after the product with the hidden state, as in torch; in Cho et al.
+it comes before. All queries of a task are samples of the last position of its sequence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from ...core.algorithm import Algorithm, Outer, require_positive
+from ...core.cost import Cost
+from ...core.objectives import Metrics
+from ...core.recurrent import GRUMemory
+from ...core.sequence import Seen, SequenceNet, ask, read, sequence_loss
+from ...core.task import Examples, Sizes, Task, TaskSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRU(Algorithm[Seen], name="gru"):
+    """GRU: a gated recurrent unit reads the examples with their labels; what it remembers is what it has learned.
+
+    State: ``Seen``: the memory (the units' activations, [units]) and the last label [d].
+
+    As ``lstm``, with three quarters of its weights and often a little quicker to train. Prefer SNAIL or MANN for classes,
+    MAML where gradient steps can be afforded.
+
+    >>> net = GRU().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
+    >>> state = GRU().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
+    >>> GRU().predict(net, state, torch.randn(7, 3)).shape
+    torch.Size([7, 2])
+    """
+
+    reference = "Cho et al., 2014, arXiv:1406.1078; Hochreiter et al., 2001; Duan et al., 2016, arXiv:1611.02779"
+    summary = "a gated recurrent unit reads examples and labels as a sequence; what it remembers is what it has learned"
+    cost = Cost("feed-forward", "E_T mean_t L(ŷ_t, y_t),  ŷ_t read off a GRU that has seen (x_1, y_1) ... (x_t, -)")
+    outer = Outer(optimizer="adam", lr=1e-3)
+    network = "conv4"
+    meta_batch = 16
+    ordered = True
+    exceptions: ClassVar[Mapping[str, str]] = {
+        "class_permutation": "labels are inputs, each with weights of its own; random labels make them alike on average"
+    }
+
+    units: int = 200
+    """gated units"""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "units")
+
+    def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
+        """The backbone, the GRU that reads its features and a label, and a linear layer."""
+        return SequenceNet(backbone, spec, partial(GRUMemory, hidden=self.units))
+
+    def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
+        return read(net, support)[0]
+
+    def predict(self, net: nn.Module, state: Seen, x: Tensor) -> Tensor:  # noqa: D102
+        return ask(net, state, x)
+
+    def along(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
+        return read(net, support)[1]
+
+    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
+        """The mean loss over the sequence, and the metrics of the queries."""
+        return sequence_loss(net, task)
+
+    def training_sizes(self, test: Sizes) -> Sizes:
+        """Ten examples of each class, or more, and one query: a part of the sequence is a shorter task, learned too."""
+        return replace(test, shots=max(10, test.shots), queries=1)

@@ -1,0 +1,104 @@
+"""Learning a task by reading it as a sequence: the network's memory is all there is to adapt.
+
+At time t the network reads (x_t, y_{t-1}), with y_0 = 0, and predicts y_t; the label comes one step late, so that every
+prediction is made before its answer is seen (Hochreiter et al. 2001; Santoro et al. 2016, arXiv:1605.06065). The support
+set is read in its order. A query is one more step from where that ended, so no query ever sees another.
+
+The memory is a cell: a module with ``outputs``, ``start`` and a step, as ``recurrent`` describes them.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from .beside import built_as
+from .network import feature_size
+from .objectives import Metrics, metrics, objective
+from .task import Examples, Task, TaskSpec, kind_of
+
+
+class Seen(NamedTuple):
+    """What is left of the examples that were read."""
+
+    memory: Any  # of the cell, a tensor or several: without an axis of examples
+    label: Tensor  # [d], the last label, which is read along with the next input
+
+
+class SequenceNet(nn.Module):
+    """``backbone``, a cell that reads its features and the label before, and a linear layer to the targets.
+
+    ``cell`` makes the cell for a number of inputs. The module itself answers inputs ``[m, *x_shape]`` from nothing: as
+    the first ones of a task.
+    """
+
+    def __init__(self, backbone: nn.Module, spec: TaskSpec, cell: Any) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.cell = cell(feature_size(backbone, spec) + spec.y_dim)
+        self.head = nn.Linear(self.cell.outputs, spec.y_dim)
+
+    def start(self, like: Tensor) -> Seen:
+        """Nothing seen yet, in the dtype and on the device of ``like``."""
+        return Seen(self.cell.start(like), like.new_zeros(self.head.out_features))
+
+    def step(self, features: Tensor, seen: Seen) -> tuple[Tensor, Any]:
+        """Read ``features`` [..., features] and the label before: the answer ``[..., d]``, and the memory afterwards."""
+        output, memory = self.cell(torch.cat([features, seen.label], -1), seen.memory)
+        return self.head(output), memory
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What it answers before it has seen anything."""
+        return ask(self, self.start(x), x)
+
+
+def _parts(net: nn.Module) -> SequenceNet:
+    return built_as(SequenceNet, net, "sequence: takes the network that the method's build made")
+
+
+def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
+    """Read the support set: what is remembered of it, and what was predicted on the way ``[n, d]``.
+
+    Row t is predicted from the examples before it alone. Padding (all-false labels of classes) is skipped.
+    """
+    parts, (x, y) = _parts(net), support
+    classes = kind_of(y) == "classification"
+    seen, answers = parts.start(x), []
+    features = parts.backbone(x) if len(x) else x  # no network needs to stand an empty batch
+    for t in range(len(x)):
+        answered, memory = parts.step(features[t], seen)
+        following = Seen(memory, y[t].to(x.dtype))
+        if classes:
+            following = _where(y[t].any(), following, seen)
+        seen = following
+        answers.append(answered)
+    return seen, torch.stack(answers) if answers else x.new_zeros(y.shape)
+
+
+def _where(real: Tensor, new: Seen, old: Seen) -> Seen:
+    chosen: Seen = tree_map(lambda a, b: torch.where(real, a, b), new, old)
+    return chosen
+
+
+def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
+    """Answer inputs ``[m, *x_shape]`` with ``[m, d]``, each as if it came next."""
+    parts = _parts(net)
+    features = parts.backbone(x)
+    each = tree_map(lambda tensor: tensor.expand(len(x), *tensor.shape), seen)
+    return parts.step(features, each)[0]
+
+
+def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
+    """The mean loss over all positions of the sequence, and the metrics of the queries.
+
+    Of the last position, which is the query's, every query is a sample; so all of them together weigh as much as one
+    support example does.
+    """
+    seen, along = read(net, task.support)
+    measured = metrics(ask(net, seen, task.query.x), task.query.y)
+    y = task.support.y
+    if not len(y):
+        return measured["loss"], measured
+    positions = y.any(-1).sum() if kind_of(y) == "classification" else len(y)
+    return (positions * objective(along, y) + measured["loss"]) / (positions + 1), measured
