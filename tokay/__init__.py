@@ -50,6 +50,7 @@ from .errors import (
     TokayError as TokayError,
 )
 from .evaluate import evaluate as evaluate
+from .instances import Instances as Instances, by_instance as by_instance
 from .learner import Learner as Learner
 from .scores import Evaluation as Evaluation, Score as Score, paired_difference as paired_difference
 from .train import FitConfig as FitConfig, FitState as FitState, Step as Step, fit as fit

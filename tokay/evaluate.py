@@ -53,7 +53,7 @@ def evaluate(
     collected: list[tuple[dict[str, Tensor], Tensor, Tensor]] = []
     transductive = False
     with torch.no_grad(), torch.random.fork_rng():
-        for index, block in _blocks(source, tasks, seed):
+        for index, block in blocks(source, tasks, seed):
             task_batch = move(block, device)
             if index == 0:
                 check_task(task_batch, source.spec, where="evaluate")
@@ -75,7 +75,7 @@ def evaluate(
                 found = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}  # [steps]
                 return found, *_sure_and_right(asked, task.query.y)
 
-            chunk = chunk_size or _comfortable_chunk(task_batch)
+            chunk = chunk_size or comfortable_chunk(task_batch)
             collected.append(over_tasks(measured, task_batch, chunk_size=chunk, mode=mode))
             if advanced:
                 advanced(min(tasks, (index + 1) * BLOCK))
@@ -95,7 +95,7 @@ def evaluate(
     )
 
 
-def _blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Task]]:
+def blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Task]]:
     """``tasks`` tasks in blocks."""
     for index, (generator, used) in enumerate(evaluation_blocks(tasks, seed)):
         yield index, task_slice(source.sample(BLOCK, generator), 0, used)
@@ -155,7 +155,7 @@ def _depends_on_other_queries(algorithm: Algorithm[Any], net: nn.Module, tasks: 
     return not torch.allclose(before, after, rtol=1e-3, atol=1e-4)
 
 
-def _comfortable_chunk(tasks: Task) -> int:
+def comfortable_chunk(tasks: Task) -> int:
     """So many tasks that a few hundred examples are in the network at a time: more would not fit a processor's cache.
 
     An accelerator wants many at once.

@@ -81,3 +81,20 @@ def completion_run(runs: Path) -> Path:
     small = ("--size", "12", "--shots", "20", "--width", "8", "--steps", "10", *SMALL[:6])
     quietly("train", "np", "completion", "--out", out, *small)
     return out
+
+
+@pytest.fixture(scope="session")
+def snail_run(runs: Path) -> Path:
+    """SNAIL on letters, three ways, two steps."""
+    out = runs / "snail"
+    sizes = ("--ways", "3", "--shots", "2", "--queries", "4", "--filters", "4", "--tc-filters", "4")
+    quietly("train", "snail", "glyphs", "--out", out, "--steps", "2", *sizes, *SMALL)
+    return out
+
+
+@pytest.fixture(scope="session")
+def sine_reader(runs: Path) -> Path:
+    """An LSTM on sine waves, two steps."""
+    out = runs / "reader"
+    quietly("train", "lstm", "sinusoid", "--out", out, "--cells", "4", "--steps", "2", *SMALL[:6])
+    return out

@@ -174,3 +174,24 @@ def test_source_that_is_gone(call: Call, tmp_path: Path) -> None:
     quietly("train", "maml", "images", "--root", root, *sizes, "--steps", "1", *SMALL, "--out", tmp_path / "run")
     shutil.rmtree(root)
     refused(call("evaluate", tmp_path / "run"), str(root), "No such file or directory")
+
+
+def test_by_instance(call: Call, snail_run: Path, reptile_run: Path, sine_reader: Path) -> None:
+    run, net = load_model(snail_run)
+    expected = tokay.by_instance(run.algorithm, net, run.tasks("test"), tasks=4)
+    found = evaluated(call, snail_run, "--tasks", "4", "--instances")["by_instance"]
+    scores = [{"instance": k, "mean": s.mean, "ci95": s.ci95} for k, s in expected.accuracy.items()]
+    assert found == {"transductive": expected.transductive, "accuracy": scores}
+    assert [row["instance"] for row in found["accuracy"]] == [1, 2]
+    assert (
+        len(evaluated(call, snail_run, "--tasks", "4", "--instances", "--shots", "5")["by_instance"]["accuracy"]) == 5
+    )
+    assert "by_instance" not in evaluated(call, snail_run, "--tasks", "4")
+    table = " ".join(call("evaluate", snail_run, "--tasks", "4", "--instances").out.split())
+    assert "snail, 3-way 2-shot, by instance" in table
+    refused(
+        call("evaluate", reptile_run, "--instances"),
+        "reptile takes the support set as a whole",
+        "leave out --instances",
+    )
+    refused(call("evaluate", sine_reader, "--instances"), "only classes are met again")

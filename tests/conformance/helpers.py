@@ -5,7 +5,8 @@ An algorithm excuses itself from a check in its own file, with a reason:
     exceptions = {"finite_differences": "its gradient is a surrogate", "refuses[dropout=0]": "0 switches it off"}
 
 A key is the name of a check (``test_<name>`` here), or that name with the case it is about: ``[order=1]`` for one
-value of a choice. A check that is excused must in fact fail: an excuse that is not needed fails the suite.
+value of a choice, ``learns[classification]`` for one kind of task. A check that is excused must in fact fail: an excuse
+that is not needed fails the suite.
 """
 
 from collections.abc import Callable, Iterator

@@ -536,7 +536,7 @@ def test_learns(case: Case) -> None:
     """Training beats both chance and the method's own untrained start, on classes (functions) it has not seen."""
     algorithm = small(type(case.algorithm)(), steps=8, inner_lr=0.07)
     trained, untrained, chance = _classes_learned(algorithm) if case.kind == "classification" else _curves(algorithm)
-    with excused(algorithm, "learns"):
+    with excused(algorithm, "learns", case.kind):
         assert trained > chance + 0.2
         assert trained > untrained + 0.1
 
@@ -568,7 +568,7 @@ def _curves(algorithm: tokay.Algorithm[Any]) -> tuple[float, float, float]:
 
 
 def _train(algorithm: tokay.Algorithm[Any], net: nn.Module, source: Any) -> None:
-    lr = 0.01 if algorithm.outer.optimizer == "adam" else None  # a tiny network stands more than the paper's
+    lr = 10 * algorithm.outer.lr if algorithm.outer.optimizer == "adam" else None  # a tiny network stands more
     config = FitConfig(steps=120, validate_every=0, meta_batch=min(8, algorithm.meta_batch), lr=lr, clip_norm=10)
     for _ in tokay.fit(algorithm, net, source, config):
         pass

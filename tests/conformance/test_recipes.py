@@ -31,6 +31,7 @@ def test_a_recipe_is_whole(kind: type[tokay.Algorithm[Any]], recipe: Recipe) -> 
     for check in recipe.checks:
         assert check.tasks >= 100
         assert check.step is None or _is_shown(check.step), "such a step is not measured"
+        assert check.instance is None or (kind.ordered and check.step is None)
         # A figure without its protocol says nothing; [M] marks what nobody could verify, and is not shown.
         assert not check.published or any(tag in check.protocol for tag in ("[P]", "[C]", "[T]", "[N]", "[R]"))
         assert "[M]" not in check.published + check.protocol

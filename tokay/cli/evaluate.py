@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from rich.table import Table
 
 from ..adaptation import Adaptation, adaptation
+from ..instances import Instances
 from ..runs import Run
 from ..scores import Evaluation, Score
 from .adaptation import adaptation_json, reach_of, score_seen, told
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .flags import parse
-from .scoring import Asked, score_run
+from .scoring import Asked, score_instances, score_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,8 @@ class Evaluate(Asked):
     """the accuracy (or error) that counts as learned; 0.9 for classes"""
     seen_tasks: int = 100
     """tasks of the training split, for the gap between seen and unseen ones (0: none)"""
+    instances: bool = False
+    """accuracy at the first, second, ... presentation of a class, for a method that reads its support set in order"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -36,16 +40,19 @@ def run(arguments: Sequence[str]) -> None:
     """Score and print."""
     asked = parse(Evaluate, arguments, prog="tokay evaluate", description="Score a run on tasks it has never seen.")
     device = device_named(asked.device)
+    met = score_instances(Path(asked.run), asked, device) if asked.instances else None
     trained, found = score_run(Path(asked.run), asked, device, curve=True)
     seen = score_seen(Path(asked.run), asked, device, asked.seen_tasks)
     speed = adaptation(found, reach=reach_of(trained, asked.reach), seen=seen)
     if asked.json:
-        print_json(as_json(trained, found, speed))
+        print_json(as_json(trained, found, speed, met))
     else:
         _print(trained, found, speed, asked)
+        if met:
+            stdout.print(instances_table(trained, met))
 
 
-def as_json(run: Run, found: Evaluation, speed: Adaptation) -> dict[str, Any]:
+def as_json(run: Run, found: Evaluation, speed: Adaptation, met: Instances | None = None) -> dict[str, Any]:
     """The contract of ``--json``: other programs read this."""
 
     def score(value: Score) -> dict[str, float]:
@@ -66,8 +73,26 @@ def as_json(run: Run, found: Evaluation, speed: Adaptation) -> dict[str, Any]:
         ],
         "adaptation": adaptation_json(speed),
         "calibration_error": found.calibration_error,
+        **({"by_instance": instances_json(met)} if met else {}),
         "seconds": round(found.seconds, 3),
     }
+
+
+def instances_json(met: Instances) -> dict[str, Any]:
+    """For ``--json``."""
+    rows = [{"instance": k, "mean": score.mean, "ci95": score.ci95} for k, score in met.accuracy.items()]
+    return {"transductive": met.transductive, "accuracy": rows}
+
+
+def instances_table(run: Run, met: Instances) -> Table:
+    """One line for every presentation of a class."""
+    how = "inputs of the whole sequence seen together" if met.transductive else "each from those before it"
+    listing = table(
+        f"{run.algorithm.name}, {run.test.named(run.source.kind)}, by instance ({how})", "instance", "accuracy"
+    )
+    for k, score in met.accuracy.items():
+        listing.add_row(str(k), shown("accuracy", score))
+    return listing
 
 
 def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None:

@@ -15,13 +15,14 @@ from ..core.algorithm import Algorithm, recipes
 from ..core.recipe import Check, Recipe
 from ..errors import ConfigError
 from ..files import finite_json, write_json
+from ..instances import Instances
 from ..runs import hardware, read
 from ..scores import Evaluation
 from . import train
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .evaluate import Evaluate
 from .flags import one_of, parse
-from .scoring import score_run
+from .scoring import score_instances, score_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ def training_words(kind: type[Algorithm[Any]], recipe: Recipe, fraction: float, 
 def check_words(check: Check, out: Path, tasks: int | None, seed: int) -> list[str]:
     """The words of an evaluation."""
     given = ["--tasks", str(tasks or check.tasks), "--seed", str(seed)]
-    return [str(out), *given, *shlex.split(check.flags)]
+    return [str(out), *given, *shlex.split(check.flags), *(["--instances"] if check.instance else [])]
 
 
 def _check_resumable(out: Path, words: list[str]) -> None:
@@ -111,30 +112,35 @@ def _check_resumable(out: Path, words: list[str]) -> None:
 
 def _checked(asked: Reproduce, recipe: Recipe, out: Path) -> list[dict[str, Any]]:
     """One row per check. Checks of one protocol, which look at different steps of it, share one evaluation."""
-    found: dict[tuple[str, ...], Evaluation] = {}
+    found: dict[tuple[str, ...], tuple[Evaluation, Instances | None]] = {}
     rows = []
     for check in recipe.checks:
         words = check_words(check, out, asked.tasks, asked.seed)
         if tuple(words) not in found:
             protocol = parse(Evaluate, words, prog="tokay evaluate", description="")
-            found[tuple(words)] = score_run(out, protocol, device_named(asked.device), curve=True)[1]
-        rows.append(_row(check, found[tuple(words)], words))
+            device = device_named(asked.device)
+            met = score_instances(out, protocol, device) if protocol.instances else None
+            found[tuple(words)] = score_run(out, protocol, device, curve=True)[1], met
+        rows.append(_row(check, *found[tuple(words)], words))
     return rows
 
 
-def _row(check: Check, found: Evaluation, words: list[str]) -> dict[str, Any]:
+def _row(check: Check, found: Evaluation, met: Instances | None, words: list[str]) -> dict[str, Any]:
     measure = check.measure or found.measure
     if check.step is not None and check.step not in found.curve:
         raise ConfigError(
             f"recipe {check.name}: the figure after {check.step} steps was not measured, "
             f"only after {', '.join(map(str, found.curve))}. Give the recipe another step."
         )
-    score = found[measure] if check.step is None else found.curve[check.step][measure]
+    if met is not None and check.instance is not None:
+        score = met.accuracy[check.instance]
+    else:
+        score = found[measure] if check.step is None else found.curve[check.step][measure]
     return {
         "check": check.name,
         "command": shlex.join(["tokay", "evaluate", *words]),
         "tasks": score.tasks,
-        "transductive": found.transductive,
+        "transductive": found.transductive if met is None else met.transductive,
         "measure": measure,
         "measured": {"mean": score.mean, "ci95": score.ci95},
         "shown": shown(measure, score),

@@ -9,6 +9,7 @@ from ..checkpoint import load_model
 from ..core.task import Sizes, Split
 from ..errors import ConfigError
 from ..evaluate import evaluate
+from ..instances import Instances, by_instance, check_ordered
 from ..runs import Run
 from ..scores import Evaluation
 from .console import progress, stderr
@@ -75,6 +76,26 @@ def score_run(
         )
     _tell_of_divergence(run, found)
     return run, found
+
+
+def score_instances(path: Path, asked: Asked, device: torch.device) -> Instances:
+    """Load a run and find its accuracy at each presentation of a class, with a live bar."""
+    run, net = load_model(path, device=device)
+    run = with_sizes(run, asked)
+    source = run.source.tasks("test", run.test)
+    check_ordered(run.algorithm, source.spec)
+    with progress(f"{run.algorithm.name} by instance") as bar:
+        task = bar.add_task("", total=asked.tasks, text="")
+        return by_instance(
+            run.algorithm,
+            net,
+            source,
+            tasks=asked.tasks,
+            seed=asked.seed,
+            chunk_size=run.fit.chunk_size,
+            mode=run.fit.mode,
+            advanced=lambda done: bar.update(task, completed=done),
+        )
 
 
 def _tell_of_divergence(run: Run, found: Evaluation) -> None:

@@ -90,15 +90,11 @@ def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
 
 
 def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-    """The mean loss over all positions of the sequence, and the metrics of the queries.
+    """The mean loss of all predictions, those along the support set and those of the queries; the metrics of the queries.
 
-    Of the last position, which is the query's, every query is a sample; so all of them together weigh as much as one
-    support example does.
+    With one query it is the mean over the positions of one sequence, as in the papers.
     """
     seen, along = read(net, task.support)
-    measured = metrics(ask(net, seen, task.query.x), task.query.y)
-    y = task.support.y
-    if not len(y):
-        return measured["loss"], measured
-    positions = y.any(-1).sum() if kind_of(y) == "classification" else len(y)
-    return (positions * objective(along, y) + measured["loss"]) / (positions + 1), measured
+    answers = ask(net, seen, task.query.x)
+    cost = objective(torch.cat([along, answers]), torch.cat([task.support.y, task.query.y]))
+    return cost, metrics(answers, task.query.y)

@@ -171,7 +171,7 @@ class SNAIL(Algorithm[Past], name="snail"):
         """In one pass: what the layers make of the beginning of a sequence is the beginning of what they make of it."""
         parts = _parts(net)
         past = parts.read(support)
-        features = past.layers[:, : self.embedding]
+        features = past.layers[:, : parts.embedding.out_features]
         starts = (Past(past.layers[:t], past.real[:t], past.order[:t]) for t in range(len(features)))
         answers = torch.cat([parts.ask(start, features[t : t + 1]) for t, start in enumerate(starts)])
         return answers[past.order.argsort()]

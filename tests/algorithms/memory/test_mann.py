@@ -1,0 +1,143 @@
+"""Least recently used access, against a slow loop in NumPy over steps, heads and slots."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tokay import MANN, ConfigError, Examples, Task, TaskSpec, one_hot
+from tokay.algorithms.memory.mann import LRUMemory
+
+SMALL = {"cells": 5, "slots": 6, "width": 3, "heads": 2}
+Array = NDArray[np.float64]
+
+
+def support(n: int = 9, ways: int = 3) -> Examples:
+    return Examples(torch.randn(n, 4, dtype=torch.float64), one_hot(torch.arange(n) % ways, ways))
+
+
+def network(method: MANN) -> nn.Module:
+    net = method.build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=3)).double()
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(3)  # so that gates and weights are not all in the middle
+    return net
+
+
+def sigma(v: Array) -> Array:
+    return 1 / (1 + np.exp(-v))
+
+
+def linear(layer: nn.Linear, v: Array) -> Array:
+    return layer.weight.detach().numpy() @ v + layer.bias.detach().numpy()
+
+
+class _Slowly:
+    """The memory and its controller as the paper's equations have them."""
+
+    def __init__(self, net: nn.Module, method: MANN) -> None:
+        self.net, self.m = net, method
+        self.memory = np.full((method.slots, method.width), 1e-6)
+        self.h = self.c = np.zeros(method.cells)
+        self.read = np.zeros(method.heads * method.width)
+        self.w_r = np.zeros((method.heads, method.slots))
+        self.w_r[:, 0] = 1
+        self.w_u = np.zeros(method.slots)
+        self.w_u[0] = 1
+        self.written: list[int] = []  # the slots that were blanked
+
+    def step(self, x: Array, label: Array) -> Array:
+        m, cell = self.m, self.net.cell
+        gates = linear(cell.controller.from_input, np.concatenate([x, label, self.read]))
+        i, f, g, o = np.split(gates + linear(cell.controller.from_hidden, self.h), 4)
+        self.c = sigma(f) * self.c + sigma(i) * np.tanh(g)
+        self.h = sigma(o) * np.tanh(self.c)
+        keys = np.tanh(linear(cell.keys, self.h)).reshape(m.heads, m.width)
+        vectors = np.tanh(linear(cell.vectors, self.h)).reshape(m.heads, m.width)
+        alpha = sigma(linear(cell.gates, self.h))
+        order = np.argsort(self.w_u, kind="stable")
+        w_w = np.zeros_like(self.w_r)
+        self.memory[order[0]] = 0
+        self.written.append(int(order[0]))
+        for head in range(m.heads):
+            for slot in range(m.slots):
+                w_lu = float(slot == order[head])
+                w_w[head, slot] = alpha[head] * self.w_r[head, slot] + (1 - alpha[head]) * w_lu
+        for head in range(m.heads):
+            for slot in range(m.slots):
+                self.memory[slot] += w_w[head, slot] * vectors[head]
+        for head in range(m.heads):
+            k = keys[head]
+            cos = [k @ s / np.sqrt((k @ k + 1e-6) * (s @ s + 1e-6)) for s in self.memory]
+            self.w_r[head] = np.exp(cos) / np.exp(cos).sum()
+        self.read = np.concatenate([self.w_r[head] @ self.memory for head in range(m.heads)])
+        self.w_u = m.decay * self.w_u + self.w_r.sum(0) + w_w.sum(0)
+        return linear(self.net.head, np.concatenate([self.h, self.read]))
+
+
+def test_it_is_the_papers_equations() -> None:
+    """Over so many steps that slots are taken again."""
+    method, (x, y) = MANN(**SMALL, decay=0.8), support()
+    net = network(method)
+    slow, label = _Slowly(net, method), np.zeros(3)
+    for t, answered in enumerate(method.along(net, Examples(x, y)).detach().numpy()):
+        np.testing.assert_allclose(answered, slow.step(x[t].numpy(), label), rtol=1e-9)
+        label = y[t].double().numpy()
+    memory = method.adapt(net, Examples(x, y)).memory
+    ours, theirs = (
+        np.argsort(memory.usage.numpy()),
+        np.argsort(slow.w_u),
+    )  # of slots never used, either may be taken first
+    np.testing.assert_allclose(memory.usage.numpy()[ours], slow.w_u[theirs], rtol=1e-9)
+    np.testing.assert_allclose(memory.slots.detach().numpy()[ours], slow.memory[theirs], rtol=1e-9)
+    np.testing.assert_allclose(memory.weights.detach().numpy()[:, ours], slow.w_r[:, theirs], rtol=1e-9)
+    assert len(set(slow.written)) > 3
+    assert len(set(slow.written)) < len(slow.written)
+
+
+def test_no_query_sees_another_or_writes() -> None:
+    method, seen = MANN(**SMALL), support()
+    net, query = network(method), support(4)
+    state = method.adapt(net, seen)
+    before = state.memory.slots.clone()
+    together = method.predict(net, state, query.x)
+    alone = torch.cat([method.predict(net, state, x[None]) for x in query.x])
+    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
+    assert torch.equal(state.memory.slots, before)
+
+
+def test_padding_wears_nothing() -> None:
+    method, (x, y) = MANN(**SMALL), support()
+    net = network(method)
+    filled = Examples(torch.cat([x[:3], 9 * x[:2], x[3:]]), torch.cat([y[:3], torch.zeros_like(y[:2]), y[3:]]))
+    torch.testing.assert_close(
+        method.adapt(net, filled).memory, method.adapt(net, Examples(x, y)).memory, rtol=1e-12, atol=1e-12
+    )
+
+
+def test_an_answer_is_read_from_the_memory() -> None:
+    """The output sees controller and memory; and what is written is of use to later gradients."""
+    method, part = MANN(**SMALL), support()
+    net = network(method)
+    cost, _ = method.loss(net, Task(part, support(3)))
+    cost.backward()  # type: ignore[no-untyped-call]
+    for layer in (net.cell.vectors, net.cell.keys, net.cell.gates):
+        assert float(layer.weight.grad.abs().max()) > 1e-6
+    state = method.adapt(net, part)
+    other = state._replace(memory=state.memory._replace(slots=-state.memory.slots))
+    assert not torch.allclose(method.predict(net, state, part.x), method.predict(net, other, part.x))
+
+
+def test_settings() -> None:
+    cell = MANN().build(nn.Flatten(), TaskSpec(x_shape=(400,), y_dim=5)).cell
+    assert isinstance(cell, LRUMemory)
+    assert (cell.slots, cell.width, cell.heads, cell.decay) == (128, 40, 4, 0.95)
+    assert cell.controller.from_input.weight.shape == (4 * 200, 400 + 5 + 4 * 40)
+    (recipe,) = MANN.recipes
+    shown = {check.instance: check.published for check in recipe.checks if check.published}
+    assert shown == {2: "82.8 %", 5: "94.9 %"}
+    with pytest.raises(ConfigError, match="decay must be at most 1"):
+        MANN(decay=1.5)
+    with pytest.raises(ConfigError, match="no more than the 3 slots"):
+        MANN(heads=4, slots=3)

@@ -1,0 +1,128 @@
+"""Addressing a memory, each function against a slow loop in NumPy."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tokay.core.external_memory import (
+    add_to_slots,
+    blank_slots,
+    cosine_similarity,
+    cosine_weights,
+    least_used,
+    read_slots,
+    worn,
+)
+
+HEADS, SLOTS, WIDTH = 2, 5, 3
+
+
+def doubles(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def weights() -> Tensor:
+    return doubles(HEADS, SLOTS).softmax(-1)
+
+
+def cosines(keys: NDArray[np.float64], memory: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = np.zeros((HEADS, SLOTS))
+    for h in range(HEADS):
+        for s in range(SLOTS):
+            found[h, s] = keys[h] @ memory[s] / np.sqrt((keys[h] @ keys[h] + 1e-6) * (memory[s] @ memory[s] + 1e-6))
+    return found
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 7.5])
+def test_cosine_weights(sharpness: float) -> None:
+    keys, memory = doubles(HEADS, WIDTH), doubles(SLOTS, WIDTH)
+    expected = cosines(keys.numpy(), memory.numpy())
+    np.testing.assert_allclose(cosine_similarity(keys, memory).numpy(), expected, rtol=1e-12)
+    powers = np.exp(sharpness * expected)
+    by_hand = powers / powers.sum(1, keepdims=True)
+    np.testing.assert_allclose(cosine_weights(keys, memory, sharpness).numpy(), by_hand, rtol=1e-12)
+
+
+def test_every_head_may_have_a_sharpness_of_its_own() -> None:
+    keys, memory = doubles(HEADS, WIDTH), doubles(SLOTS, WIDTH)
+    both = cosine_weights(keys, memory, torch.tensor([[0.0], [3.0]]))
+    torch.testing.assert_close(both[0], torch.full((SLOTS,), 1 / SLOTS, dtype=torch.float64))
+    torch.testing.assert_close(both[1], cosine_weights(keys, memory, 3.0)[1])
+
+
+def test_a_blank_slot_is_at_right_angles_with_a_finite_slope() -> None:
+    keys, memory = doubles(HEADS, WIDTH), torch.zeros(SLOTS, WIDTH, dtype=torch.float64, requires_grad=True)
+    similarity = cosine_similarity(keys, memory)
+    assert not bool(similarity.any())
+    similarity.sum().backward()  # type: ignore[no-untyped-call]
+    assert memory.grad is not None
+    assert bool(torch.isfinite(memory.grad).all())
+
+
+def test_reading_and_adding() -> None:
+    memory, w, vectors = doubles(SLOTS, WIDTH), weights(), doubles(HEADS, WIDTH)
+    read, added = np.zeros((HEADS, WIDTH)), memory.numpy().copy()
+    for h in range(HEADS):
+        for s in range(SLOTS):
+            read[h] += w[h, s].item() * memory[s].numpy()
+            added[s] += w[h, s].item() * vectors[h].numpy()
+    np.testing.assert_allclose(read_slots(memory, w).numpy(), read, rtol=1e-12)
+    np.testing.assert_allclose(add_to_slots(memory, w, vectors).numpy(), added, rtol=1e-12)
+
+
+def test_least_used() -> None:
+    usage = torch.rand(4, SLOTS, dtype=torch.float64)
+    for n in (1, 3):
+        found = least_used(usage, n)
+        assert found.shape == (4, n, SLOTS)
+        assert found.dtype == torch.float64
+        for row, chosen in zip(usage.numpy(), found.numpy(), strict=True):
+            assert chosen.argmax(1).tolist() == np.argsort(row)[:n].tolist()
+            assert chosen.sum(1).tolist() == [1.0] * n
+
+
+def test_of_slots_used_alike_each_is_chosen_once() -> None:
+    chosen = least_used(torch.zeros(SLOTS), 3)
+    assert len(chosen.argmax(1).unique()) == 3
+
+
+def test_blank_slots() -> None:
+    memory = doubles(SLOTS, WIDTH)
+    blanked = blank_slots(memory, torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0], dtype=torch.float64))
+    assert not bool(blanked[1].any())
+    others = [0, 2, 3, 4]
+    assert torch.equal(blanked[others], memory[others])
+
+
+def test_worn() -> None:
+    usage, read, write = torch.rand(SLOTS).double(), weights(), weights().requires_grad_()
+    expected = np.zeros(SLOTS)
+    for s in range(SLOTS):
+        expected[s] = 0.9 * usage[s].item()
+        for h in range(HEADS):
+            expected[s] += read[h, s].item() + write[h, s].item()
+    found = worn(usage, read, write, 0.9)
+    assert not found.requires_grad
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
+
+
+def test_axes_in_front_are_memories_side_by_side() -> None:
+    keys, memory, w, usage = (
+        doubles(4, HEADS, WIDTH),
+        doubles(4, SLOTS, WIDTH),
+        doubles(4, HEADS, SLOTS),
+        doubles(4, SLOTS),
+    )
+
+    def all_of_them(keys: Tensor, memory: Tensor, w: Tensor, usage: Tensor) -> tuple[Tensor, ...]:
+        unused = least_used(usage, 2)
+        blanked = blank_slots(memory, unused[..., 0, :])
+        found = add_to_slots(blanked, w, keys), read_slots(memory, w), cosine_weights(keys, memory), unused
+        return *found, worn(usage, w, w, 0.5)
+
+    given = (keys, memory, w, usage)
+    one_by_one = [torch.stack(column) for column in zip(*map(all_of_them, *given), strict=True)]
+    torch.testing.assert_close(list(all_of_them(*given)), one_by_one, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(list(torch.func.vmap(all_of_them)(*given)), one_by_one, rtol=1e-12, atol=1e-12)

@@ -1,0 +1,132 @@
+"""Reading a task, against a slow loop over torch's own cell, one example at a time."""
+
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tokay import Examples, Task, TaskSpec, one_hot, over_tasks
+from tokay.core.recurrent import LSTMMemory
+from tokay.core.sequence import SequenceNet, ask, read, sequence_loss
+
+D = 3
+
+
+def network(kind: str = "classification") -> SequenceNet:
+    backbone = nn.Sequential(nn.Linear(4, 6), nn.Tanh())
+    spec = TaskSpec(x_shape=(4,), y_dim=D, kind=kind)  # type: ignore[arg-type]
+    return SequenceNet(backbone, spec, partial(LSTMMemory, hidden=5)).double()
+
+
+def examples(n: int, kind: str = "classification") -> Examples:
+    y = one_hot(torch.arange(n) % D, D) if kind == "classification" else torch.randn(n, D, dtype=torch.float64)
+    return Examples(torch.randn(n, 4, dtype=torch.float64), y)
+
+
+def slowly(net: SequenceNet, x: Tensor, y: Tensor) -> list[Tensor]:
+    """The answer at every position of a sequence: (x_t, y_{t-1}) goes in, torch's cell does the rest."""
+    cell = nn.LSTMCell(6 + D, 5).double()
+    ours = net.cell
+    cell.load_state_dict(
+        {
+            "weight_ih": ours.from_input.weight,
+            "bias_ih": ours.from_input.bias,
+            "weight_hh": ours.from_hidden.weight,
+            "bias_hh": ours.from_hidden.bias,
+        }
+    )
+    state = (torch.zeros(1, 5).double(), torch.zeros(1, 5).double())
+    label, answers = torch.zeros(1, D).double(), []
+    for t in range(len(x)):
+        state = cell(torch.cat([net.backbone(x[t : t + 1]), label], 1), state)
+        label = y[t : t + 1].double()
+        answers.append(net.head(state[0])[0])
+    return answers
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_it_is_one_sequence_that_ends_with_a_query(kind: str) -> None:
+    net, (x, y), query = network(kind), examples(7, kind), examples(4, kind)
+    seen, along = read(net, Examples(x, y))
+    answers = ask(net, seen, query.x)
+    for asked, answered in zip(query.x, answers, strict=True):
+        expected = slowly(net, torch.cat([x, asked[None]]), torch.cat([y, y[:1]]))
+        torch.testing.assert_close(torch.stack([*along, answered]), torch.stack(expected), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_the_loss_is_the_mean_over_the_sequence(kind: str) -> None:
+    """With one query: over its n + 1 positions. With more, every one of the n + m predictions weighs the same."""
+    net, (x, y), query = network(kind), examples(7, kind), examples(4, kind)
+    along, asked = [], []
+    for question, truth in zip(*query, strict=True):
+        answers = torch.stack(slowly(net, torch.cat([x, question[None]]), torch.cat([y, y[:1]])))
+        truths = torch.cat([y, truth[None]])
+        if kind == "classification":
+            losses = F.cross_entropy(answers, truths.int().argmax(1), reduction="none")
+        else:
+            losses = (answers - truths).square().mean(1)
+        cost, measured = sequence_loss(net, Task(Examples(x, y), Examples(question[None], truth[None])))
+        torch.testing.assert_close((cost, measured["loss"]), (losses.mean(), losses[-1]), rtol=1e-12, atol=1e-12)
+        along = list(losses[:-1])
+        asked.append(losses[-1])
+    cost, measured = sequence_loss(net, Task(Examples(x, y), query))
+    torch.testing.assert_close(cost, torch.stack(along + asked).mean(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(measured["loss"], torch.stack(asked).mean(), rtol=1e-12, atol=1e-12)
+
+
+def padded(part: Examples, at: tuple[int, ...]) -> Examples:
+    """Rows of no class in front of the places ``at``."""
+    x, y = part
+    for place in sorted(at, reverse=True):
+        x = torch.cat([x[:place], 10 * torch.randn_like(x[:1]), x[place:]])
+        y = torch.cat([y[:place], torch.zeros_like(y[:1]), y[place:]])
+    return Examples(x, y)
+
+
+@pytest.mark.parametrize("at", [(0,), (7,), (2, 2, 5), (0, 3, 7, 7)])
+def test_padding_is_not_read(at: tuple[int, ...]) -> None:
+    net, support, query = network(), examples(7), examples(4)
+    filled = padded(support, at)
+    (seen, along), (seen_too, along_too) = read(net, support), read(net, filled)
+    torch.testing.assert_close(seen_too, seen, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(along_too[filled.y.any(1)], along, rtol=1e-12, atol=1e-12)
+    cost = sequence_loss(net, Task(support, query))[0]
+    torch.testing.assert_close(sequence_loss(net, Task(filled, query))[0], cost, rtol=1e-12, atol=1e-12)
+
+
+def test_a_target_of_zeros_is_no_padding() -> None:
+    net, (x, y) = network("regression"), examples(3, "regression")
+    y = torch.cat([y[:2], torch.zeros_like(y[:1])])
+    assert not torch.equal(read(net, Examples(x, y))[0].label, read(net, Examples(x[:2], y[:2]))[0].label)
+    assert not torch.allclose(read(net, Examples(x, y))[0].memory[0], read(net, Examples(x[:2], y[:2]))[0].memory[0])
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_nothing_seen(kind: str) -> None:
+    """An empty support set, for which the module itself answers, too."""
+    net, support, query = network(kind), examples(0, kind), examples(4, kind)
+    seen, along = read(net, support)
+    assert along.shape == (0, D)
+    expected = torch.stack([slowly(net, x[None], query.y)[0] for x in query.x])
+    torch.testing.assert_close(ask(net, seen, query.x), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(net(query.x), expected, rtol=1e-12, atol=1e-12)
+    cost, measured = sequence_loss(net, Task(support, query))
+    assert cost == measured["loss"]
+    assert bool(torch.isfinite(cost))
+
+
+def test_what_is_seen_has_the_dtype_of_the_inputs_under_vmap() -> None:
+    net, support = network(), examples(4)
+    both = Examples(*(torch.stack([part, part]) for part in support))
+    seen = over_tasks(lambda task: read(net, task.support)[0], Task(both, both))
+    assert seen.label.dtype == torch.float64
+    assert seen.label.shape == (2, D)
+    torch.testing.assert_close(seen.label[0], support.y[-1].double())
+
+
+def test_it_takes_its_own_network_alone() -> None:
+    with pytest.raises(TypeError, match="method's build made"):
+        read(nn.Identity(), examples(2))
