@@ -107,3 +107,29 @@ def test_a_step_that_is_not_measured(call: Call, tmp_path: Path, monkeypatch: py
     result = call("reproduce", "tiny", "--out", tmp_path / "run")
     assert result.code == 2
     assert "after 7 steps was not measured, only after 0, 1, 2, 3" in result.err.splitlines()[-1]
+
+
+def test_figures_by_instance(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check at a presentation of a class shows that one, one of the queries theirs, from one evaluation each."""
+    sizes = "--ways 2 --shots 3 --queries 2 --train-queries 2 --cells 4 --filters 2 --meta-batch 2 --validate-every 0"
+    checks = (
+        Check(name="third", instance=3, tasks=4),
+        Check(name="second", instance=2, tasks=4),
+        Check(name="queries", tasks=4),
+    )
+    monkeypatch.setattr(
+        tokay.LSTM, "recipes", (Recipe(name="met", source="glyphs", steps=1, flags=sizes, checks=checks),)
+    )
+    out = tmp_path / "run"
+    result = call("reproduce", "met", "--out", out, "--json")
+    assert result.code == 0, result.err
+    third, second, queries = json.loads(result.out)["results"]
+    run, net = load_model(out)
+    met = tokay.by_instance(run.algorithm, net, run.tasks("test"), tasks=4)
+    found = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)
+    assert third["measured"]["mean"] == met.accuracy[3].mean
+    assert second["measured"]["mean"] == met.accuracy[2].mean
+    assert third["transductive"] == met.transductive
+    assert queries["measured"]["mean"] == found["accuracy"].mean
+    assert "--instances" in third["command"]
+    assert "--instances" not in queries["command"]

@@ -112,3 +112,20 @@ def test_require_choice() -> None:
     require_choice(_Settings(how="b"), "how", ("a", "b"))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"^here: how must be one of a, b, got 'c'\."):
         require_choice(_Settings(how="c"), "how", ("a", "b"))  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_along_adapts_to_every_beginning() -> None:
+    """By default: example t is answered by what was learned from those before it, the first from nothing."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Last(Algorithm[Tensor], name="last-label"):
+        def adapt(self, net: nn.Module, support: Examples) -> Tensor:
+            return support.y[-1].double() if len(support.y) else -torch.ones(2).double()
+
+        def predict(self, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:
+            return state.expand(len(x), 2) + x
+
+    y = torch.tensor([[1, 0], [0, 1], [1, 0]]).bool()
+    x = torch.tensor([[10.0], [20.0], [30.0]]).double()
+    assert Last().along(nn.Identity(), Examples(x, y)).tolist() == [[9, 9], [21, 20], [30, 31]]

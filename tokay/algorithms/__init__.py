@@ -17,11 +17,11 @@ from .gradient.reptile import Reptile as Reptile
 from .gradient.taml import TAML as TAML
 from .learned.learned_optimizer import LearnedOptimizer as LearnedOptimizer
 from .learned.meta_lstm import MetaLSTM as MetaLSTM
-from .metric.matching import MatchingNet as MatchingNet
 from .memory.gru import GRU as GRU
 from .memory.lstm import LSTM as LSTM
 from .memory.mann import MANN as MANN
 from .memory.snail import SNAIL as SNAIL
+from .metric.matching import MatchingNet as MatchingNet
 from .metric.protonet import ProtoNet as ProtoNet
 from .metric.relation import RelationNet as RelationNet
 from .metric.siamese import Siamese as Siamese
