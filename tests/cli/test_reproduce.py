@@ -7,7 +7,10 @@ import pytest
 
 import tokay
 from tokay.checkpoint import load_model
+from tokay.cli import reproduce
 from tokay.core.recipe import Check, Recipe
+from tokay.instances import Instances
+from tokay.scores import Score
 
 from .helpers import Call, refused
 
@@ -120,16 +123,19 @@ def test_figures_by_instance(call: Call, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(
         tokay.LSTM, "recipes", (Recipe(name="met", source="glyphs", steps=1, flags=sizes, checks=checks),)
     )
+    met = Instances(accuracy={k: Score(k / 10, 0.01, 4) for k in (1, 2, 3)}, transductive=True)
+    asked: list[bool] = []
+    monkeypatch.setattr(reproduce, "score_instances", lambda path, words, device: asked.append(words.instances) or met)
     out = tmp_path / "run"
     result = call("reproduce", "met", "--out", out, "--json")
     assert result.code == 0, result.err
     third, second, queries = json.loads(result.out)["results"]
     run, net = load_model(out)
-    met = tokay.by_instance(run.algorithm, net, run.tasks("test"), tasks=4)
     found = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)
-    assert third["measured"]["mean"] == met.accuracy[3].mean
-    assert second["measured"]["mean"] == met.accuracy[2].mean
-    assert third["transductive"] == met.transductive
+    assert third["measured"] == {"mean": 0.3, "ci95": 0.01}
+    assert second["measured"] == {"mean": 0.2, "ci95": 0.01}
     assert queries["measured"]["mean"] == found["accuracy"].mean
+    assert asked == [True], "two checks of one protocol share an evaluation"
+    assert third["transductive"]
     assert "--instances" in third["command"]
     assert "--instances" not in queries["command"]

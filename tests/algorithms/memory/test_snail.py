@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tokay import SNAIL, Examples, Task, TaskSpec, one_hot
+from tokay import SNAIL, Examples, FitConfig, Task, TaskSpec, evaluate, fit, one_hot
 from tokay.core.causal import CausalAttention, CausalDense
+from tokay.core.meta_gradient import accumulate_meta_gradient
 
 WAYS = 3
 
@@ -103,6 +104,62 @@ def test_the_layers_are_those_of_the_paper(ways: int, longest: int | None, layer
     assert net.embedding.out_features == 64
     assert net.head.in_features == 64 + ways + 32 + 128 + 256 + 2 * layers * 128
     assert isinstance(net.blocks[1], CausalDense)
+
+
+def test_its_gradients_at_its_own_start() -> None:
+    """Every weight has one, under vmap as in a loop, and it is the slope of the cost. In the conformance suite all weights
+    are pushed to where layers this wide are saturated, so that little is left to compare."""
+    method, net = SNAIL(), network()
+    tasks = [Task(examples(), examples(3)) for _ in range(3)]
+    support, query = (Examples(*map(torch.stack, zip(*part, strict=True))) for part in zip(*tasks, strict=True))
+    batch, gradients = Task(support, query), dict[str, list[Tensor]]()
+    for mode in ("vmap", "loop"):
+        net.zero_grad()
+        accumulate_meta_gradient(method, net, batch, mode=mode)
+        gradients[mode] = [p.grad.clone() for p in net.parameters()]
+    torch.testing.assert_close(gradients["vmap"], gradients["loop"], rtol=1e-9, atol=1e-12)
+    assert all(float(g.abs().max()) > 1e-9 for g in gradients["vmap"])
+
+    def cost(distance: float) -> float:
+        with torch.no_grad():
+            for p, g in zip(net.parameters(), gradients["vmap"], strict=True):
+                p.add_(g, alpha=distance)
+            found = float(torch.stack([method.loss(net, task)[0] for task in tasks]).mean())
+            for p, g in zip(net.parameters(), gradients["vmap"], strict=True):
+                p.sub_(g, alpha=distance)
+        return found
+
+    slope = (cost(1e-4) - cost(-1e-4)) / 2e-4
+    assert slope == pytest.approx(sum(float(g.square().sum()) for g in gradients["vmap"]), rel=1e-5)
+
+
+class _Points:
+    """Each class is a place on the plane of its own, its examples lie around it."""
+
+    spec = TaskSpec(x_shape=(2,), y_dim=2)
+
+    def sample(self, tasks: int, generator: torch.Generator) -> Task:
+        places = torch.randn(tasks, 2, 2, generator=generator)
+
+        def part(n: int) -> Examples:
+            labels = torch.rand(tasks, 2 * n, generator=generator).argsort(1) % 2
+            noise = 0.2 * torch.randn(tasks, 2 * n, 2, generator=generator)
+            return Examples(places.gather(1, labels[..., None].expand(-1, -1, 2)) + noise, one_hot(labels, 2))
+
+        return Task(part(2), part(4))
+
+
+def test_it_learns_to_compare() -> None:
+    """At its own rate, with every layer it has: in the conformance suite the rate is ten times that."""
+    torch.manual_seed(0)
+    method = SNAIL(tc_filters=16)
+    net = method.build(nn.Sequential(nn.Linear(2, 16), nn.ReLU()), _Points.spec)
+    before = evaluate(method, net, _Points(), tasks=50, curve=False)["accuracy"].mean
+    for _ in fit(method, net, _Points(), FitConfig(steps=80, meta_batch=16, validate_every=0)):
+        pass
+    after = evaluate(method, net, _Points(), tasks=50, curve=False)["accuracy"].mean
+    assert before < 0.65
+    assert after > 0.8
 
 
 def test_settings() -> None:
