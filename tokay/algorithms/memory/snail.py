@@ -15,11 +15,11 @@ lies nearby, attention picks out what lies anywhere before; both add columns to 
 What comes before the query does not depend on it, so the support set goes through the network once, and each query costs
 one position. f is the backbone and a linear layer to 64 features.
 
-Deviations: the sizes of the layers are those of the appendix as its reimplementations give them (eambutu/snail-pytorch).
-The paper's pseudocode counts dilations from 2, with which no convolution sees the example just before; here, as in its
-reimplementations, from 1. It draws the number of shots from 1 to 5 for every episode; here it is fixed. The rate of Adam
-and the meta-batch, which it does not tell, are 1e-3 and 32. No reinforcement learning. Of its two embeddings the one for
-Omniglot.
+Deviations: the sizes of the layers are those of the appendix as four reimplementations agree on them (eambutu/snail-pytorch
+among them); the appendix itself could not be read here. The paper's pseudocode counts dilations from 2, with which no
+convolution sees the example just before; here from 1, as in sagelywizard/snail. Keys have no bias, which would change
+nothing. The paper draws the number of shots from 1 to 5 for every episode; here it is fixed. The rate of Adam and the
+meta-batch are 1e-3 and 32 (eambutu: 1e-4 and 32). No reinforcement learning, and of its embeddings only that for Omniglot.
 """
 
 from collections.abc import Iterable, Mapping
