@@ -108,6 +108,8 @@ def read_through(cell: nn.Module, rows: Tensor, real: Tensor) -> Tensor:
     outputs = []
     for row, counts in zip(rows.unbind(), real.unbind(), strict=True):
         found = cell(row, memory)
-        output, memory = tree_map(lambda new, old, counts=counts: torch.where(counts, new, old), found, (output, memory))
+        output, memory = tree_map(
+            lambda new, old, counts=counts: torch.where(counts, new, old), found, (output, memory)
+        )
         outputs.append(output)
     return torch.stack(outputs)
