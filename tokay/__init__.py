@@ -16,17 +16,21 @@ from .algorithms import (
     SNAIL as SNAIL,
     TAML as TAML,
     VERSA as VERSA,
+    BaselinePlusPlus as BaselinePlusPlus,
     Finetune as Finetune,
+    Hausdorff as Hausdorff,
     LearnedOptimizer as LearnedOptimizer,
     MAMLPlusPlus as MAMLPlusPlus,
     MatchingNet as MatchingNet,
     MetaLSTM as MetaLSTM,
     MetaSGD as MetaSGD,
+    Nearest as Nearest,
     ProtoNet as ProtoNet,
     RelationNet as RelationNet,
     Reptile as Reptile,
     Scratch as Scratch,
     Siamese as Siamese,
+    SimpleShot as SimpleShot,
 )
 from .checkpoint import load as load
 from .core.algorithm import Algorithm as Algorithm, algorithms as algorithms

@@ -18,6 +18,7 @@ from .core.seeding import BLOCK as BLOCK, derive, evaluation_blocks
 from .core.task import Task, TaskSource, check_task
 from .errors import ConfigError
 from .scores import Evaluation, Score
+from .tasks.fixed import FixedTasks
 
 
 def evaluate(
@@ -35,9 +36,12 @@ def evaluate(
 ) -> Evaluation:
     """Adapt to ``tasks`` tasks with the method's test settings and score the queries.
 
-    The same seed gives every method the same tasks. With ``inductive`` each query is answered alone beside the
-    support set, as in the Reptile paper; otherwise all queries of a task go through the network together, which lets
-    batch norm see them ("transductive", where it makes a difference; ``Evaluation.transductive`` says whether it did).
+    The same seed gives every method the same tasks. A source that is a list (``FixedTasks``) has no others: its tasks are
+    scored in their order, each once at most, so that a larger number means all of them; scores say how many there were.
+
+    With ``inductive`` each query is answered alone beside the support set, as in the Reptile paper; otherwise all queries
+    of a task go through the network together, which lets batch norm see them ("transductive", where it makes a
+    difference; ``Evaluation.transductive`` says whether it did).
 
     ``advanced`` is told how many tasks are done, for a progress bar.
 
@@ -45,6 +49,7 @@ def evaluate(
     """
     if tasks < 2:
         raise ConfigError(f"evaluate: tasks must be at least 2 for an interval, got {tasks}. 600 is usual.")
+    tasks = scored(source, tasks)
     started = time.perf_counter()
     check_answers(algorithm, net, source.spec, where="evaluate")
     algorithm = algorithm.at_test()
@@ -95,10 +100,18 @@ def evaluate(
     )
 
 
+def scored(source: TaskSource, tasks: int) -> int:
+    """How many of ``tasks`` are scored: no more than there are, where the source is a list of them."""
+    return min(tasks, len(source)) if isinstance(source, FixedTasks) else tasks
+
+
 def blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Task]]:
-    """``tasks`` tasks in blocks."""
+    """``tasks`` tasks in blocks; those of a list in its own order."""
     for index, (generator, used) in enumerate(evaluation_blocks(tasks, seed)):
-        yield index, task_slice(source.sample(BLOCK, generator), 0, used)
+        if isinstance(source, FixedTasks):
+            yield index, source.part(index * BLOCK, index * BLOCK + used)
+        else:
+            yield index, task_slice(source.sample(BLOCK, generator), 0, used)
 
 
 def _shown_states(algorithm: Algorithm[Any], net: nn.Module, task: Task, *, curve: bool) -> Iterator[tuple[int, Any]]:

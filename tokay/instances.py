@@ -18,7 +18,7 @@ from .core.network import device_of
 from .core.seeding import derive
 from .core.task import Examples, Task, TaskSource, TaskSpec, check_task
 from .errors import ConfigError
-from .evaluate import BLOCK, blocks, comfortable_chunk, move
+from .evaluate import BLOCK, blocks, comfortable_chunk, move, scored
 from .scores import Score
 
 
@@ -52,6 +52,7 @@ def by_instance(
     check_ordered(algorithm, source.spec)
     if tasks < 2:
         raise ConfigError(f"instances: tasks must be at least 2 for an interval, got {tasks}. 600 is usual.")
+    tasks = scored(source, tasks)
     check_answers(algorithm, net, source.spec, where="instances")
     algorithm = algorithm.at_test()
     device = device_of(net)

@@ -1,7 +1,11 @@
 """Every method, one import line each: this is the registry."""
 
+from .baseline.baselinepp import BaselinePlusPlus as BaselinePlusPlus
 from .baseline.finetune import Finetune as Finetune
+from .baseline.hausdorff import Hausdorff as Hausdorff
+from .baseline.nearest import Nearest as Nearest
 from .baseline.scratch import Scratch as Scratch
+from .baseline.simpleshot import SimpleShot as SimpleShot
 from .bayesian.abml import ABML as ABML
 from .bayesian.leo import LEO as LEO
 from .bayesian.versa import VERSA as VERSA

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ..adaptation import Adaptation
 from ..errors import ConfigError
-from ..runs import Run
+from ..runs import Run, read
 from ..scores import Evaluation
 from .console import shown, table
 from .scoring import Asked, score_run
@@ -25,8 +25,8 @@ def reach_of(run: Run, asked: float | None) -> float | None:
 
 
 def score_seen(path: Path, asked: Asked, device: torch.device, tasks: int) -> Evaluation | None:
-    """The score on ``tasks`` tasks of the training split; None for 0."""
-    if tasks == 0:
+    """The score on ``tasks`` tasks of the training split; None for 0, and for what was never trained on any."""
+    if tasks == 0 or not read(path)[0].algorithm.learns:
         return None
     return score_run(path, replace(asked, tasks=tasks), device, curve=False, split="train")[1]
 

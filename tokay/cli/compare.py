@@ -142,7 +142,7 @@ def _as_json(
         "ways": column.ways,
         "shots": column.shots,
         "queries": column.queries,
-        "tasks": column.tasks,
+        "tasks": _tasks(found),
         "seed": column.seed,
         "measure": name,
         "runs": [
@@ -163,6 +163,10 @@ def _as_json(
     }
 
 
+def _tasks(found: dict[str, Evaluation]) -> int:
+    return next(iter(found.values()))["loss"].tasks
+
+
 def _sizes(first: Run, column: Asked) -> str:
     return first.source.named(with_sizes(first, column).test)
 
@@ -178,7 +182,7 @@ def _labels(settings: dict[str, Run]) -> dict[str, str]:
 def _plot(path: Path, first: Run, column: Asked, settings: dict[str, Run], found: dict[str, Evaluation]) -> None:
     curves = {label: found[run] for run, label in _labels(settings).items()}
     chance = 1 / (column.ways or first.test.ways) if first.source.kind == "classification" else None
-    title = f"{first.source.name}: {column.tasks} unseen {_sizes(first, column)} tasks, the same for all"
+    title = f"{first.source.name}: {_tasks(found)} unseen {_sizes(first, column)} tasks, the same for all"
     write_figure(path, adaptation_figure(curves, title, chance=chance))
     stderr.print(f"Drew {path}", markup=False)
 
@@ -190,7 +194,7 @@ def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: li
         heads += [_sizes(first, column), f"minus {settings[last].algorithm.name}"]
     unit = ", per cent" if first.source.kind == "classification" else ""
     listing = table(
-        f"{first.source.name}: {columns[0].tasks} unseen tasks, the same for all, 95% intervals{unit}", "run", *heads
+        f"{first.source.name}: {_tasks(found[0])} unseen tasks, the same for all, 95% intervals{unit}", "run", *heads
     )
     for run, trained in settings.items():
         row = [escape(f"{trained.algorithm.name}\n{run}")]

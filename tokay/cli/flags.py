@@ -1,6 +1,7 @@
 """From words on the command line to dataclasses: flags, help and checks come from the fields, through ``tyro``."""
 
 import contextlib
+import dataclasses
 import difflib
 import io
 import re
@@ -44,10 +45,18 @@ def parse(kind: type[T], arguments: Sequence[str], *, prog: str, description: st
         raise ConfigError(f"{prog}: {_one_line(complaint.getvalue())} See {prog} --help.") from None
 
 
-def combine(name: str, parts: dict[str, tuple[type[Any], str]], extra: type[Any]) -> type[Any]:
-    """A dataclass that holds ``extra``'s fields and one dataclass per part; the string heads its flags in the help."""
+def combine(name: str, parts: dict[str, tuple[Any, str]], extra: type[Any]) -> type[Any]:
+    """A dataclass that holds ``extra``'s fields and one dataclass per part; the string heads its flags in the help.
+
+    A part is a dataclass, or an instance of one whose values are the defaults.
+    """
     members: list[Any] = [("settings", Annotated[extra, tyro.conf.arg(help="")])]
-    members += [(part, Annotated[kind, tyro.conf.arg(help=text)]) for part, (kind, text) in parts.items()]
+    for part, (kind, text) in parts.items():
+        help_of = tyro.conf.arg(help=text)
+        if isinstance(kind, type):
+            members.append((part, Annotated[kind, help_of]))
+        else:
+            members.append((part, Annotated[type(kind), help_of], dataclasses.field(default=kind)))
     return make_dataclass(name, members, kw_only=True, frozen=True)
 
 

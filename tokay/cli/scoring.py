@@ -8,7 +8,7 @@ import torch
 from ..checkpoint import load_model
 from ..core.task import Sizes, Split
 from ..errors import ConfigError
-from ..evaluate import evaluate
+from ..evaluate import evaluate, scored
 from ..instances import Instances, by_instance, check_ordered
 from ..runs import Run
 from ..scores import Evaluation
@@ -59,9 +59,14 @@ def score_run(
     run, net = load_model(path, device=device)
     run = with_sizes(run, asked)
     source = run.source.tasks(split, run.test)
+    total = scored(source, asked.tasks)
+    if total < asked.tasks:
+        stderr.print(
+            f"{run.source.name}: there are {total} such tasks and no others; each is scored once.", markup=False
+        )
     seen = " (training classes)" if split == "train" else ""
     with progress(f"{run.algorithm.name} {run.test.shots}-shot{seen}") as bar:
-        task = bar.add_task("", total=asked.tasks, text="")
+        task = bar.add_task("", total=total, text="")
         found = evaluate(
             run.algorithm,
             net,

@@ -107,11 +107,12 @@ def run(arguments: Sequence[str]) -> None:
 
 def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Sequence[str], *, prog: str) -> None:
     backbone = networks()[_network_name(algorithm, source, arguments)]
-    parts: dict[str, tuple[type[Any], str]] = {
+    sizes = source.test_sizes if source.kind == "classification" else Points()
+    parts: dict[str, tuple[Any, str]] = {
         "algorithm": (algorithm, f"{algorithm.name}: {algorithm.summary}"),
         "source": (source, f"{source.name}: {source.summary}"),
         "backbone": (backbone, f"{backbone.name}: {backbone.summary}"),
-        "test": (Sizes if source.kind == "classification" else Points, "the tasks to be good at"),
+        "test": (sizes, "the tasks to be good at"),
         "fit": (FitConfig, "meta-training"),
     }
     extra = Settings if source.kind == "classification" else PointSettings
@@ -122,7 +123,9 @@ def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Seq
         raise ConfigError(f"{out}: already exists. Add --overwrite to replace it, or go on with --resume {out}.")
     run = _with_training_sizes(given, settings)
     # All that can be wrong with data and network is found out before the folder is made.
-    training, validation, _ = _training(run), _validation(run), run.tasks("test")
+    test = run.tasks("test")
+    # What is never trained needs no training data.
+    training, validation = (_training(run), _validation(run)) if algorithm.learns else (test, None)
     net = run.build(training.spec).to(device)
     create(out, run, training.spec, overwrite=settings.overwrite)
     train_in(out, run, net, training, validation, FitState(), save_every=settings.save_every)
@@ -153,10 +156,10 @@ def _with_training_sizes(given: Any, settings: Any) -> Run:
     test = given.test if isinstance(given.test, Sizes) else Sizes(ways=1, **asdict(given.test))
     wanted = {name: getattr(settings, f"train_{name}", None) for name in ("ways", "shots", "queries")}
     train = replace(algorithm.training_sizes(test), **{name: n for name, n in wanted.items() if n is not None})
-    if algorithm.any_ways and wanted["ways"] is None and source.kind == "classification" and not algorithm.joint:
+    episodic = algorithm.learns and not algorithm.joint
+    if algorithm.any_ways and wanted["ways"] is None and source.kind == "classification" and episodic:
         # Many ways are a habit of the paper, not a wish of the user: as many as there are will do.
-        classes = source.joint("train", Sizes(ways=1, shots=1, queries=1)).spec.y_dim
-        train = replace(train, ways=max(test.ways, min(train.ways, classes)))
+        train = replace(train, ways=max(test.ways, min(train.ways, source.most_ways("train"))))
     if not algorithm.any_ways and train.ways != test.ways:
         raise ConfigError(
             f"{algorithm.name}: training and test ways must agree, for its last layer has one output per class, "

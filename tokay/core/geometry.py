@@ -1,5 +1,6 @@
 """Distances and class statistics, on the examples of one task."""
 
+import torch
 from torch import Tensor
 
 
@@ -40,3 +41,14 @@ def cosines(a: Tensor, b: Tensor) -> Tensor:
     [[1.0, 0.0, -1.0]]
     """
     return unit(a) @ unit(b).mT
+
+
+def class_minima(distances: Tensor, y: Tensor) -> Tensor:
+    """How near each class is by its nearest example: ``distances`` [m, n], ``y`` [n, ways] one-hot -> [m, ways].
+
+    Padding rows (all false) belong to no class and change nothing.
+
+    >>> class_minima(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([[1, 0], [1, 0], [0, 1]]).bool()).tolist()
+    [[1.0, 2.0]]
+    """
+    return torch.where(y, distances[..., None], torch.inf).amin(-2)

@@ -31,6 +31,11 @@ class Task(NamedTuple):
     query: Examples
 
 
+def pooled(task: Task) -> Examples:
+    """Support and query together: what a method that trains without tasks sees of one."""
+    return Examples(*(torch.cat(pair) for pair in zip(*task, strict=True)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
     """All a network needs to know before it is built: ``x_shape`` without the example axis, and ``y_dim``."""

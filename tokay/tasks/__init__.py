@@ -1,10 +1,12 @@
 """Where tasks come from. One line per source registers it for the command line; the rest is what sources share."""
 
 from .completion import Completion as Completion
+from .fixed import FixedTasks as FixedTasks
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .glyphs import Glyphs as Glyphs
 from .images import Images as Images
 from .omniglot import Omniglot as Omniglot
+from .omniglot_runs import OmniglotRuns as OmniglotRuns
 from .pool import ClassPool as ClassPool, Episodes as Episodes
 from .quadratic import Quadratic as Quadratic
 from .sinusoid import Sinusoid as Sinusoid

@@ -1,7 +1,7 @@
 """Fetching one file over HTTPS, with a checksum and a progress bar; all of it arrives or none."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,22 @@ def download(url: str, to: Path, *, md5: str, where: str, remedy: str, opener: O
         raise
     except (OSError, HTTPException) as error:  # urllib's URLError and time-outs are OSErrors
         raise DataError(f"{where}: cannot download {url} to {to} ({_reason(error)}). {remedy}") from error
+
+
+def fetch_missing(
+    folder: Path, files: Mapping[str, tuple[str, str]], *, where: str, get: Callable[..., None] = download
+) -> None:
+    """Download those of ``files`` (name: URL, MD5) that ``folder`` lacks; what is there is left alone, whatever it is.
+
+    Raises ``DataError``, beginning with ``where``, when that does not work.
+    """
+    remedy = (
+        f"Put {' and '.join(files)} into {folder} (the folder {folder.name} in TOKAY_DATA), "
+        "or use the built-in source glyphs, which needs no download."
+    )
+    for name, (url, md5) in files.items():
+        if not (folder / name).exists():
+            get(url, folder / name, md5=md5, where=where, remedy=remedy)
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from ..core.task import Sizes, Split
 from ..errors import ConfigError
 from .archive import read_archive
 from .decoded import decoded
-from .download import download
+from .download import download, fetch_missing
 from .folders import cache_dir, data_dir
 from .pool import ClassPool, Episodes
 from .source import Source
@@ -22,7 +22,7 @@ Scheme = Literal["random", "vinyals", "lake"]
 Rotations = Literal["train", "all", "none"]
 
 _WHERE = "omniglot"
-_URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
+URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
 _ARCHIVES = {  # name: (characters in it, MD5 of the official file as torchvision publishes it)
     "images_background.zip": (964, "68d2efa1b9178cc56df9314c21c6e718"),
     "images_evaluation.zip": (659, "6b91aef0f799c5bb55b94e3f2daec811"),
@@ -83,7 +83,7 @@ class Omniglot(Source, name="omniglot"):
         pool = pool.subset(split_characters(pool.names, self.split, split, self.split_seed))
         if self.rotations == "all" or (self.rotations == "train" and split == "train"):
             pool = with_rotations(pool)
-        return Episodes(pool, sizes, where, _alphabets(pool.names) if self.within_alphabet else None)
+        return Episodes(pool, sizes, where, alphabets_of(pool.names) if self.within_alphabet else None)
 
 
 def characters(size: int) -> ClassPool:
@@ -120,16 +120,11 @@ def with_rotations(pool: ClassPool) -> ClassPool:
 
 def fetch(folder: Path, get: Callable[..., None] = download) -> None:
     """Download the official archives that ``folder`` lacks. Raises ``DataError`` when that does not work."""
-    remedy = (
-        f"Put {' and '.join(_ARCHIVES)} into {folder} (the folder omniglot in TOKAY_DATA), "
-        "or use the built-in source glyphs, which needs no download."
-    )
-    for name, (_, md5) in _ARCHIVES.items():
-        if not (folder / name).exists():
-            get(f"{_URL}/{name}", folder / name, md5=md5, where=_WHERE, remedy=remedy)
+    files = {name: (f"{URL}/{name}", md5) for name, (_, md5) in _ARCHIVES.items()}
+    fetch_missing(folder, files, where=_WHERE, get=get)
 
 
-def _alphabets(names: Sequence[str]) -> torch.Tensor:
+def alphabets_of(names: Sequence[str]) -> torch.Tensor:
     """The number of each character's alphabet, the rotated copies of an alphabet counting as another one."""
     keys = [(name.split("/")[1], name.partition("@")[2]) for name in names]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}

@@ -95,6 +95,7 @@ class Episodes:
             )
         self.pool, self.sizes, self.where = pool, sizes, where
         self.spec = TaskSpec(x_shape=tuple(pool.images.shape[1:]), y_dim=sizes.ways)
+        self.common_ways = -int((-members[members > 0]).median())  # half of the groups or more have as many classes
         self._eligible = (members >= sizes.ways).nonzero()[:, 0]  # groups that can fill an episode
         self._starts = pool.counts.cumsum(0) - pool.counts  # [classes], each class's first row in the pool
 

@@ -25,6 +25,7 @@ class Source(ABC):
     kind: ClassVar[Kind] = "classification"
     network: ClassVar[str | None] = None  # the backbone its papers use; None: pictures, so the method's own
     pixels: ClassVar[bool] = False  # regression of a picture: inputs are places of pixels, from 0 to 1
+    test_sizes: ClassVar[Sizes] = Sizes()  # of the tasks to be good at, where nobody says otherwise
     bright_ink: ClassVar[bool] = (
         False  # its pictures are ink = 1 on a background of 0, so ink on paper must be inverted
     )
@@ -48,6 +49,12 @@ class Source(ABC):
     def points_shown(self) -> int:
         """Of a regression task in a picture: as many as the smallest source of curves has."""
         return 50
+
+    def most_ways(self, split: Split) -> int:
+        """How many classes an episode may well have: all of the split, or what half of its groups (alphabets, say) hold."""
+        one = Sizes(ways=1, shots=1, queries=1)
+        episodes = self.tasks(split, one)
+        return episodes.common_ways if isinstance(episodes, Episodes) else self.joint(split, one).spec.y_dim
 
     def joint(self, split: Split, sizes: Sizes) -> TaskSource:
         """The same data without tasks, for baselines: mini-batches of all classes of a split, with labels that stay.

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice, require_positive
@@ -20,7 +19,7 @@ from ...core.cost import Cost
 from ...core.inner import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
 from ...core.minibatches import minibatches
 from ...core.objectives import Metrics, metrics
-from ...core.task import Examples, Task, kind_of
+from ...core.task import Examples, Task, kind_of, pooled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +75,6 @@ class Finetune(Algorithm[Params], name="finetune"):
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
         """The loss of the network as it is, without adapting, on a mini-batch of all classes (or on a task's points)."""
-        x, y = (torch.cat(pair) for pair in zip(*task, strict=True))
+        x, y = pooled(task)
         measured = metrics(net(x), y)
         return measured["loss"], measured
