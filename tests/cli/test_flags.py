@@ -100,6 +100,14 @@ def test_combine_gives_the_flags_of_every_part() -> None:
     assert given.fit == FitConfig(steps=3)
 
 
+def test_a_part_may_bring_defaults_of_its_own() -> None:
+    both = combine("Both", {"sizes": (Sizes(ways=20, queries=1), "the sizes")}, Extra)
+    assert parse(both, ["--out", "x"], prog="tokay", description="").sizes == Sizes(ways=20, shots=1, queries=1)
+    given = parse(both, ["--out", "x", "--shots", "5", "--ways", "3"], prog="tokay", description="")
+    assert given.sizes == Sizes(ways=3, shots=5, queries=1)
+    assert flags_of(both) == ["--out", "--ways", "--shots", "--queries"]
+
+
 def test_one_of() -> None:
     assert one_of("maml", ["maml", "reptile"], "algorithm") == "maml"
     with pytest.raises(

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from tokay import one_hot
-from tokay.core.geometry import class_means, cosines, sq_distances, unit
+from tokay.core.geometry import class_means, class_minima, cosines, sq_distances, unit
 
 
 def test_class_means_by_hand() -> None:
@@ -42,3 +42,13 @@ def test_a_row_of_zeros_has_no_direction() -> None:
     assert not bool(unit(blank).any())
     assert blank.grad is not None
     assert bool(torch.isfinite(blank.grad).all())
+
+
+def test_class_minima_by_a_loop() -> None:
+    """Padding, the nearest of all here, belongs to no class."""
+    distances, labels = torch.rand(5, 7), torch.tensor([0, 2, -1, 1, 0, 2, -1])
+    distances[:, 2] = -1
+    found = class_minima(distances, one_hot(labels, 3))
+    for m in range(5):
+        for k in range(3):
+            assert float(found[m, k]) == min(float(distances[m, i]) for i in range(7) if labels[i] == k)

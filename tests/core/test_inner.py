@@ -55,6 +55,10 @@ def torch_path(
 PAIRS: dict[str, tuple[InnerOptimizer, Callable[[list[Any]], torch.optim.Optimizer]]] = {
     "sgd": (SGD(0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
     "momentum": (SGD(0.1, momentum=0.9), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
+    "dampening": (
+        SGD(0.1, momentum=0.9, dampening=0.7),
+        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.7),
+    ),
     "adam": (Adam(0.1), lambda p: torch.optim.Adam(p, lr=0.1)),
     "adam, beta1 = 0": (Adam(0.1, beta1=0.0), lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.0, 0.999))),
     "adam, others": (

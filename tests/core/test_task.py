@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tokay import ConfigError, Examples, Sizes, Task, TaskError, TaskSpec, one_hot
-from tokay.core.task import check_task, kind_of
+from tokay.core.task import check_task, kind_of, pooled
 
 CLASSES = TaskSpec(x_shape=(4,), y_dim=3)
 VALUES = TaskSpec(x_shape=(4,), y_dim=2, kind="regression")
@@ -107,3 +107,11 @@ def test_a_class_without_support() -> None:
     with pytest.raises(TaskError, match=message):
         check_task(tasks(support_y=_without(2)), CLASSES, where="here")
     check_task(tasks(support_y=_without(2)), CLASSES, where="here", every_class=False)
+
+
+def test_pooled_is_support_and_query_in_this_order() -> None:
+    support = Examples(torch.tensor([[1.0], [2.0]]), torch.eye(2) > 0)
+    query = Examples(torch.tensor([[3.0]]), torch.tensor([[False, True]]))
+    x, y = pooled(Task(support, query))
+    assert x.tolist() == [[1], [2], [3]]
+    assert y.int().argmax(1).tolist() == [0, 1, 1]

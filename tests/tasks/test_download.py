@@ -11,7 +11,7 @@ from urllib.error import HTTPError, URLError
 import pytest
 
 from tokay.errors import DataError
-from tokay.tasks.download import Opener, download
+from tokay.tasks.download import Opener, download, fetch_missing
 
 CONTENT = bytes(range(256)) * 1000
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -95,3 +95,19 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"to .*/file/sub/images.zip \((Not a directory|File exists)\). Copy it there."):
         fetch(tmp_path / "file" / "sub" / "images.zip", Response(CONTENT))
+
+
+def test_only_what_is_missing_is_fetched(tmp_path: Path) -> None:
+    folder, calls = tmp_path / "omniglot", []
+    folder.mkdir()
+    (folder / "a.zip").write_text("a local copy, not the official bytes")
+
+    def get(url: str, to: Path, *, md5: str, where: str, remedy: str) -> None:
+        calls.append((url, to, md5, where, remedy))
+
+    fetch_missing(folder, {"a.zip": ("https://a", "1"), "b.zip": ("https://b", "2")}, where="runs", get=get)
+    remedy = (
+        f"Put a.zip and b.zip into {folder} (the folder omniglot in TOKAY_DATA), "
+        "or use the built-in source glyphs, which needs no download."
+    )
+    assert calls == [("https://b", folder / "b.zip", "2", "runs", remedy)]

@@ -206,3 +206,12 @@ def test_a_batch_costs_a_few_milliseconds() -> None:
         source.sample(32, shared)
         durations.append(time.perf_counter() - start)
     assert min(durations) < 0.009
+
+
+@pytest.mark.parametrize(
+    "groups, ways", [(None, 6), ([0] * 6, 6), ([0, 1, 1, 1, 1, 1], 5), ([0, 1, 1, 2, 2, 2], 2), ([3, 3, 3, 0, 0, 0], 3)]
+)
+def test_ways_that_half_of_the_groups_have(groups: list[int] | None, ways: int) -> None:
+    pool = ClassPool(torch.zeros(12, 1, 2, 2, dtype=torch.uint8), torch.full((6,), 2), tuple("abcdef"))
+    grouped = None if groups is None else torch.tensor(groups)
+    assert Episodes(pool, Sizes(ways=1, shots=1, queries=1), groups=grouped).common_ways == ways

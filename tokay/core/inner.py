@@ -45,17 +45,14 @@ def _rate(lr: float | Params, name: str) -> float | Tensor:
 
 @dataclass(frozen=True)
 class SGD(InnerOptimizer):
-    """``v <- momentum v + (1 - dampening) (g + weight_decay p);  p <- p - lr v``, as ``torch.optim.SGD``: v starts as the
-    first gradient, undamped. ``lr`` may hold one tensor per parameter."""
+    """``v <- momentum v + (1 - dampening) g;  p <- p - lr v``, as ``torch.optim.SGD``: v starts as the first gradient,
+    undamped. ``lr`` may hold one tensor per parameter."""
 
     lr: float | Params
     momentum: float = 0.0
     dampening: float = 0.0
-    weight_decay: float = 0.0
 
     def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
-        if self.weight_decay:
-            grads = {name: g + self.weight_decay * params[name] for name, g in grads.items()}
         velocity = grads
         if self.momentum and moments.step:
             share = 1 - self.dampening

@@ -28,7 +28,7 @@ from ...core.algorithm import Algorithm, require_not_negative, require_positive
 from ...core.cosine import CosineHead, cosine_logits
 from ...core.cost import Cost
 from ...core.gaussians import class_noise
-from ...core.inner import SGD, Params, descend, last
+from ...core.inner import SGD, Params, descend, dot, last
 from ...core.minibatches import minibatches
 from ...core.network import feature_size
 from ...core.objectives import Metrics, cross_entropy, metrics
@@ -89,10 +89,11 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
         direction = class_noise(support, (features,), like=z) / math.sqrt(3 * features)
         start = {"direction": direction, "length": torch.linalg.vector_norm(direction, dim=1)}
         steps = self.test_rounds * -(-len(z) // self.test_batch)
-        optimizer = SGD(self.inner_lr, _MOMENTUM, dampening=_MOMENTUM, weight_decay=self.weight_decay)
+        optimizer = SGD(self.inner_lr, _MOMENTUM, dampening=_MOMENTUM)
 
         def loss(head: Params, batch: Examples) -> Tensor:
-            return cross_entropy(cosine_logits(batch.x, head, self._scale(ways)), batch.y)
+            decay = self.weight_decay / 2 * dot(head, head)
+            return cross_entropy(cosine_logits(batch.x, head, self._scale(ways)), batch.y) + decay
 
         batches = minibatches(Examples(z, support.y), self.test_batch, steps)
         return descend(loss, start, batches, optimizer, first_order=True)
