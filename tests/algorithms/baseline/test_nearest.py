@@ -13,7 +13,7 @@ def test_logits_by_a_loop() -> None:
     support = Examples(torch.randn(7, 1, 2, 2, dtype=torch.float64), one_hot(labels, 3))
     x = torch.randn(5, 1, 2, 2, dtype=torch.float64)
     net = Nearest().build(nn.Flatten(), SPEC).double()
-    found = Nearest().predict(net, Nearest().adapt(net, support), x)
+    found = Nearest().predict(net, Nearest().adapt(net, support), x).detach()
     for m in range(5):
         for k in range(3):
             near = min(float(((x[m] - support.x[i]) ** 2).sum()) for i in range(7) if labels[i] == k)
