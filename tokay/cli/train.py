@@ -123,9 +123,10 @@ def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Seq
         raise ConfigError(f"{out}: already exists. Add --overwrite to replace it, or go on with --resume {out}.")
     run = _with_training_sizes(given, settings)
     # All that can be wrong with data and network is found out before the folder is made.
-    test = run.tasks("test")
-    # What is never trained needs no training data.
-    training, validation = (_training(run), _validation(run)) if algorithm.learns else (test, None)
+    if algorithm.learns:
+        training, validation, _ = _training(run), _validation(run), run.tasks("test")
+    else:  # what is never trained needs no training data
+        training, validation = run.tasks("test"), None
     net = run.build(training.spec).to(device)
     create(out, run, training.spec, overwrite=settings.overwrite)
     train_in(out, run, net, training, validation, FitState(), save_every=settings.save_every)
