@@ -23,8 +23,7 @@ from tokay import (
     evaluate,
 )
 from tokay.core.seeding import generator
-from tokay.evaluate import BLOCK, move, scored
-from tokay.tasks import FixedTasks
+from tokay.evaluate import BLOCK, move
 from tokay.tasks.pool import ClassPool, Episodes
 
 WAYS = 3
@@ -294,23 +293,3 @@ def test_move_takes_every_tensor() -> None:
     moved = move(task, torch.device("meta"))
     assert isinstance(moved, Task)
     assert all(isinstance(part, Examples) and tensor.device.type == "meta" for part in moved for tensor in part)
-
-
-@pytest.mark.parametrize("size", [7, BLOCK, 2 * BLOCK + 3])
-def test_a_list_of_tasks_is_scored_once_in_its_order(size: int) -> None:
-    """Whatever the seed, and however many are asked for."""
-    listed = FixedTasks(Recorded().episodes.sample(size, generator(0, "list")))
-    net = nn.Flatten()
-    alone = torch.stack(
-        [
-            ProtoNet().loss(net, Task(*(Examples(part.x[0], part.y[0]) for part in listed.part(i, i + 1))))[0]
-            for i in range(size)
-        ]
-    )
-    for tasks, seed in ((size, 0), (size, 1), (600, 2)):
-        found = evaluate(ProtoNet(), net, listed, tasks=tasks, seed=seed)
-        torch.testing.assert_close(found.per_task["loss"], alone)
-        assert found["loss"].tasks == size
-    few = evaluate(ProtoNet(), net, listed, tasks=5, seed=3)
-    torch.testing.assert_close(few.per_task["loss"], alone[:5])
-    assert (scored(listed, 5), scored(listed, 600), scored(Recorded(), 600)) == (5, size, 600)
