@@ -136,7 +136,7 @@ def test_settings() -> None:
     assert cell.controller.from_input.weight.shape == (4 * 200, 400 + 5 + 4 * 40)
     (recipe,) = MANN.recipes
     shown = {check.instance: check.published for check in recipe.checks if check.published}
-    assert shown == {2: "82.8 %", 5: "94.9 %"}
+    assert shown == {2: "82.8", 5: "94.9"}
     with pytest.raises(ConfigError, match="decay must be at most 1"):
         MANN(decay=1.5)
     with pytest.raises(ConfigError, match="no more than the 3 slots"):

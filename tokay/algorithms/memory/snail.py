@@ -141,10 +141,10 @@ class SNAIL(Algorithm[Past], name="snail"):
         "learns": "the check trains at a rate of 0.01, for tiny networks; this one is large and learns at a tenth of it",
     }
     recipes = (
-        _recipe(5, 1, "99.07 ± 0.16 %"),
-        _recipe(5, 5, "99.78 ± 0.09 %"),
-        _recipe(20, 1, "97.64 ± 0.30 %"),
-        _recipe(20, 5, "99.36 ± 0.18 %"),
+        _recipe(5, 1, "99.07 ± 0.16"),
+        _recipe(5, 5, "99.78 ± 0.09"),
+        _recipe(20, 1, "97.64 ± 0.30"),
+        _recipe(20, 5, "99.36 ± 0.18"),
     )
 
     embedding: int = 64
