@@ -229,9 +229,10 @@ def test_transductive_is_what_it_is(method: Any, norm: tuple[nn.Module, ...], se
 
 
 def test_frozen_statistics_see_nothing() -> None:
-    net = built(ProtoNet(), nn.BatchNorm1d(6))
-    net(torch.randn(20, 1, 3, 3))
-    assert evaluate(ProtoNet(), net.eval(), Recorded(), tasks=2).transductive is False
+    norm = nn.BatchNorm1d(6)
+    norm(torch.randn(20, 6))
+    net = built(ProtoNet(), norm.eval())
+    assert evaluate(ProtoNet(), net, Recorded(), tasks=2).transductive is False
 
 
 def test_a_single_query_sees_no_other() -> None:

@@ -10,7 +10,7 @@ SIZES |= {"pool3": (128, 9), "conv4": (256, 6)}
 
 
 def test_every_size_is_the_papers() -> None:
-    net, out = Koch(units=3).build((1, 105, 105)), torch.rand(2, 1, 105, 105)
+    net, out = Koch(features=3).build((1, 105, 105)), torch.rand(2, 1, 105, 105)
     for name, layer in net.named_children():
         out = layer(out)
         if name in SIZES:
@@ -21,18 +21,18 @@ def test_every_size_is_the_papers() -> None:
 
 
 def test_the_layers_in_their_order() -> None:
-    kinds = [type(layer) for layer in Koch(units=3).build((1, 105, 105))]
+    kinds = [type(layer) for layer in Koch(features=3).build((1, 105, 105))]
     assert kinds == [nn.Conv2d, nn.ReLU, nn.MaxPool2d] * 3 + [nn.Conv2d, nn.ReLU, nn.Flatten, nn.Linear, nn.Sigmoid]
 
 
 def test_parameters_by_hand() -> None:
     by_hand = 64 * 101 + 128 * (64 * 49 + 1) + 128 * (128 * 16 + 1) + 256 * (128 * 16 + 1) + 7 * (9216 + 1)
-    assert sum(p.numel() for p in Koch(units=7).build((1, 105, 105)).parameters()) == by_hand
-    assert Koch().units == 4096
+    assert sum(p.numel() for p in Koch(features=7).build((1, 105, 105)).parameters()) == by_hand
+    assert Koch().features == 4096
 
 
 def test_weights_start_as_in_the_paper() -> None:
-    for name, p in Koch(units=500).build((1, 105, 105)).named_parameters():
+    for name, p in Koch(features=500).build((1, 105, 105)).named_parameters():
         mean, std = (0.5, 0.01) if name.endswith("bias") else (0.0, 0.2 if name.startswith("dense") else 0.01)
         values = p.detach()
         assert float(values.mean()) == pytest.approx(mean, abs=std / 2), name
@@ -45,6 +45,6 @@ def test_what_is_of_another_size(x_shape: tuple[int, ...]) -> None:
         Koch().build(x_shape)
 
 
-def test_no_units() -> None:
-    with pytest.raises(ConfigError, match=r"^koch: units must be at least 1, got 0"):
-        Koch(units=0)
+def test_no_features() -> None:
+    with pytest.raises(ConfigError, match=r"^koch: features must be at least 1, got 0"):
+        Koch(features=0)

@@ -24,12 +24,12 @@ class Koch(Network, name="koch"):
     summary = "the twin of siamese networks: four wide convolutions, 4096 sigmoid units; 105x105 pictures (Koch et al.)"
     side = 105
 
-    units: int = 4096
+    features: int = 4096
     """sigmoid units of the last layer: the number of features"""
 
     def __post_init__(self) -> None:
-        if self.units < 1:
-            raise ConfigError(f"koch: units must be at least 1, got {self.units}.")
+        if self.features < 1:
+            raise ConfigError(f"koch: features must be at least 1, got {self.features}.")
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
         if len(x_shape) != 3 or x_shape[1:] != (self.side, self.side):
@@ -43,7 +43,7 @@ class Koch(Network, name="koch"):
             if i < len(_LAYERS):
                 layers[f"pool{i}"] = nn.MaxPool2d(2)
             channels = filters
-        dense = nn.Linear(channels * _LAST**2, self.units)
+        dense = nn.Linear(channels * _LAST**2, self.features)
         net = nn.Sequential(layers | {"flatten": nn.Flatten(), "dense": dense, "sigmoid": nn.Sigmoid()})
         for name, p in net.named_parameters():
             if name.endswith("bias"):
