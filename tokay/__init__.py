@@ -31,6 +31,7 @@ from .algorithms import (
     Scratch as Scratch,
     Siamese as Siamese,
     SimpleShot as SimpleShot,
+    Strokes as Strokes,
 )
 from .checkpoint import load as load
 from .core.algorithm import Algorithm as Algorithm, algorithms as algorithms

@@ -12,6 +12,7 @@ from .bayesian.versa import VERSA as VERSA
 from .generative.anp import ANP as ANP
 from .generative.cnp import CNP as CNP
 from .generative.np import NP as NP
+from .generative.strokes import Strokes as Strokes
 from .gradient.anil import ANIL as ANIL
 from .gradient.imaml import IMAML as IMAML
 from .gradient.maml import MAML as MAML

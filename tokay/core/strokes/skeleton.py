@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .thinning import NEIGHBOURS
 
@@ -32,7 +33,7 @@ class Graph:
 
 def length(points: list[Point]) -> float:
     """The length of a line of points."""
-    return sum(math.dist(a, b) for a, b in zip(points, points[1:], strict=False))
+    return sum(math.dist(a, b) for a, b in pairwise(points))
 
 
 def graph(pixels: list[Pixel], reach: float) -> Graph:

@@ -24,7 +24,7 @@ def thin(ink: Tensor) -> Tensor:
         before = ink
         for side in (2, 6, 4, 0):  # north, south, west, east
             around = _around(ink)
-            ink = ink & ~(~around[side] & _simple(around) & (sum(x.to(torch.uint8) for x in around) >= 2))
+            ink = ink & ~(~around[side] & _simple(around) & (torch.stack(around).sum(0) >= 2))
         if torch.equal(ink, before):
             return ink
 
@@ -39,5 +39,5 @@ def _around(ink: Tensor) -> list[Tensor]:
 def _simple(around: list[Tensor]) -> Tensor:
     """Where Yokoi's connectivity number is 1: the ink around is one part, the blank around too."""
     blank = [~x for x in around]
-    number = sum((blank[k] & ~(blank[k + 1] & blank[(k + 2) % 8])).to(torch.uint8) for k in (0, 2, 4, 6))
+    number = torch.stack([blank[k] & ~(blank[k + 1] & blank[(k + 2) % 8]) for k in (0, 2, 4, 6)]).sum(0)
     return number == 1
