@@ -64,11 +64,11 @@ class StrokeModel(nn.Module):
     def __init__(self, components: int) -> None:
         super().__init__()
         self.prior = StrokePrior(components)
-        self.log_spread = nn.Parameter(torch.tensor(0.03).log())
-        self.log_concentration = nn.Parameter(torch.tensor(0.0))
-        self.stray = nn.Parameter(torch.tensor(-2.5))  # log-odds
-        self.log_precision = nn.Parameter(torch.full((4,), 0.03).log())  # λ: shift, affine, strokes, smooth
-        self.log_weight = nn.Parameter(torch.tensor([10.0, 5.0]).log())  # a and b
+        self.log_spread = nn.Parameter(torch.tensor(0.035).log())
+        self.log_concentration = nn.Parameter(torch.tensor(-0.3))
+        self.stray = nn.Parameter(torch.tensor(-2.0))  # log-odds
+        self.log_precision = nn.Parameter(torch.tensor([0.01, 0.1, 0.02, 0.02]).log())  # λ: shift, affine, strokes, smooth
+        self.log_weight = nn.Parameter(torch.tensor([8.0, 4.0]).log())  # a and b
         self.evidence = nn.Parameter(torch.tensor([0.05, -0.2, -0.6, -0.4, -0.4]))  # w
 
     def noise(self) -> Noise:
@@ -134,7 +134,7 @@ class Strokes(Algorithm[Known], name="strokes"):
         "feed-forward",
         "E_T L_Q(softmax(a log P(Q|ψ_S) + b[log P(S|ψ_Q) - log P(S)])) - c log p(strokes),  ψ traced from pixels",
     )
-    outer = Outer(optimizer="adam", lr=0.03)
+    outer = Outer(optimizer="adam", lr=0.03, schedule="linear")
     network = "linear"
     meta_batch = 1
     any_ways = True

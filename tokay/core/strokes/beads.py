@@ -30,9 +30,9 @@ class Warp(NamedTuple):
     """of scales, rotation and shear, where the character is as large as a third of the picture"""
     stroke: float = 0.02
     """of each stroke's place"""
-    smooth: float = 0.07
+    smooth: float = 0.05
     """of each of the bumps that bend the plane"""
-    width: float = 0.25
+    width: float = 0.18
     """of a bump"""
 
 
