@@ -48,11 +48,11 @@ def test_the_prior_learns_what_strokes_are_like() -> None:
     dash, dot = (stroke_shapes(c) for c in (torch.stack([torch.arange(5.0), torch.zeros(5)], 1), torch.zeros(5, 2)))
     seen = torch.stack([dash, dot] * 8) + 0.05 * torch.randn(16, NUMBERS)
     prior = StrokePrior(4)
-    before = float(prior(seen).mean())
+    before = prior(seen).mean().item()
     optimizer = torch.optim.Adam(prior.parameters(), lr=0.05)
     for _ in range(100):
         optimizer.zero_grad()
         (-prior(seen).mean()).backward()
         optimizer.step()
-    assert float(prior(seen).mean()) > before + 10
-    assert float(prior(torch.stack([dash, dot])).min()) > float(prior((dash + dot)[None] / 2)) + 3
+    assert prior(seen).mean().item() > before + 10
+    assert prior(torch.stack([dash, dot])).min().item() > prior((dash + dot) / 2).item() + 3

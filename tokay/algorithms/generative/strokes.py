@@ -67,7 +67,9 @@ class StrokeModel(nn.Module):
         self.log_spread = nn.Parameter(torch.tensor(0.035).log())
         self.log_concentration = nn.Parameter(torch.tensor(-0.3))
         self.stray = nn.Parameter(torch.tensor(-2.0))  # log-odds
-        self.log_precision = nn.Parameter(torch.tensor([0.01, 0.1, 0.02, 0.02]).log())  # λ: shift, affine, strokes, smooth
+        self.log_precision = nn.Parameter(
+            torch.tensor([0.01, 0.1, 0.02, 0.02]).log()
+        )  # λ: shift, affine, strokes, smooth
         self.log_weight = nn.Parameter(torch.tensor([8.0, 4.0]).log())  # a and b
         self.evidence = nn.Parameter(torch.tensor([0.05, -0.2, -0.6, -0.4, -0.4]))  # w
 
@@ -91,16 +93,21 @@ class StrokeModel(nn.Module):
         log_p: Tensor = self.prior(stroke_shapes(drawn.control))
         return real, log_p
 
-    def explained(self, by: Programs, drawn: Programs, steps: int) -> Tensor:
-        """log P(drawing | program), per point of ink: programs [n] and drawings [m] to [m, n]."""
+    def warped(self, by: Programs, drawn: Programs, steps: int) -> tuple[Tensor, Tensor]:
+        """Programs [n] as they best fit drawings [m]: their beads [m, n, N, 2] about the drawing's mean, and what of
+        |z|²/2 is paid for that, [m, n]."""
         points = by.beads - by.beads.mean(1, keepdim=True)  # [n, N, 2]
         basis, group = warp_basis(points, by.stroke, _WARP)  # [n, N, k]
         seen = ink(drawn.beads[:, None], drawn.joined[:, None])  # [m, 1, N, 2]
         search = Noise(*(points.new_tensor(number) for number in _SEARCH))
         z = register(points, basis, by.joined, seen, steps=steps, noise=search, wide=_WIDE)  # [m, n, k, 2]
-        precision = self.log_precision.exp()[group]
-        fit = log_likelihood(points + basis @ z, by.joined, seen, self.noise())
-        return fit - (precision * z.square().sum(-1)).sum(-1) / 2
+        return points + basis @ z, (self.log_precision.exp()[group] * z.square().sum(-1)).sum(-1) / 2
+
+    def explained(self, by: Programs, drawn: Programs, steps: int) -> Tensor:
+        """log P(drawing | program), per point of ink: programs [n] and drawings [m] to [m, n]."""
+        places, paid = self.warped(by, drawn, steps)
+        seen = ink(drawn.beads[:, None], drawn.joined[:, None])
+        return log_likelihood(places, by.joined, seen, self.noise()) - paid
 
 
 def _model(net: nn.Module) -> StrokeModel:

@@ -1,0 +1,61 @@
+"""Drawings as strokes: a letter, the strokes traced from it, and its program warped onto other drawings.
+
+Grey is the drawing to explain, lines are the program, the number is log P(drawing | program) per point of ink.
+``--source omniglot`` draws handwriting instead of printed letters (it is downloaded when missing).
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from tokay import Examples, FitConfig, Sizes, Strokes, evaluate, fit
+from tokay.core.strokes.programs import Programs
+from tokay.networks import Linear
+from tokay.plots import write_figure
+from tokay.tasks import Glyphs, Omniglot
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--steps", type=int, default=60)
+parser.add_argument("--source", choices=("glyphs", "omniglot"), default="glyphs")
+parser.add_argument("--out", type=Path, default=Path("runs/strokes.png"))
+asked = parser.parse_args()
+
+torch.manual_seed(0)
+method, sizes = Strokes(), Sizes(ways=5, shots=1, queries=1)
+hand = Omniglot(split="lake", rotations="none", within_alphabet=True, size=105)
+source = hand if asked.source == "omniglot" else Glyphs(size=64)
+train, unseen = (source.tasks(split, sizes) for split in ("train", "validation"))
+net = method.build(Linear().build(train.spec.x_shape), train.spec)
+for _ in fit(method, net, train, FitConfig(steps=asked.steps, validate_every=0)):
+    pass
+print("5-way 1-shot:", evaluate(method, net, unseen, tasks=asked.steps, curve=False)["accuracy"])
+
+
+def show(axis: Axes, picture: Tensor, program: Programs, beads: Tensor, title: str) -> None:
+    axis.imshow(picture[0].numpy(), cmap="gray_r", alpha=0.3, extent=(-0.5, 0.5, 0.5, -0.5))
+    for stroke in program.stroke[0].mT[program.stroke[0].any(0)].bool():
+        axis.plot(*beads[stroke].T.flip(0).numpy(), ".-", linewidth=2, markersize=4)
+    axis.set_title(title, fontsize=10)
+    axis.set_axis_off()
+
+
+task = unseen.sample(1, torch.Generator().manual_seed(3))
+support, query = (Examples(x[0], y[0]) for x, y in task)
+drawn, others = (method.adapt(net, part).programs for part in (support, query))
+figure = Figure(figsize=(13, 7), layout="constrained")
+for row, axes in enumerate(figure.subplots(3, 6)):
+    program = Programs(*(tensor[row : row + 1] for tensor in drawn))
+    show(axes[0], support.x[row], program, program.beads[0], "traced strokes")
+    with torch.no_grad():
+        warped, log_p = net.warped(program, others, 20)[0], net.explained(program, others, 20)
+    for column, axis in enumerate(axes[1:]):
+        places = warped[column, 0] + others.beads[column].mean(0)
+        score = f"{log_p[column, 0]:.2f}{', its class' if query.y[column, row] else ''}"
+        show(axis, query.x[column], program, places, score)
+asked.out.parent.mkdir(parents=True, exist_ok=True)
+write_figure(asked.out, figure)
+print(f"Drew {asked.out}")
