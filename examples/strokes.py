@@ -14,7 +14,6 @@ from torch import Tensor
 
 from tokay import Examples, FitConfig, Sizes, Strokes, evaluate, fit
 from tokay.core.strokes.programs import Programs
-from tokay.networks import Linear
 from tokay.plots import write_figure
 from tokay.tasks import Glyphs, Omniglot
 
@@ -29,7 +28,7 @@ method, sizes = Strokes(), Sizes(ways=5, shots=1, queries=1)
 hand = Omniglot(split="lake", rotations="none", within_alphabet=True, size=105)
 source = hand if asked.source == "omniglot" else Glyphs(size=64)
 train, unseen = (source.tasks(split, sizes) for split in ("train", "validation"))
-net = method.build(Linear().build(train.spec.x_shape), train.spec)
+net = method.build(torch.nn.Identity(), train.spec)
 for _ in fit(method, net, train, FitConfig(steps=asked.steps, validate_every=0)):
     pass
 print("5-way 1-shot:", evaluate(method, net, unseen, tasks=asked.steps, curve=False)["accuracy"])
@@ -54,7 +53,7 @@ for row, axes in enumerate(figure.subplots(3, 6)):
         warped, log_p = net.warped(program, others, 20)[0], net.explained(program, others, 20)
     for column, axis in enumerate(axes[1:]):
         places = warped[column, 0] + others.beads[column].mean(0)
-        score = f"{log_p[column, 0]:.2f}{', its class' if query.y[column, row] else ''}"
+        score = f"{log_p[column, 0]:.2f}{', its class' if support.y[row].equal(query.y[column]) else ''}"
         show(axis, query.x[column], program, places, score)
 asked.out.parent.mkdir(parents=True, exist_ok=True)
 write_figure(asked.out, figure)

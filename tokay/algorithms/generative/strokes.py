@@ -16,7 +16,7 @@ spread, the noise of directions, the share of stray ink, λ, a, b, w and the pri
 are learned: from episodes of the background alphabets, by the cross-entropy of the queries and the likelihood of strokes.
 
 What of BPL is here: characters as strokes, splines of five control points in the prior, affine and stroke-wise token
-noise, parsing by random-walk-like rules of least turning, the two-way score.
+noise, strokes put together where the pen turns least, the two-way score.
 
 What is not:
 - No motor programs: strokes are not cut into primitives at pauses of the pen, no relations between strokes ("starts at
@@ -26,6 +26,13 @@ What is not:
 - z is the best one by EM with fixed settings (``Warp``, 20 steps of shrinking beads), and not integrated out; learned
   values score what it finds. log P(S) is log-linear in the prior and four numbers, there the model's own.
 - Weights a, b, w and λ are fitted to answers (there: none). The picture alone is explained: nothing is generated.
+
+How far it goes (one training of 100 episodes, seed 0, a CPU; nothing was chosen on evaluation alphabets): on 20 episodes
+of the held-out background alphabets 10.8 % error, on the official 20 runs, scored once, 5 errors of 400: 1.25 % (95 %:
+0.5 to 2.9 %). The modified Hausdorff distance has 38.8 % there. **The runs are easy for it because of who drew them**: looked at
+afterwards, with the same weights, the run characters have 9.0 % by people at random (200 queries), 8.0 % and 12.0 % by two
+others (drawings 1 to 8, and 9 to 20; 200 each), and 2.5 % where the four people of the runs are paired otherwise (400).
+So 1.25 % is a figure of these drawings, and says nothing of handwriting at large; no claim against BPL follows.
 """
 
 from collections.abc import Mapping
@@ -148,12 +155,13 @@ class Strokes(Algorithm[Known], name="strokes"):
     kinds = ("classification",)
     recipes = (
         Recipe(
-            name="strokes-omniglot-20w1s",
-            source="omniglot",
-            steps=300,
-            flags="--split lake --within-alphabet --rotations none --size 105 --ways 20 --shots 1 --validate-every 0",
-            checks=(Check(name="20w1s", flags="--queries 1", tasks=100),),
-            note="episodes of the evaluation alphabets, drawn as the 20 official runs are; BPL's own model is not this one",
+            name="strokes-omniglot-runs",
+            source="omniglot-runs",
+            steps=100,
+            flags="--size 105 --rotations none --validate-every 0",
+            checks=(Check(name="20 runs", flags="--seen-tasks 0"),),
+            note="a model of our own, with no published figure. The runs are drawn by four people of each alphabet who draw "
+            "alike: the same characters drawn by others are far harder for it (see the file)",
         ),
     )
     exceptions: ClassVar[Mapping[str, str]] = {
