@@ -77,6 +77,13 @@ def test_a_q_is_a_ring_and_a_tail() -> None:
     assert tail[-1] == (38, 38) or tail[0] == (38, 38)
 
 
+def test_the_straightest_go_on_first() -> None:
+    """A branch that leaves at 45 degrees could go on along the bar; the bar goes on itself."""
+    bar, branch = drawn(((10, 4), (10, 36)), ((10, 18), (26, 34)))
+    assert (bar[0], bar[-1]) == ((10, 4), (10, 36))
+    assert (26, 34) in (branch[0], branch[-1])
+
+
 def test_dots_are_strokes_of_one_point_and_come_last() -> None:
     found = strokes([(3, 20), *line((10, 20), (35, 20))], SIDE)  # i
     assert [len(s) for s in found] == [26, 1]

@@ -177,7 +177,7 @@ class Strokes(Algorithm[Known], name="strokes"):
     register_steps: int = 20
     """steps of EM that warp one drawing onto another"""
     prior_weight: float = 0.1
-    """c, what the likelihood of the strokes themselves counts for in the cost; 0 leaves the prior to the answers"""
+    """c, what the likelihood of the strokes themselves counts for in the cost"""
 
     def __post_init__(self) -> None:
         require_positive(self, "beads", "most_strokes", "components", "register_steps", "prior_weight")
