@@ -53,7 +53,8 @@ def score(out: str, protocol: Protocol, tasks: int, seed: int) -> dict[str, Any]
     given = f"--tasks {protocol.tasks or tasks} --seed {seed} --json --seen-tasks 0".split()
     words = ("evaluate", out, *given, *protocol.flags)
     found: dict[str, Any] = json.loads(tokay(*words))
-    extra: dict[str, Any] = {"protocol": protocol.name, "command": "tokay " + " ".join(words)}
+    told = " ".join(("tokay", "evaluate", f"runs/accuracy/{Path(out).name}", *words[2:]))  # wherever --runs is
+    extra: dict[str, Any] = {"protocol": protocol.name, "command": told}
     if protocol.published:
         extra["published"] = protocol.published
     if protocol.at_least is not None:
