@@ -87,9 +87,7 @@ def instances_json(met: Instances) -> dict[str, Any]:
 def instances_table(run: Run, met: Instances) -> Table:
     """One line for every presentation of a class."""
     how = "inputs of the whole sequence seen together" if met.transductive else "each from those before it"
-    listing = table(
-        f"{run.algorithm.name}, {run.test.named(run.source.kind)}, by instance ({how})", "instance", "accuracy"
-    )
+    listing = table(f"{run.algorithm.name}, {run.source.named(run.test)}, by instance ({how})", "instance", "accuracy")
     for k, score in met.accuracy.items():
         listing.add_row(str(k), shown("accuracy", score))
     return listing

@@ -18,6 +18,7 @@ from torch.func import grad_and_value
 from .beside import Beside, built_as, to_buffer
 from .inner import Params, examples_loss, flatten, trainable, unflatten
 from .noise import gaussian
+from .recurrent import lstm_step
 from .task import Examples
 
 Hidden = tuple[tuple[Tensor, Tensor], ...]  # of every layer: output and cell, each [hidden, P]
@@ -81,9 +82,7 @@ class CoordinateLSTM(nn.Module):
         after = []
         for layer, (output, cell) in enumerate(hidden):
             mixed = self.from_input[layer] @ x + self.from_hidden[layer] @ output + self.bias[layer][:, None]
-            into, keep, candidate, out = mixed.chunk(4)  # each [hidden, P]
-            cell = keep.sigmoid() * cell + into.sigmoid() * candidate.tanh()
-            x = out.sigmoid() * cell.tanh()
+            x, cell = lstm_step(mixed, cell, dim=0)  # each [hidden, P]
             after.append((x, cell))
         return x, tuple(after)
 

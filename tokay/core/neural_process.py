@@ -90,6 +90,11 @@ def pair_noise(support: Examples, shape: tuple[int, ...], *, stream: int, like: 
     return gaussian(task_seed(Examples(pairs, no_padding)), shape, stream=stream, like=like)
 
 
+def drawn(support: Examples, q: Normal, samples: int, *, stream: int) -> Tensor:
+    """Draws ``[samples, width]`` of a latent that is distributed as ``q``, by reparametrisation."""
+    return q.mean + q.std * pair_noise(support, (samples, *q.mean.shape), stream=stream, like=q.mean)
+
+
 def log_likelihood(found: Normal, y: Tensor) -> Tensor:
     """log p(y) of each point, the sum over its outputs: [..., m, d] -> [..., m]."""
     return log_density(y, found.mean, found.std).sum(-1)

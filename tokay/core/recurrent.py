@@ -5,15 +5,18 @@ was read) and a call with ``(inputs, memory)`` that gives what it puts out and w
 """
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+T = TypeVar("T")
 
-def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """Output and cell ``[..., h]`` after a step, from the four gates before their sigmoids ``[..., 4h]`` and the cell.
+
+def lstm_step(gates: Tensor, cell: Tensor, *, dim: int = -1) -> tuple[Tensor, Tensor]:
+    """Output and cell ``[..., h]`` after a step, from the four gates before their sigmoids ``[..., 4h]`` and the cell;
+    numbers of a cell lie along ``dim``.
 
     c' = σ(f) c + σ(i) tanh(g),  h' = σ(o) tanh(c'), with the gates in torch's order i, f, g, o (Hochreiter &
     Schmidhuber 1997, with the forget gate of Gers et al. 2000).
@@ -21,7 +24,7 @@ def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     >>> lstm_step(torch.zeros(8), torch.ones(2))[1]  # half of it is kept
     tensor([0.5000, 0.5000])
     """
-    into, keep, candidate, out = gates.chunk(4, -1)
+    into, keep, candidate, out = gates.chunk(4, dim)
     cell = keep.sigmoid() * cell + into.sigmoid() * candidate.tanh()
     return out.sigmoid() * cell.tanh(), cell
 
@@ -97,6 +100,12 @@ class GRUMemory(nn.Module):
         return output, output
 
 
+def where_real(real: Tensor, new: T, old: T) -> T:
+    """``new`` where the row that was read is ``real`` (a boolean scalar), else ``old``, of any nest of tensors."""
+    chosen: T = tree_map(lambda a, b: torch.where(real, a, b), new, old)
+    return chosen
+
+
 def read_through(cell: nn.Module, rows: Tensor, real: Tensor) -> Tensor:
     """What ``cell`` puts out ``[n, outputs]`` after each of ``rows`` ``[n, inputs]``, having remembered nothing at first.
 
@@ -107,9 +116,6 @@ def read_through(cell: nn.Module, rows: Tensor, real: Tensor) -> Tensor:
     memory, output = first.start(rows), rows.new_zeros(first.outputs)
     outputs = []
     for row, counts in zip(rows.unbind(), real.unbind(), strict=True):
-        found = cell(row, memory)
-        output, memory = tree_map(
-            lambda new, old, counts=counts: torch.where(counts, new, old), found, (output, memory)
-        )
+        output, memory = where_real(counts, cell(row, memory), (output, memory))
         outputs.append(output)
     return torch.stack(outputs)

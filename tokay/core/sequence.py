@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_map
 from .beside import built_as
 from .network import feature_size
 from .objectives import Metrics, metrics, objective
+from .recurrent import where_real
 from .task import Examples, Task, TaskSpec, kind_of
 
 
@@ -70,15 +71,10 @@ def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
         answered, memory = parts.step(features[t], seen)
         following = Seen(memory, y[t].to(x.dtype))
         if classes:
-            following = _where(y[t].any(), following, seen)
+            following = where_real(y[t].any(), following, seen)
         seen = following
         answers.append(answered)
     return seen, torch.stack(answers) if answers else x.new_zeros(y.shape)
-
-
-def _where(real: Tensor, new: Seen, old: Seen) -> Seen:
-    chosen: Seen = tree_map(lambda a, b: torch.where(real, a, b), new, old)
-    return chosen
 
 
 def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:

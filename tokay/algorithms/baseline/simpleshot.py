@@ -23,13 +23,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice
 from ...core.beside import Beside, built_as
 from ...core.cost import Cost
-from ...core.geometry import class_means, sq_distances
+from ...core.geometry import class_means, sq_distances, unit
 from ...core.network import feature_size, with_head
 from ...core.objectives import Metrics, metrics
 from ...core.task import Examples, Task, TaskSpec, pooled
@@ -109,4 +108,4 @@ class SimpleShot(Algorithm[Tensor], name="simpleshot"):
         z = parts.features(x)
         if self.transform == "cl2n":
             z = z - _UNIT * parts.mean
-        return z if self.transform == "un" else F.normalize(z, dim=-1)
+        return z if self.transform == "un" else unit(z)

@@ -38,12 +38,12 @@ from ...core.neural_process import (
     LatentEncoder,
     Normal,
     PairEncoder,
+    drawn,
     elbo,
     mixture,
     mixture_log_likelihood,
     mixture_metrics,
     mlp,
-    pair_noise,
 )
 from ...core.objectives import Metrics
 from ...core.recipe import Check, Recipe
@@ -171,11 +171,7 @@ class ANP(Algorithm[Memory], name="anp"):
 
     def _memory(self, parts: _Parts, support: Examples, x: Tensor, q: Normal) -> Memory:
         """What is known of the support set, whose features are ``x`` and whose latent is distributed as ``q``."""
-        return Memory(parts.place(x), parts.encoder(x, support.y), self._drawn(support, q, stream=0))
-
-    def _drawn(self, support: Examples, q: Normal, *, stream: int) -> Tensor:
-        """Draws of the latent [samples, width]."""
-        return q.mean + q.std * pair_noise(support, (self.samples, self.width), stream=stream, like=q.mean)
+        return Memory(parts.place(x), parts.encoder(x, support.y), drawn(support, q, self.samples, stream=0))
 
     def curves(self, net: nn.Module, state: Memory, x: Tensor) -> Normal:
         """Mean and standard deviation of y at each input for every draw of the latent: two [samples, m, d]."""
@@ -196,7 +192,7 @@ class ANP(Algorithm[Memory], name="anp"):
         x, y = torch.cat([seen, asked]), torch.cat([support.y, query.y])
         prior, posterior = parts.latent(seen, support.y), parts.latent(x, y)
         known = self._memory(parts, support, seen, prior)
-        found = parts.decode(known._replace(z=self._drawn(support, posterior, stream=1)), x)
+        found = parts.decode(known._replace(z=drawn(support, posterior, self.samples, stream=1)), x)
         with torch.no_grad():  # what adapt and predict would answer
             shown = mixture_metrics(parts.decode(known, asked), query.y)
         return -elbo(found, y, posterior, prior) / len(y), shown

@@ -36,11 +36,11 @@ from ...core.neural_process import (
     Normal,
     PairEncoder,
     average,
+    drawn,
     elbo,
     mixture,
     mixture_log_likelihood,
     mixture_metrics,
-    pair_noise,
 )
 from ...core.objectives import Metrics
 from ...core.recipe import Check, Recipe
@@ -144,11 +144,9 @@ class NP(Algorithm[Context], name="np"):
     def adapt(self, net: nn.Module, support: Examples) -> Context:  # noqa: D102
         parts = _parts(net)
         x = parts.backbone(support.x)
-        return Context(parts.represent(x, support.y), self._drawn(support, parts.latent(x, support.y), stream=0))
-
-    def _drawn(self, support: Examples, q: Normal, *, stream: int) -> Tensor:
-        """Draws of the latent [samples, width]."""
-        return q.mean + q.std * pair_noise(support, (self.samples, self.width), stream=stream, like=q.mean)
+        return Context(
+            parts.represent(x, support.y), drawn(support, parts.latent(x, support.y), self.samples, stream=0)
+        )
 
     def curves(self, net: nn.Module, state: Context, x: Tensor) -> Normal:
         """Mean and standard deviation of y at each input for every draw of the latent: two [samples, m, d]."""
@@ -168,8 +166,8 @@ class NP(Algorithm[Context], name="np"):
         seen, asked = parts.backbone(support.x), parts.backbone(query.x)
         x, y = torch.cat([seen, asked]), torch.cat([support.y, query.y])
         prior, posterior = parts.latent(seen, support.y), parts.latent(x, y)
-        known = Context(parts.represent(seen, support.y), self._drawn(support, prior, stream=0))
-        found = parts.decode(known._replace(z=self._drawn(support, posterior, stream=1)), x)
+        known = Context(parts.represent(seen, support.y), drawn(support, prior, self.samples, stream=0))
+        found = parts.decode(known._replace(z=drawn(support, posterior, self.samples, stream=1)), x)
         with torch.no_grad():  # what adapt and predict would answer
             shown = mixture_metrics(parts.decode(known, asked), query.y)
         return -elbo(found, y, posterior, prior) / len(y), shown
