@@ -13,6 +13,7 @@ from .algorithms import (
     MAML as MAML,
     MANN as MANN,
     NP as NP,
+    NTM as NTM,
     SNAIL as SNAIL,
     TAML as TAML,
     VERSA as VERSA,

@@ -20,7 +20,7 @@ class Adaptation:
     """What a curve comes to. A method that adapts in one forward pass has ``steps`` 0 and no ``before``."""
 
     measure: str
-    """accuracy, or mse"""
+    """accuracy, mse or bits"""
     steps: int
     """steps of adapting in all"""
     before: Score | None
@@ -33,8 +33,8 @@ class Adaptation:
     """the accuracy (or error) asked for"""
     reached: int | None
     """the first measured step at which the mean over tasks is that good; None if none is"""
-    support: Score
-    """the loss on the support set after the last step"""
+    support: Score | None
+    """the loss on the support set after the last step; None for sequences, of whose beginning nothing is asked"""
     settled: int | None
     """the first measured step at which the support loss has come 95 % of its way; None where it has not fallen"""
     gap: Difference | None
@@ -57,8 +57,8 @@ def adaptation(found: Evaluation, *, reach: float | None = None, seen: Evaluatio
         area=Score.of(area(steps, found.per_step[measure])),
         reach=reach,
         reached=None if reach is None else _first(steps, means, reach, higher=measure == "accuracy"),
-        support=found["support_loss"],
-        settled=_settled(steps, [found.curve[step]["support_loss"].mean for step in steps]),
+        support=found.scores.get("support_loss"),
+        settled=_settled(steps, [row["support_loss"].mean for row in found.curve.values() if "support_loss" in row]),
         gap=None if seen is None else _gap(measure, seen.scores, found.scores),
     )
 
@@ -83,7 +83,7 @@ def _first(steps: list[int], means: list[float], wanted: float, *, higher: bool)
 
 def _settled(steps: list[int], losses: list[float]) -> int | None:
     """Where a loss has come 95 % of the way from its first value to its last."""
-    if len(steps) == 1 or not losses[-1] < losses[0]:
+    if len(losses) <= 1 or not losses[-1] < losses[0]:
         return None
     return _first(steps, losses, losses[0] - 0.95 * (losses[0] - losses[-1]), higher=False)
 

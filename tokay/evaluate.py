@@ -52,6 +52,9 @@ def evaluate(
     tasks = scored(source, tasks)
     started = time.perf_counter()
     check_answers(algorithm, net, source.spec, where="evaluate")
+    sequences = source.spec.kind == "sequence"
+    if inductive and sequences:
+        raise ConfigError("evaluate: the rows of a sequence come one after the other, none alone. Leave out inductive.")
     algorithm = algorithm.at_test()
     device = device_of(net)
     shown: list[int] = []
@@ -73,7 +76,7 @@ def evaluate(
                     asked = answer(algorithm, net, state, task.support.x, task.query.x, inductive=inductive)
                     row = metrics(asked, task.query.y)
                     row |= own_measures(algorithm, net, state, task, inductive=inductive)
-                    if curve:
+                    if curve and not sequences:
                         learned = metrics(algorithm.predict(net, state, task.support.x), task.support.y)
                         row |= {f"support_{name}": value for name, value in learned.items()}
                     rows.append(row)
@@ -129,7 +132,7 @@ def _shown_states(algorithm: Algorithm[Any], net: nn.Module, task: Task, *, curv
 
 def _sure_and_right(predictions: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The probability of each answer ``[m]``, NaN for padding, and whether it is right."""
-    sure = torch.where(y.any(-1), predictions.softmax(-1).max(-1).values, torch.nan)
+    sure = torch.where(y.any(-1).bool(), predictions.softmax(-1).max(-1).values, torch.nan)
     return sure, predictions.argmax(-1) == y.int().argmax(-1)
 
 

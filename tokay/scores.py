@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from .core.objectives import measure_among
 from .errors import ConfigError
 
 
@@ -33,15 +34,15 @@ class Score(NamedTuple):
 class Evaluation:
     """What ``evaluate`` found. ``per_task`` holds ``[tasks]`` numbers, so that runs can be paired.
 
-    Beside the query set's ``loss`` and ``accuracy`` (or ``mse``) there are, with a curve, ``support_loss`` and so on:
-    how well the examples that were learned from are answered.
+    Beside the query set's ``loss`` and ``accuracy`` (or ``mse``, or ``bits``) there are, with a curve, ``support_loss`` and
+    so on: how well the examples that were learned from are answered (not of a sequence, which is only read at first).
     """
 
     scores: Mapping[str, Score]
     curve: Mapping[int, Mapping[str, Score]]  # by number of adaptation steps, 0 = before adapting
     per_task: Mapping[str, Tensor]
     per_step: Mapping[str, Tensor]  # [tasks, steps of the curve]
-    calibration_error: float | None  # expected calibration error over all queries; None for real targets
+    calibration_error: float | None  # expected calibration error over all queries; None where there are no classes
     transductive: bool  # whether the answer to one query depends on which others are asked along with it
     seconds: float
 
@@ -50,8 +51,8 @@ class Evaluation:
 
     @property
     def measure(self) -> str:
-        """What the tasks are judged by: ``accuracy``, or ``mse`` for real targets."""
-        return "accuracy" if "accuracy" in self.scores else "mse"
+        """What the tasks are judged by: ``accuracy``, ``mse`` for real targets, ``bits`` for sequences."""
+        return measure_among(self.scores)
 
 
 class Difference(NamedTuple):

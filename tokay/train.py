@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from .core.batching import Mode, task_slice
 from .core.memory import chunk_for
 from .core.meta_gradient import accumulate_meta_gradient
 from .core.network import device_of
-from .core.outer import Schedule, make_optimizer, rate_factor
+from .core.outer import OptimizerName, Schedule, make_optimizer, rate_factor
 from .core.seeding import derive, generator
 from .core.task import TaskSource, check_task
 from .core.unused import check_used
@@ -33,7 +33,7 @@ class FitConfig:
     """outer steps"""
     meta_batch: int | None = None
     """tasks per outer step"""
-    optimizer: Literal["adam", "sgd"] | None = None
+    optimizer: OptimizerName | None = None
     """outer optimizer"""
     lr: float | None = None
     """outer learning rate (for reptile, the meta step)"""
@@ -42,7 +42,7 @@ class FitConfig:
     clip_norm: float | None = None
     """scale the meta-gradient down to this norm"""
     clip_value: float | None = None
-    """clamp every entry of the meta-gradient to plus or minus this"""
+    """clamp every entry of the meta-gradient to plus or minus this; most methods' papers do not"""
     validate_every: int = 500
     """outer steps between validations on held-out classes; the best is kept (0: never, the last is kept)"""
     validation_tasks: int = 100
@@ -147,7 +147,7 @@ def fit(
         _stop_unless_finite(algorithm, net, cost, metrics, state.step + 1)
         if state.step == 0:
             check_used(net, tasks.support.x[0], where=algorithm.name)
-        _clip(net, config)
+        _clip(net, config.clip_value or outer.clip_value, config.clip_norm)
         optimizer.step()
         state.step += 1
         seconds = time.perf_counter() - started
@@ -202,11 +202,11 @@ def _stop_unless_finite(
     )
 
 
-def _clip(net: nn.Module, config: FitConfig) -> None:
-    if config.clip_value is not None:
-        nn.utils.clip_grad_value_(net.parameters(), config.clip_value)
-    if config.clip_norm is not None:
-        nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
+def _clip(net: nn.Module, value: float | None, norm: float | None) -> None:
+    if value is not None:
+        nn.utils.clip_grad_value_(net.parameters(), value)
+    if norm is not None:
+        nn.utils.clip_grad_norm_(net.parameters(), norm)
 
 
 def _chunk_in_budget(

@@ -35,7 +35,7 @@ def test_in_words() -> None:
     assert told(SPEED) == (
         "Adapting takes 5 steps: 50.00 ± 2.00 % before, 95.00 ± 1.00 % after; mean over the steps 80.00 ± 1.00 %. "
         "Reaches 90.00 % after 1 step. Support loss afterwards 0.1000 ± 0.0500, settled after 2 steps. "
-        "Seen classes are learned better by 3.00 ± 1.00 %."
+        "Tasks of the training split are learned better by 3.00 ± 1.00 %."
     )
 
 

@@ -91,7 +91,7 @@ def test_the_table(call: Call, reptile_run: Path) -> None:
     assert result.code == 0
     assert "reptile on glyphs, 3-way 2-shot, 2 unseen tasks (transductive" in " ".join(result.out.split())
     assert "(95% interval)" in result.out
-    assert "reptile 2-shot" in result.err  # the bar
+    assert "reptile 3-way 2-shot" in result.err  # the bar
 
 
 def test_bad_words(call: Call, sine_run: Path, reptile_run: Path, proto_run: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_the_bar_counts_tasks(sine_run: Path, capsys: pytest.CaptureFixture[str]
     assert len(found.curve) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "maml 4-shot" in printed.err
+    assert "maml 4-point" in printed.err
     assert "30/30" in printed.err
 
 

@@ -76,7 +76,7 @@ class Case:
         """The network on a tiny backbone. ``moved``: no weight is at a special value (0 or 1), and none that must not
         be negative (a second moment, say) is."""
         x_shape, backbone = BACKBONES[norm]
-        spec = TaskSpec(x_shape=x_shape, y_dim=WAYS if self.kind == "classification" else 2, kind=self.kind)
+        spec = TaskSpec(x_shape=x_shape, y_dim=y_dim_of(self.kind), kind=self.kind)
         net = self.algorithm.build(backbone(), spec).double()
         if moved:
             with torch.no_grad():
@@ -88,6 +88,10 @@ class Case:
         return random_tasks(self.kind, BACKBONES[norm][0], tasks=tasks, ways=ways)
 
 
+def y_dim_of(kind: Kind) -> int:
+    return WAYS if kind == "classification" else 2
+
+
 def random_tasks(kind: Kind, x_shape: tuple[int, ...], *, tasks: int = TASKS, ways: int = WAYS) -> Task:
     def examples(each: int) -> Examples:
         x = torch.randn(tasks, ways * each, *x_shape, dtype=torch.float64)
@@ -96,6 +100,12 @@ def random_tasks(kind: Kind, x_shape: tuple[int, ...], *, tasks: int = TASKS, wa
         labels = torch.stack([torch.arange(ways).repeat(each)[torch.randperm(ways * each)] for _ in range(tasks)])
         return Examples(x, one_hot(labels, ways))
 
+    def bits(most: int) -> Examples:
+        x = torch.randn(tasks, 4, *x_shape, dtype=torch.float64)
+        return Examples(x, torch.randint(0, most + 1, (tasks, 4, 2)).to(torch.uint8))
+
+    if kind == "sequence":  # nothing is asked of the part that is read first
+        return Task(bits(0), bits(1))
     return Task(examples(SHOTS), examples(QUERIES))
 
 

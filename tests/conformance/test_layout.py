@@ -30,6 +30,7 @@ LAYERS = (
         "checkpoint",
         "plots",
         "curves",
+        "episodes",
         "adaptation",
         "scores",
     ),

@@ -11,8 +11,11 @@ from tokay.core.external_memory import (
     blank_slots,
     cosine_similarity,
     cosine_weights,
+    erase_from_slots,
     least_used,
     read_slots,
+    sharpened,
+    shifted,
     worn,
 )
 
@@ -108,6 +111,63 @@ def test_worn() -> None:
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("reach", [1, 2])
+def test_shifted(reach: int) -> None:
+    """Circular convolution, and weights still add up to 1."""
+    w, s = weights(), doubles(HEADS, 2 * reach + 1).softmax(-1)
+    expected = np.zeros((HEADS, SLOTS))
+    for h in range(HEADS):
+        for i in range(SLOTS):
+            for j in range(-reach, reach + 1):
+                expected[h, i] += w[h, (i - j) % SLOTS].item() * s[h, j + reach].item()
+    np.testing.assert_allclose(shifted(w, s).numpy(), expected, rtol=1e-12)
+    torch.testing.assert_close(shifted(w, s).sum(-1), torch.ones(HEADS, dtype=torch.float64))
+
+
+def test_a_shift_goes_on_past_the_last_slot() -> None:
+    """The last weight of ``shift`` moves towards the last slot, and around."""
+    last = torch.eye(SLOTS)[-1]
+    assert shifted(last, torch.tensor([0.0, 0.0, 1.0])).argmax() == 0
+    assert shifted(last, torch.tensor([1.0, 0.0, 0.0])).argmax() == SLOTS - 2
+    assert torch.equal(shifted(last, torch.tensor([0.0, 1.0, 0.0])), last)
+
+
+def test_sharpened() -> None:
+    w, power = weights(), 1 + torch.rand(HEADS, 1, dtype=torch.float64) * 4
+    expected = np.zeros((HEADS, SLOTS))
+    for h in range(HEADS):
+        powers = [w[h, i].item() ** power[h, 0].item() for i in range(SLOTS)]
+        expected[h] = np.array(powers) / sum(powers)
+    np.testing.assert_allclose(sharpened(w, power).numpy(), expected, rtol=1e-9)
+    torch.testing.assert_close(sharpened(w, torch.ones(HEADS, 1, dtype=torch.float64)), w)
+
+
+def test_sharpening_weights_of_zero_has_a_finite_slope() -> None:
+    w = torch.eye(SLOTS, dtype=torch.float64)[:HEADS].requires_grad_()
+    power = torch.full((HEADS, 1), 3.0, dtype=torch.float64, requires_grad=True)
+    sharp = sharpened(w, power)
+    torch.testing.assert_close(sharp, w.detach(), rtol=0, atol=1e-9)
+    sharp[:, 1].sum().backward()  # type: ignore[no-untyped-call]
+    assert w.grad is not None and power.grad is not None  # noqa: PT018
+    assert bool(torch.isfinite(w.grad).all())
+    assert bool(torch.isfinite(power.grad).all())
+
+
+def test_erasing() -> None:
+    """Head by head, in either order; and an erased number still has a slope."""
+    memory, w, erase = doubles(SLOTS, WIDTH), weights(), doubles(HEADS, WIDTH).sigmoid()
+    expected = memory.numpy().copy()
+    for h in range(HEADS):
+        for s in range(SLOTS):
+            expected[s] *= 1 - w[h, s].item() * erase[h].numpy()
+    np.testing.assert_allclose(erase_from_slots(memory, w, erase).numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(erase_from_slots(memory, w.flip(0), erase.flip(0)).numpy(), expected, rtol=1e-12)
+    whole = torch.ones(HEADS, WIDTH, dtype=torch.float64, requires_grad=True)
+    erase_from_slots(memory, torch.eye(SLOTS, dtype=torch.float64)[:HEADS], whole)[0].sum().backward()
+    assert whole.grad is not None
+    torch.testing.assert_close(whole.grad[0], -memory[0])
+
+
 def test_axes_in_front_are_memories_side_by_side() -> None:
     keys, memory, w, usage = (
         doubles(4, HEADS, WIDTH),
@@ -120,7 +180,12 @@ def test_axes_in_front_are_memories_side_by_side() -> None:
         unused = least_used(usage, 2)
         blanked = blank_slots(memory, unused[..., 0, :])
         found = add_to_slots(blanked, w, keys), read_slots(memory, w), cosine_weights(keys, memory), unused
-        return *found, worn(usage, w, w, 0.5)
+        moved = (
+            shifted(w, keys.softmax(-1)),
+            sharpened(w.softmax(-1), keys[..., :1].exp()),
+            erase_from_slots(memory, w, keys),
+        )
+        return *found, *moved, worn(usage, w, w, 0.5)
 
     given = (keys, memory, w, usage)
     one_by_one = [torch.stack(column) for column in zip(*map(all_of_them, *given), strict=True)]

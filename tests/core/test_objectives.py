@@ -1,9 +1,21 @@
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from tokay import one_hot
-from tokay.core.objectives import accuracy, cross_entropy, mean_squared_error, metrics, objective
+from tokay.core.objectives import (
+    accuracy,
+    bit_loss,
+    cost_in_bits,
+    cross_entropy,
+    mean_squared_error,
+    measure_among,
+    metrics,
+    objective,
+    wrong_bits,
+)
 
 
 def _classified(padding: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -85,3 +97,32 @@ def test_under_vmap() -> None:
     mapped = torch.func.vmap(metrics)(logits, y)
     for i in range(3):
         torch.testing.assert_close({n: v[i] for n, v in mapped.items()}, metrics(logits[i], y[i]))
+
+
+def test_bits_by_hand() -> None:
+    """-log2 of the probability of the whole sequence, one bit after the other."""
+    logits, y = torch.randn(4, 3, dtype=torch.float64), torch.randint(0, 2, (4, 3)).to(torch.uint8)
+    bits, wrong = 0.0, 0
+    for logit, bit in zip(logits.flatten().tolist(), y.flatten().tolist(), strict=True):
+        one = 1 / (1 + math.exp(-logit))
+        bits -= math.log2(one if bit else 1 - one)
+        wrong += (one > 0.5) != bool(bit)
+    assert float(cost_in_bits(logits, y)) == pytest.approx(bits, rel=1e-12)
+    assert float(bit_loss(logits, y)) == pytest.approx(bits * math.log(2) / 12, rel=1e-12)
+    assert float(wrong_bits(logits, y)) == wrong
+    assert set(metrics(logits, y)) == {"loss", "bits", "wrong_bits"}
+    torch.testing.assert_close(objective(logits, y), bit_loss(logits, y), rtol=0, atol=0)
+
+
+def test_bits_that_are_certain_stay_finite() -> None:
+    y = torch.tensor([[0, 1]], dtype=torch.uint8)
+    assert float(bit_loss(torch.tensor([[-1e4, 1e4]]), y)) == 0
+    assert float(bit_loss(torch.tensor([[1e4, 1e4]]), y)) == 5e3
+
+
+def test_the_measure_of_a_kind() -> None:
+    assert [measure_among(names) for names in (["loss", "mse"], ["accuracy", "loss"], ["bits"])] == [
+        "mse",
+        "accuracy",
+        "bits",
+    ]

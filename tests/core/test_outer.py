@@ -31,7 +31,9 @@ def test_annealed_to_zero_and_never_up(schedule: str) -> None:
     assert factors[49] > 0, "the last step is still a step"
 
 
-@pytest.mark.parametrize("kind, expected", [("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)])
+@pytest.mark.parametrize(
+    "kind, expected", [("adam", torch.optim.Adam), ("sgd", torch.optim.SGD), ("rmsprop", torch.optim.RMSprop)]
+)
 def test_an_ordinary_optimizer_over_what_is_trainable(kind: str, expected: type) -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     net[0].requires_grad_(False)
@@ -41,7 +43,8 @@ def test_an_ordinary_optimizer_over_what_is_trainable(kind: str, expected: type)
     held = [p for group in optimizer.param_groups for p in group["params"]]
     assert len(held) == 2
     assert held[0] is net[1].weight
-    assert all(group.get("momentum", 0) == 0 and group["weight_decay"] == 0 for group in optimizer.param_groups)
+    momentum = 0.9 if kind == "rmsprop" else 0
+    assert all(group.get("momentum", 0) == momentum and group["weight_decay"] == 0 for group in optimizer.param_groups)
 
 
 def test_nothing_to_train() -> None:

@@ -77,6 +77,33 @@ def test_the_loss_is_the_mean_over_the_sequence(kind: str) -> None:
     torch.testing.assert_close(measured["loss"], torch.stack(asked).mean(), rtol=1e-12, atol=1e-12)
 
 
+def test_a_sequence_goes_on() -> None:
+    """Its queries are the next rows, one after the other; no label is read, and nothing is asked of what is read first."""
+    net, x = network("sequence"), torch.randn(7, 4, dtype=torch.float64)
+    y = torch.randint(0, 2, (7, D)).to(torch.uint8)
+    cell, ours = nn.LSTMCell(6, 5).double(), net.cell
+    cell.load_state_dict(
+        {
+            "weight_ih": ours.from_input.weight,
+            "bias_ih": ours.from_input.bias,
+            "weight_hh": ours.from_hidden.weight,
+            "bias_hh": ours.from_hidden.bias,
+        }
+    )
+    state, expected = (torch.zeros(1, 5).double(), torch.zeros(1, 5).double()), []
+    for t in range(7):
+        state = cell(net.backbone(x[t : t + 1]), state)
+        expected.append(net.head(state[0])[0])
+    seen, along = read(net, Examples(x[:4], y[:4]))
+    answers = ask(net, seen, x[4:])
+    torch.testing.assert_close(torch.cat([along, answers]), torch.stack(expected), rtol=1e-12, atol=1e-12)
+    other = read(net, Examples(x[:4], 1 - y[:4]))[0]
+    torch.testing.assert_close(other.memory, seen.memory, rtol=0, atol=0)
+    cost, measured = sequence_loss(net, Task(Examples(x[:4], y[:4]), Examples(x[4:], y[4:])))
+    torch.testing.assert_close(cost, F.binary_cross_entropy_with_logits(answers, y[4:].double()))
+    assert cost == measured["loss"]
+
+
 def padded(part: Examples, at: tuple[int, ...]) -> Examples:
     """Rows of no class in front of the places ``at``."""
     x, y = part

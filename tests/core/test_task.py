@@ -8,6 +8,7 @@ from tokay.core.task import check_task, kind_of, pooled
 
 CLASSES = TaskSpec(x_shape=(4,), y_dim=3)
 VALUES = TaskSpec(x_shape=(4,), y_dim=2, kind="regression")
+BITS = TaskSpec(x_shape=(4,), y_dim=3, kind="sequence")
 
 
 def tasks(**changes: Any) -> Task:
@@ -32,6 +33,7 @@ def test_a_label_out_of_range_is_padding() -> None:
 
 def test_kind_is_in_the_dtype() -> None:
     assert kind_of(torch.zeros(2, 3, dtype=torch.bool)) == "classification"
+    assert kind_of(torch.zeros(2, 3, dtype=torch.uint8)) == "sequence"
     assert kind_of(torch.zeros(2, 3)) == kind_of(torch.zeros(2, 3, dtype=torch.float64)) == "regression"
 
 
@@ -78,6 +80,8 @@ def _with(value: float) -> torch.Tensor:
         ({"y": torch.zeros(2, 6)}, CLASSES, r"{part} targets must have shape \(2, 6, 3\), got \(2, 6\)"),
         ({"y": torch.zeros(2, 6, 3)}, CLASSES, r"classification needs boolean one-hot targets, got torch.float32"),
         ({"y": torch.zeros(2, 6, 2).bool()}, VALUES, r"regression needs floating targets, got torch.bool"),
+        ({"y": torch.zeros(2, 6, 3).bool()}, BITS, r"sequence needs uint8 \(0 or 1\) targets, got torch.bool"),
+        ({"y": torch.full((2, 6, 3), 7).byte()}, BITS, r"{part} targets of a sequence must be 0 or 1, got 7"),
         ({"y": torch.ones(2, 6, 3).bool()}, CLASSES, r"a {part} example must be of one class, got one of 3"),
         ({"x": _with(torch.nan)}, CLASSES, r"2 of the {part} inputs are NaN or infinite"),
         ({"x": _with(torch.inf)}, CLASSES, r"2 of the {part} inputs are NaN or infinite"),
@@ -85,6 +89,8 @@ def _with(value: float) -> torch.Tensor:
 )
 def test_what_does_not_fit(change: dict[str, Any], spec: TaskSpec, message: str, part: str) -> None:
     good = {"support_y": torch.randn(2, 6, 2), "query_y": torch.randn(2, 6, 2)} if spec is VALUES else {}
+    if spec is BITS:
+        good = {"support_y": torch.zeros(2, 6, 3).byte(), "query_y": torch.ones(2, 6, 3).byte()}
     bad = tasks(**{**good, **{f"{part}_{name}": value for name, value in change.items()}})
     with pytest.raises(TaskError, match="^here: .*" + message.format(part=part)):
         check_task(bad, spec, where="here")

@@ -25,6 +25,7 @@ from .learned.meta_lstm import MetaLSTM as MetaLSTM
 from .memory.gru import GRU as GRU
 from .memory.lstm import LSTM as LSTM
 from .memory.mann import MANN as MANN
+from .memory.ntm import NTM as NTM
 from .memory.snail import SNAIL as SNAIL
 from .metric.matching import MatchingNet as MatchingNet
 from .metric.protonet import ProtoNet as ProtoNet

@@ -95,6 +95,11 @@ def as_json(
 def _check_run(asked: Adapt, run: Run, spec: TaskSpec) -> None:
     """Refuse a run that did not learn from pictures."""
     where = f"tokay adapt: {asked.run}"
+    if spec.kind == "sequence":
+        raise ConfigError(
+            f"{where} must be a run that tells classes apart, {run.source.name} has sequences. "
+            "Use adapt and predict of its algorithm in Python."
+        )
     if spec.kind == "regression":
         raise ConfigError(
             f"{where} must be a run that tells classes apart, {run.source.name} is regression. "

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ..adaptation import Adaptation
 from ..errors import ConfigError
+from ..plots import named
 from ..runs import Run, read
 from ..scores import Evaluation
 from .console import shown, table
@@ -25,8 +26,10 @@ def reach_of(run: Run, asked: float | None) -> float | None:
 
 
 def score_seen(path: Path, asked: Asked, device: torch.device, tasks: int) -> Evaluation | None:
-    """The score on ``tasks`` tasks of the training split; None for 0, and for what was never trained on any."""
-    if tasks == 0 or not read(path)[0].algorithm.learns:
+    """The score on ``tasks`` tasks of the training split; None for 0, for what was never trained on any, and for sequences,
+    where training mixes lengths and holds nothing back."""
+    run = read(path)[0]
+    if tasks == 0 or not run.algorithm.learns or run.source.kind == "sequence":
         return None
     return score_run(path, replace(asked, tasks=tasks), device, curve=False, split="train")[1]
 
@@ -55,7 +58,7 @@ def adaptation_table(title: str, rows: Sequence[tuple[str, str, Adaptation]]) ->
     def number(value: float) -> str:
         return f"{100 * value:.1f}" if per_cent else f"{value:.3f}"
 
-    unit = "accuracy in per cent" if per_cent else "mean squared error"
+    unit = "accuracy in per cent" if per_cent else named(first.measure)
     heads = ["run and its cost", "steps", "before", "after", "mean"]
     if first.reach is not None:
         heads.append(f"to {100 * first.reach:g} %" if per_cent else f"to {first.reach:g}")
@@ -93,9 +96,10 @@ def told(speed: Adaptation) -> str:
         elif speed.steps:
             sentences.append(f"Reaches {wanted} after {_steps(speed.reached)}.")
     settled = "" if speed.settled is None else f", settled after {_steps(speed.settled)}"
-    sentences.append(f"Support loss afterwards {shown('loss', speed.support)}{settled}.")
+    if speed.support is not None:
+        sentences.append(f"Support loss afterwards {shown('loss', speed.support)}{settled}.")
     if speed.gap is not None:
-        sentences.append(f"Seen classes are learned better by {shown(speed.measure, speed.gap)}.")
+        sentences.append(f"Tasks of the training split are learned better by {shown(speed.measure, speed.gap)}.")
     return " ".join(sentences)
 
 

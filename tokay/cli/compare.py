@@ -9,7 +9,6 @@ import tyro
 from rich.markup import escape
 
 from ..adaptation import adaptation
-from ..core.task import Sizes
 from ..curves import adaptation_figure
 from ..errors import ConfigError
 from ..plots import write_figure
@@ -66,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
     device = device_named(asked.device)
     settings = {name: read(Path(name))[0] for name in asked.runs}
     first = settings[asked.runs[0]]
-    columns = [_same_tasks(asked, first.test, shots) for shots in asked.shots or (first.test.shots,)]
+    columns = [_same_tasks(asked, first, shots) for shots in asked.shots or (first.test.shots,)]
     _refuse_different_tasks(settings, columns)
     reach, curve = reach_of(first, asked.reach), asked.adaptation or asked.plot is not None
     found = [{name: score_run(Path(name), column, device, curve=curve)[1] for name in asked.runs} for column in columns]
@@ -92,8 +91,11 @@ def run(arguments: Sequence[str]) -> None:
             stdout.print(adaptation_table(f"How fast they adapt, {_sizes(first, column)}", rows))
 
 
-def _same_tasks(asked: Compare, sizes: Sizes, shots: int) -> Asked:
+def _same_tasks(asked: Compare, first: Run, shots: int) -> Asked:
     """One column: sizes that hold for every run, whatever each was trained for."""
+    sizes = first.test
+    if first.source.kind == "sequence":  # which have nothing but a length
+        return Asked(tasks=asked.tasks, seed=asked.seed, inductive=asked.inductive, ways=asked.ways, shots=shots)
     return Asked(
         tasks=asked.tasks,
         seed=asked.seed,

@@ -100,16 +100,16 @@ def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None
     )
     name = found.measure
     own = [kind for kind in found.scores if kind not in (name, "loss") and not kind.startswith("support_")]
+    support = ["support_loss"] if "support_loss" in found.scores else []
     listing = table(
         f"{run.algorithm.name} on {run.source.name}, {sizes}, {found['loss'].tasks} unseen tasks ({how})",
         "steps",
         name,
         "loss",
-        "support loss",
-        *(kind.replace("_", " ") for kind in own),
+        *(kind.replace("_", " ") for kind in (*support, *own)),
     )
     for step, scores in found.curve.items():
-        cells = (shown(kind, scores[kind]) for kind in (name, "loss", "support_loss", *own))
+        cells = (shown(kind, scores[kind]) for kind in (name, "loss", *support, *own))
         listing.add_row(str(step), *cells)
     stdout.print(listing)
     stdout.print(told(speed), markup=False)

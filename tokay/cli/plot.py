@@ -17,9 +17,10 @@ from ..core.exact import exact_gradients
 from ..core.seeding import derive, generator
 from ..core.task import Task, TaskSpec
 from ..curves import adaptation_figure
+from ..episodes import episode_figure
 from ..errors import DataError
 from ..evaluate import move
-from ..plots import episode_figure, training_figure, write_figure
+from ..plots import training_figure, write_figure
 from ..runs import Run, read
 from ..scores import Evaluation
 from .console import device_named, stderr
@@ -75,6 +76,8 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _drawable(run: Run, spec: TaskSpec) -> bool:
+    if run.source.kind == "sequence":
+        return True
     if run.source.kind == "regression":
         return spec.y_dim == 1 and (spec.x_shape == (1,) or run.source.pixels)
     return len(spec.x_shape) == 3 and spec.x_shape[0] in (1, 3)

@@ -40,6 +40,14 @@ class Asked:
 def with_sizes(run: Run, asked: Asked) -> Run:
     """The run with its test sizes replaced by those that are asked for."""
     wanted = {name: getattr(asked, name) for name in ("ways", "shots", "queries") if getattr(asked, name) is not None}
+    if run.source.kind == "sequence" and asked.inductive:
+        raise ConfigError(
+            f"{run.source.name}: the rows of a sequence come one after the other, none alone. Leave out --inductive."
+        )
+    if run.source.kind == "sequence" and wanted.keys() - {"shots"}:
+        raise ConfigError(
+            f"{run.source.name}: a sequence has a length alone. Leave out --ways and --queries, give --shots."
+        )
     sizes: Sizes = replace(run.test, **wanted)
     if sizes.ways != run.test.ways and not run.algorithm.any_ways:
         raise ConfigError(
@@ -65,7 +73,7 @@ def score_run(
             f"{run.source.name}: there are {total} such tasks and no others; each is scored once.", markup=False
         )
     seen = " (training classes)" if split == "train" else ""
-    with progress(f"{run.algorithm.name} {run.test.shots}-shot{seen}") as bar:
+    with progress(f"{run.algorithm.name} {run.source.named(run.test)}{seen}") as bar:
         task = bar.add_task("", total=total, text="")
         found = evaluate(
             run.algorithm,

@@ -29,7 +29,7 @@ Sources:    {sources}"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PointSettings:
+class SequenceSettings:
     """What train needs beside the parts."""
 
     out: str
@@ -39,9 +39,7 @@ class PointSettings:
     network: str | None = None
     """backbone (tokay list networks); the method's own for pictures, otherwise mlp or what the paper has"""
     train_shots: int | None = None
-    """support examples (per class) in a training episode; the paper's for the method"""
-    train_queries: int | None = None
-    """query examples (per class) in a training episode; the paper's for the method"""
+    """support examples (per class) in a training episode, or the longest training sequence; the paper's for the method"""
     save_every: int = 100
     """outer steps between saves, which is what a kill can cost"""
     device: str = "auto"
@@ -49,6 +47,14 @@ class PointSettings:
 
     def __post_init__(self) -> None:
         _require_saves(self.save_every)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointSettings(SequenceSettings):
+    """The same for tasks that have queries of their own."""
+
+    train_queries: int | None = None
+    """query examples (per class) in a training episode; the paper's for the method"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +73,14 @@ class Points:
     """support points"""
     queries: int = 10
     """query points"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """How long a sequence is."""
+
+    shots: int
+    """length of the sequences, in rows or items; the longest of those that training mixes"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +121,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Sequence[str], *, prog: str) -> None:
     backbone = networks()[_network_name(algorithm, source, arguments)]
-    sizes = source.test_sizes if source.kind == "classification" else Points()
+    sizes, extra = _sizes(source)
     parts: dict[str, tuple[Any, str]] = {
         "algorithm": (algorithm, f"{algorithm.name}: {algorithm.summary}"),
         "source": (source, f"{source.name}: {source.summary}"),
@@ -115,7 +129,6 @@ def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Seq
         "test": (sizes, "the tasks to be good at"),
         "fit": (FitConfig, "meta-training"),
     }
-    extra = Settings if source.kind == "classification" else PointSettings
     given = parse(combine("Train", parts, extra), arguments, prog=prog, description=f"Meta-train {algorithm.name}.")
     settings = given.settings
     device, out = device_named(settings.device), Path(settings.out)
@@ -130,6 +143,13 @@ def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Seq
     net = run.build(training.spec).to(device)
     create(out, run, training.spec, overwrite=settings.overwrite)
     train_in(out, run, net, training, validation, FitState(), save_every=settings.save_every)
+
+
+def _sizes(source: type[Source]) -> tuple[Any, type[SequenceSettings]]:
+    """The sizes that its tasks have, with what is usual, and the settings that go with them."""
+    if source.kind == "sequence":
+        return Lengths(shots=source.test_sizes.shots), SequenceSettings
+    return (source.test_sizes, Settings) if source.kind == "classification" else (Points(), PointSettings)
 
 
 def _training(run: Run) -> TaskSource:

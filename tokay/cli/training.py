@@ -83,6 +83,8 @@ def _described(run: Run, device: torch.device) -> str:
     train, test = run.train, run.test
     if run.source.kind == "regression":
         episodes = f"{train.shots} + {train.queries} points, tested on {test.shots} + {test.queries}"
+    elif run.source.kind == "sequence":
+        episodes = f"sequences of length {train.shots}, tested on {test.shots}"
     elif run.algorithm.joint:
         episodes = f"mini-batches of all classes, tested on {test.ways} ways {test.shots} shots"
     else:
@@ -94,10 +96,12 @@ def _described(run: Run, device: torch.device) -> str:
 
 
 def _brief(metrics: dict[str, float]) -> str:
-    """The loss, the accuracy in per cent, and a log-likelihood."""
+    """The loss, the accuracy in per cent, the cost of a sequence in bits, a log-likelihood: what there is of them."""
     told = [f"loss {metrics['loss']:.3f}"]
     if "accuracy" in metrics:
         told.append(f"accuracy {100 * metrics['accuracy']:.1f} %")
+    if "bits" in metrics:
+        told.append(f"{metrics['bits']:.2f} bits, {metrics['wrong_bits']:.1f} wrong")
     if "log_likelihood" in metrics:
         told.append(f"log-likelihood {metrics['log_likelihood']:.3f}")
     return " ".join(told)

@@ -1,12 +1,13 @@
 """How well predictions answer targets. All take ``[n, d]`` and give a scalar; an all-false row of classes is padding."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .task import kind_of
+from .task import Kind, kind_of
 
 Metrics = Mapping[str, Tensor]
 
@@ -37,12 +38,58 @@ def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     return mean_of_rows(hit, y)
 
 
+def bit_loss(logits: Tensor, y: Tensor) -> Tensor:
+    """Mean of -log σ(±logit) over all bits, in nats; ``y`` is of bytes, 0 or 1.
+
+    >>> bit_loss(torch.zeros(3, 8), torch.ones(3, 8, dtype=torch.uint8))  # log 2
+    tensor(0.6931)
+    """
+    return F.binary_cross_entropy_with_logits(logits, y.to(logits.dtype))
+
+
+def cost_in_bits(logits: Tensor, y: Tensor) -> Tensor:
+    """What it takes to write down a sequence for somebody who has the predictions: the loss of all its bits, in bits.
+
+    >>> cost_in_bits(torch.zeros(3, 8), torch.ones(3, 8, dtype=torch.uint8))
+    tensor(24.)
+    """
+    return bit_loss(logits, y) * (y.numel() / math.log(2))
+
+
+def wrong_bits(logits: Tensor, y: Tensor) -> Tensor:
+    """How many bits of a sequence are guessed wrongly."""
+    return ((logits > 0) != y.bool()).sum().to(logits.dtype)
+
+
+_Measure = Callable[[Tensor, Tensor], Tensor]
+_LOSS: dict[Kind, _Measure] = {
+    "classification": cross_entropy,
+    "regression": mean_squared_error,
+    "sequence": bit_loss,
+}
+_SCORES: dict[Kind, dict[str, _Measure]] = {
+    "classification": {"accuracy": accuracy},
+    "regression": {"mse": mean_squared_error},
+    "sequence": {"bits": cost_in_bits, "wrong_bits": wrong_bits},
+}
+
+
 def objective(predictions: Tensor, y: Tensor) -> Tensor:
-    """The loss of a task: cross-entropy for classes, mean squared error for real targets."""
-    return cross_entropy(predictions, y) if kind_of(y) == "classification" else mean_squared_error(predictions, y)
+    """The loss of a task: cross-entropy for classes and for bits, mean squared error for real targets."""
+    return _LOSS[kind_of(y)](predictions, y)
 
 
 def metrics(predictions: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """What reports show: ``loss``, and ``accuracy`` for classes or ``mse`` for real targets."""
-    score = {"accuracy": accuracy} if kind_of(y) == "classification" else {"mse": mean_squared_error}
-    return {"loss": objective(predictions, y), **{name: measure(predictions, y) for name, measure in score.items()}}
+    """What reports show: ``loss``, and ``accuracy`` for classes, ``mse`` for real targets, or ``bits`` (the loss of a
+    whole sequence) and ``wrong_bits``."""
+    scores = _SCORES[kind_of(y)]
+    return {"loss": objective(predictions, y), **{name: measure(predictions, y) for name, measure in scores.items()}}
+
+
+def measure_among(names: Iterable[str]) -> str:
+    """By which of the measures ``names`` tasks are judged: ``accuracy``, where more is better, ``mse`` or ``bits``.
+
+    >>> measure_among(["loss", "bits", "wrong_bits"])
+    'bits'
+    """
+    return next(first for first in ("accuracy", "mse", "bits") if first in names)

@@ -11,26 +11,34 @@ from torch import nn
 from ..errors import NetworkError
 
 Schedule = Literal["constant", "linear", "cosine", "halving"]
+OptimizerName = Literal["adam", "sgd", "rmsprop"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outer:
     """The outer optimizer a method's paper uses."""
 
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: OptimizerName = "adam"
     lr: float = 1e-3
     schedule: Schedule = "constant"
+    clip_value: float | None = None  # every entry of the meta-gradient is clamped to plus or minus this
 
 
 def make_optimizer(
-    parameters: Iterable[nn.Parameter], optimizer: Literal["adam", "sgd"], *, lr: float, where: str
+    parameters: Iterable[nn.Parameter], optimizer: OptimizerName, *, lr: float, where: str
 ) -> torch.optim.Optimizer:
-    """An ordinary torch optimizer over the trainable ones of ``parameters``; ``NetworkError`` when there are none."""
+    """An ordinary torch optimizer over the trainable ones of ``parameters``; ``NetworkError`` when there are none.
+
+    RMSProp has the decay of 0.95 and the momentum of 0.9 that papers on recurrent networks use (Graves 2013,
+    arXiv:1308.0850, whose own is centred, and made for a loss that is summed over outputs).
+    """
     trainable = [p for p in parameters if p.requires_grad]
     if not trainable:
         raise NetworkError(
             f"{where}: the network must have a trainable parameter, got none. Set requires_grad on what should be learned."
         )
+    if optimizer == "rmsprop":
+        return torch.optim.RMSprop(trainable, lr=lr, alpha=0.95, momentum=0.9)
     return torch.optim.SGD(trainable, lr=lr) if optimizer == "sgd" else torch.optim.Adam(trainable, lr=lr)
 
 

@@ -4,6 +4,9 @@ At time t the network reads (x_t, y_{t-1}), with y_0 = 0, and predicts y_t; the 
 prediction is made before its answer is seen (Hochreiter et al. 2001; Santoro et al. 2016, arXiv:1605.06065). The support
 set is read in its order. A query is one more step from where that ended, so no query ever sees another.
 
+Where the task itself is a sequence (of kind ``sequence``: rows of bits) there are no labels to read: the support rows are
+read, and the queries go on from there, one after the other.
+
 The memory is a cell: a module with ``outputs``, ``start`` and a step, as ``recurrent`` describes them.
 """
 
@@ -24,25 +27,27 @@ class Seen(NamedTuple):
     """What is left of the examples that were read."""
 
     memory: Any  # of the cell, a tensor or several: without an axis of examples
-    label: Tensor  # [d], the last label, which is read along with the next input
+    label: Tensor  # [d], the last label, which is read along with the next input; [0] where there are none
 
 
 class SequenceNet(nn.Module):
     """``backbone``, a cell that reads its features and the label before, and a linear layer to the targets.
 
     ``cell`` makes the cell for a number of inputs. The module itself answers inputs ``[m, *x_shape]`` from nothing: as
-    the first ones of a task.
+    the first ones of a task. ``goes_on``: the queries are the rest of the sequence, and there are no labels.
     """
 
     def __init__(self, backbone: nn.Module, spec: TaskSpec, cell: Any) -> None:
         super().__init__()
         self.backbone = backbone
-        self.cell = cell(feature_size(backbone, spec) + spec.y_dim)
+        self.goes_on = spec.kind == "sequence"
+        self.label_size = 0 if self.goes_on else spec.y_dim
+        self.cell = cell(feature_size(backbone, spec) + self.label_size)
         self.head = nn.Linear(self.cell.outputs, spec.y_dim)
 
     def start(self, like: Tensor) -> Seen:
         """Nothing seen yet, in the dtype and on the device of ``like``."""
-        return Seen(self.cell.start(like), like.new_zeros(self.head.out_features))
+        return Seen(self.cell.start(like), like.new_zeros(self.label_size))
 
     def step(self, features: Tensor, seen: Seen) -> tuple[Tensor, Any]:
         """Read ``features`` [..., features] and the label before: the answer ``[..., d]``, and the memory afterwards."""
@@ -69,7 +74,7 @@ def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
     features = parts.backbone(x) if len(x) else x  # no network needs to stand an empty batch
     for t in range(len(x)):
         answered, memory = parts.step(features[t], seen)
-        following = Seen(memory, y[t].to(x.dtype))
+        following = Seen(memory, seen.label if parts.goes_on else y[t].to(x.dtype))
         if classes:
             following = where_real(y[t].any(), following, seen)
         seen = following
@@ -78,9 +83,16 @@ def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
 
 
 def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
-    """Answer inputs ``[m, *x_shape]`` with ``[m, d]``, each as if it came next."""
+    """Answer inputs ``[m, *x_shape]`` with ``[m, d]``, each as if it came next; or, of a sequence, each after the other."""
     parts = _parts(net)
     features = parts.backbone(x)
+    if parts.goes_on:
+        answers = []
+        for row in features.unbind():
+            answered, memory = parts.step(row, seen)
+            seen = Seen(memory, seen.label)
+            answers.append(answered)
+        return torch.stack(answers)
     each = tree_map(lambda tensor: tensor.expand(len(x), *tensor.shape), seen)
     return parts.step(features, each)[0]
 
@@ -88,9 +100,13 @@ def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
 def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
     """The mean loss of all predictions, those along the support set and those of the queries; the metrics of the queries.
 
-    With one query it is the mean over the positions of one sequence, as in the papers.
+    With one query it is the mean over the positions of one sequence, as in the papers. While a sequence of bits is read
+    nothing is asked: there it is the mean over the queries alone.
     """
     seen, along = read(net, task.support)
     answers = ask(net, seen, task.query.x)
+    if _parts(net).goes_on:
+        measured = metrics(answers, task.query.y)
+        return measured["loss"], measured
     cost = objective(torch.cat([along, answers]), torch.cat([task.support.y, task.query.y]))
     return cost, metrics(answers, task.query.y)

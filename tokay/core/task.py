@@ -8,16 +8,16 @@ from torch import Tensor
 
 from ..errors import ConfigError, TaskError
 
-Kind = Literal["classification", "regression"]
+Kind = Literal["classification", "regression", "sequence"]
 Split = Literal["train", "validation", "test"]
 
 
 class Examples(NamedTuple):
     """Inputs and what they should be answered with.
 
-    ``y`` is **boolean one-hot** for classes (an all-false row is padding) and floating for regression.
-    Under ``vmap`` the number of classes must be static, so it lives in the shape: ``ways = y.shape[-1]``;
-    and because the dtype says which of the two it is, no algorithm has to be told the kind of the task.
+    ``y`` is **boolean one-hot** for classes (an all-false row is padding), floating for regression, and bytes of 0 and 1
+    for the bits of a sequence. Under ``vmap`` the number of classes must be static, so it lives in the shape:
+    ``ways = y.shape[-1]``; and because the dtype says which it is, no algorithm has to be told the kind of the task.
     """
 
     x: Tensor  # [n, *input]
@@ -25,7 +25,10 @@ class Examples(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One task: learn from ``support``, be judged on ``query``. Sources add one leading axis of tasks."""
+    """One task: learn from ``support``, be judged on ``query``. Sources add one leading axis of tasks.
+
+    Of a sequence, ``support`` is what is read first, with nothing asked of it (``y`` is 0), and ``query`` what follows.
+    """
 
     support: Examples
     query: Examples
@@ -47,7 +50,8 @@ class TaskSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How large an episode is. Regression has no classes: there ``shots`` and ``queries`` count points."""
+    """How large an episode is. Regression has no classes: there ``shots`` and ``queries`` count points. The longest
+    sequences are of length ``shots``, and have nothing else."""
 
     ways: int = 5
     """classes in an episode"""
@@ -64,10 +68,15 @@ class Sizes:
     def named(self, kind: Kind) -> str:
         """As people say it.
 
-        >>> Sizes(ways=5, shots=1).named("classification"), Sizes(shots=10).named("regression")
-        ('5-way 1-shot', '10-point')
+        >>> [Sizes(ways=5, shots=3).named(kind) for kind in ("classification", "regression", "sequence")]
+        ['5-way 3-shot', '3-point', 'length-3']
         """
-        return f"{self.ways}-way {self.shots}-shot" if kind == "classification" else f"{self.shots}-point"
+        names = {
+            "classification": f"{self.ways}-way {self.shots}-shot",
+            "regression": f"{self.shots}-point",
+            "sequence": f"length-{self.shots}",
+        }
+        return names[kind]
 
 
 class TaskSource(Protocol):
@@ -90,8 +99,16 @@ def one_hot(labels: Tensor, ways: int) -> Tensor:
 
 
 def kind_of(y: Tensor) -> Kind:
-    """Boolean targets are classes, floating ones are real targets."""
-    return "classification" if y.dtype == torch.bool else "regression"
+    """Boolean targets are classes, floating ones are real targets, bytes are the bits of a sequence."""
+    kinds: dict[torch.dtype, Kind] = {torch.bool: "classification", torch.uint8: "sequence"}
+    return kinds.get(y.dtype, "regression")
+
+
+_TARGETS: dict[Kind, str] = {
+    "classification": "boolean one-hot",
+    "regression": "floating",
+    "sequence": "uint8 (0 or 1)",
+}
 
 
 def check_task(task: Task, spec: TaskSpec, *, where: str, every_class: bool = True) -> None:
@@ -112,13 +129,15 @@ def check_task(task: Task, spec: TaskSpec, *, where: str, every_class: bool = Tr
             )
         if kind_of(y) != spec.kind:
             raise TaskError(
-                f"{where}: {spec.kind} needs {'boolean one-hot' if spec.kind == 'classification' else 'floating'} "
-                f"targets, got {y.dtype}. Use tokay.one_hot for integer labels."
+                f"{where}: {spec.kind} needs {_TARGETS[spec.kind]} targets, got {y.dtype}. "
+                "Use tokay.one_hot for integer labels."
             )
         for name, values in (("inputs", x), ("targets", y)):
             if values.is_floating_point() and not bool(torch.isfinite(values).all()):
                 bad = int((~torch.isfinite(values)).sum())
                 raise TaskError(f"{where}: {bad} of the {part} {name} are NaN or infinite. Clean or impute them first.")
+        if spec.kind == "sequence" and bool((y > 1).any()):
+            raise TaskError(f"{where}: {part} targets of a sequence must be 0 or 1, got {int(y.max())}. Give its bits.")
         if spec.kind == "classification" and bool((y.sum(-1) > 1).any()):
             raise TaskError(
                 f"{where}: a {part} example must be of one class, got one of {int(y.sum(-1).max())}. "

@@ -5,6 +5,10 @@ from .fixed import FixedTasks as FixedTasks
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .glyphs import Glyphs as Glyphs
 from .images import Images as Images
+from .ntm_associative_recall import NTMAssociativeRecall as NTMAssociativeRecall
+from .ntm_copy import NTMCopy as NTMCopy
+from .ntm_priority_sort import NTMPrioritySort as NTMPrioritySort
+from .ntm_repeat_copy import NTMRepeatCopy as NTMRepeatCopy
 from .omniglot import Omniglot as Omniglot
 from .omniglot_runs import OmniglotRuns as OmniglotRuns
 from .pool import ClassPool as ClassPool, Episodes as Episodes

@@ -50,6 +50,7 @@ class GRU(Algorithm[Seen], name="gru"):
     cost = Cost("feed-forward", "E_T mean_t L(ŷ_t, y_t),  ŷ_t read off a GRU that has seen (x_1, y_1) ... (x_t, -)")
     outer = Outer(optimizer="adam", lr=1e-3)
     network = "conv4"
+    kinds = ("classification", "regression", "sequence")
     meta_batch = 16
     ordered = True
     exceptions: ClassVar[Mapping[str, str]] = {

@@ -51,6 +51,7 @@ class LSTM(Algorithm[Seen], name="lstm"):
     cost = Cost("feed-forward", "E_T mean_t L(ŷ_t, y_t),  ŷ_t read off an LSTM that has seen (x_1, y_1) ... (x_t, -)")
     outer = Outer(optimizer="adam", lr=1e-3)
     network = "conv4"
+    kinds = ("classification", "regression", "sequence")
     meta_batch = 16
     ordered = True
     exceptions: ClassVar[Mapping[str, str]] = {

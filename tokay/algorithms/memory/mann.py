@@ -121,6 +121,7 @@ class MANN(Algorithm[Seen], name="mann"):
     )
     outer = Outer(optimizer="adam", lr=1e-3)
     network = "linear"
+    kinds = ("classification", "regression", "sequence")
     meta_batch = 16
     ordered = True
     exceptions: ClassVar[Mapping[str, str]] = {

@@ -1,0 +1,174 @@
+"""The machine against a slow loop in NumPy over steps, heads and slots; and one set by hand that makes no mistake."""
+
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tokay import NTM, ConfigError, Examples, FitConfig, Sizes, TaskSpec, evaluate, fit, one_hot
+from tokay.algorithms.memory.ntm import Controller, TuringMachine
+from tokay.tasks import NTMCopy
+
+SMALL: dict[str, Any] = {"cells": 5, "slots": 6, "width": 3, "heads": 2, "reach": 2}
+Array = NDArray[np.float64]
+
+
+def network(method: NTM) -> nn.Module:
+    net = method.build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=3)).double()
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(3)  # so that gates and weights are not all in the middle
+    return net
+
+
+def sigma(v: Array) -> Array:
+    return 1 / (1 + np.exp(-v))
+
+
+def softplus(v: Array) -> Array:
+    return np.log1p(np.exp(v))
+
+
+def linear(layer: nn.Linear, v: Array) -> Array:
+    return layer.weight.detach().numpy() @ v + layer.bias.detach().numpy()
+
+
+class _Slowly:
+    """The memory, its heads and the controller as the paper's equations have them."""
+
+    def __init__(self, net: nn.Module, method: NTM) -> None:
+        self.net, self.m = net, method
+        self.memory = np.full((method.slots, method.width), 1e-6)
+        self.h = self.c = np.zeros(method.cells)
+        self.vectors = np.zeros(method.heads * method.width)
+        self.writing = np.zeros((method.heads, method.slots))
+        self.writing[:, 0] = 1
+        self.reading = self.writing.copy()
+
+    def address(self, layer: nn.Linear, before: Array) -> Array:
+        m, found = self.m, np.zeros_like(before)
+        for head, told in enumerate(linear(layer, self.h).reshape(m.heads, -1)):
+            key, beta, g = told[: m.width], softplus(told[m.width]), sigma(told[m.width + 1])
+            shift, gamma = told[m.width + 2 : -1], 1 + softplus(told[-1])
+            shift = np.exp(shift) / np.exp(shift).sum()
+            cos = [key @ s / np.sqrt((key @ key + 1e-6) * (s @ s + 1e-6)) for s in self.memory]
+            content = np.exp(beta * np.array(cos)) / np.exp(beta * np.array(cos)).sum()
+            gated = g * content + (1 - g) * before[head]
+            for i in range(m.slots):
+                for j in range(-m.reach, m.reach + 1):
+                    found[head, i] += gated[(i - j) % m.slots] * shift[j + m.reach]
+            found[head] = found[head] ** gamma / (found[head] ** gamma).sum()
+        return found
+
+    def step(self, x: Array, label: Array) -> Array:
+        m, cell = self.m, self.net.cell
+        inputs = np.concatenate([x, label, self.vectors])
+        if m.controller == "lstm":
+            gates = linear(cell.controller.from_input, inputs) + linear(cell.controller.from_hidden, self.h)
+            i, f, g, o = np.split(gates, 4)
+            self.c = sigma(f) * self.c + sigma(i) * np.tanh(g)
+            self.h = sigma(o) * np.tanh(self.c)
+        else:
+            self.h = np.tanh(linear(cell.controller.layer, inputs))
+        erase = sigma(linear(cell.erase, self.h)).reshape(m.heads, m.width)
+        add = linear(cell.add, self.h).reshape(m.heads, m.width)
+        self.writing = self.address(cell.writers.linear, self.writing)
+        for slot in range(m.slots):
+            for head in range(m.heads):
+                self.memory[slot] *= 1 - self.writing[head, slot] * erase[head]
+        for slot in range(m.slots):
+            for head in range(m.heads):
+                self.memory[slot] += self.writing[head, slot] * add[head]
+        self.reading = self.address(cell.readers.linear, self.reading)
+        self.vectors = np.concatenate([self.reading[head] @ self.memory for head in range(m.heads)])
+        return linear(self.net.head, np.concatenate([self.h, self.vectors]))
+
+
+@pytest.mark.parametrize("controller", get_args(Controller))
+def test_it_is_the_papers_equations(controller: Controller) -> None:
+    method = NTM(**SMALL, controller=controller)
+    net, n = network(method), 9
+    x, y = torch.randn(n, 4, dtype=torch.float64), one_hot(torch.arange(n) % 3, 3)
+    slow, label = _Slowly(net, method), np.zeros(3)
+    for t, answered in enumerate(method.along(net, Examples(x, y)).detach().numpy()):
+        np.testing.assert_allclose(answered, slow.step(x[t].numpy(), label), rtol=1e-7)
+        label = y[t].double().numpy()
+    tape = method.adapt(net, Examples(x, y)).memory
+    np.testing.assert_allclose(tape.slots.detach().numpy(), slow.memory, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(tape.writing.detach().numpy(), slow.writing, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(tape.reading.detach().numpy(), slow.reading, rtol=1e-7, atol=1e-9)
+
+
+def _backwards(bits: int) -> tuple[NTM, nn.Module]:
+    """A feed-forward machine, set by hand, that puts out a sequence from its end to its beginning.
+
+    The write head goes one slot on at every step and writes what comes in: the bits, and whether it is the delimiter. The
+    delimiter sends the read head to the slot that says so, which has just been written; from there it goes back.
+    """
+    method = NTM(controller="feedforward", cells=bits + 1, slots=128, width=bits + 1, heads=1)
+    net = method.build(nn.Flatten(), TaskSpec(x_shape=(bits + 1,), y_dim=bits, kind="sequence"))
+    cell: Any = net.cell
+    far = 200.0
+    with torch.no_grad():
+        for p in net.parameters():
+            p.zero_()
+        # Cells of the controller: the bits and the delimiter, as -1 or 1.
+        cell.controller.layer.bias[:] = -far
+        for b in range(bits + 1):
+            cell.controller.layer.weight[b, b] = 2 * far
+        key, (strength, gate, back, stay, on, power) = slice(bits + 1), range(bits + 1, bits + 7)
+        for head in (cell.writers.linear, cell.readers.linear):
+            head.bias[power], head.bias[strength] = 50.0, far
+        # Writing: never by content, always one on; all is erased and what came in is added.
+        cell.writers.linear.bias[gate] = -far
+        cell.writers.linear.bias[on] = far
+        cell.erase.bias[:] = far
+        for b in range(bits):
+            cell.add.weight[b, b] = 1.0
+        cell.add.weight[bits, bits] = 1.0
+        # Reading: at the delimiter by content, without a step; otherwise one back.
+        cell.readers.linear.bias[key] = torch.tensor([0.0] * bits + [1.0])
+        cell.readers.linear.weight[gate, bits] = far
+        cell.readers.linear.weight[stay, bits] = far
+        cell.readers.linear.weight[back, bits] = -far
+        for b in range(bits):
+            net.head.weight[b, bits + 1 + b] = 20.0
+    return method, net
+
+
+def test_set_by_hand_it_says_a_sequence_backwards() -> None:
+    """Content finds the delimiter, shifts walk back from it: every part of the addressing is needed for that."""
+    bits = 4
+    method, net = _backwards(bits)
+    for length in (1, 5, 40):
+        task = NTMCopy(bits=bits).tasks("test", Sizes(shots=length)).sample(1, torch.Generator().manual_seed(length))
+        support, query = (Examples(part.x[0], part.y[0]) for part in task)
+        answers = method.predict(net, method.adapt(net, support), query.x).detach()
+        assert torch.equal((answers > 0).byte(), query.y.flip(0)), length
+        assert float(answers.abs().min()) > 5
+
+
+def test_it_learns_to_copy() -> None:
+    """A short one, in seconds; the benchmark copies twenty rows, and forty."""
+    torch.manual_seed(0)
+    source, method = NTMCopy(bits=3), NTM(controller="feedforward", cells=32, slots=16, width=8)
+    net = method.build(nn.Flatten(), source.tasks("train", Sizes(shots=3)).spec)
+    config = FitConfig(steps=400, optimizer="adam", lr=3e-3, validate_every=0)
+    for _ in fit(method, net, source.tasks("train", Sizes(shots=3)), config):
+        pass
+    found = evaluate(method, net, source.tasks("test", Sizes(shots=3)), tasks=50)
+    assert found["bits"].mean < 1, "of nine"
+
+
+def test_settings() -> None:
+    net = NTM().build(nn.Flatten(), TaskSpec(x_shape=(9,), y_dim=8, kind="sequence"))
+    cell = net.cell
+    assert isinstance(cell, TuringMachine)
+    assert (cell.slots, cell.width, cell.heads) == (128, 20, 1)
+    assert NTM.outer.optimizer == "rmsprop"
+    assert (NTM.outer.lr, NTM.outer.clip_value) == (1e-4, 0.1)
+    with pytest.raises(ConfigError, match="reach must leave the 4 slots apart, got 2"):
+        NTM(slots=4, reach=2)

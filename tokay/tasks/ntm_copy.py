@@ -1,0 +1,44 @@
+"""Copy what was read: the first thing a machine with a memory should learn (Graves et al. 2014, section 4.1)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from ..core.task import Kind, Sizes, Split, Task, TaskSource
+from .sequences import Sequences, marker, random_bits, require_bits, then, with_channels
+from .source import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class NTMCopy(Source, name="ntm-copy"):
+    """Read random rows of bits and a delimiter, which has a channel of its own; then put the rows out again.
+
+    Training sequences have any length from 1 to ``shots``, those of validation and test all have ``shots`` rows. So
+    ``tokay evaluate RUN --shots 40`` asks for longer ones than any it was trained on. Sequences are drawn afresh, no
+    split holds any back.
+
+    >>> task = NTMCopy(bits=3).tasks("test", Sizes(shots=2)).sample(1, torch.Generator().manual_seed(0))
+    >>> task.support.x.int().tolist(), task.query.y.tolist()
+    ([[[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 1]]], [[[0, 1, 1], [0, 1, 1]]])
+    """
+
+    summary: ClassVar[str] = "copy a sequence of random bytes (Graves et al. 2014)"
+    kind: ClassVar[Kind] = "sequence"
+    network = "linear"
+    test_sizes: ClassVar[Sizes] = Sizes(ways=1, shots=20)
+
+    bits: int = 8
+    """bits in a row"""
+
+    def __post_init__(self) -> None:
+        require_bits("ntm-copy", self.bits)
+
+    def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
+        """Sequences of up to ``sizes.shots`` rows for training, of exactly so many otherwise."""
+        shortest = 1 if split == "train" else sizes.shots
+        return Sequences(self._draw, shortest=shortest, longest=sizes.shots, inputs=self.bits + 1, outputs=self.bits)
+
+    def _draw(self, tasks: int, length: int, generator: torch.Generator) -> Task:
+        rows = random_bits(tasks, length, self.bits, generator=generator)
+        return then(torch.cat([with_channels(rows, 1), marker(tasks, self.bits + 1, last=1)], 1), rows)
