@@ -135,10 +135,13 @@ RECIPES = {
     ),
 }
 
-# What a quarter of an hour on two cores asks of the methods whose outer steps are dear: more and smaller ones. Chosen on
+# What a quarter of an hour of one core asks of the methods whose outer steps are dear: more and smaller ones. Chosen on
 # validation characters; all else, and all other methods, as they are by default.
 SHORT_BUDGET = {
-    "imaml": ("--meta-batch", "8"),
+    "imaml": (
+        *("--filters", "32", "--meta-batch", "2", "--train-queries", "15"),
+        *("--lr", "2e-3", "--schedule", "linear"),
+    ),
     "meta-lstm": ("--filters", "32", "--meta-batch", "1"),
     "learned-optimizer": ("--filters", "32", "--meta-batch", "1", "--lstm-layers", "1", "--lstm-units", "10"),
 }
@@ -146,17 +149,10 @@ SHORT_BUDGET = {
 # Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks.
 for _name, _kind in tokay.algorithms().items():
     if "classification" in _kind.kinds:
-        for _shots in (1, 5):
-            RECIPES[f"budget-{_name}-5w{_shots}s"] = Recipe(
-                train=(
-                    _name,
-                    "omniglot",
-                    "--shots",
-                    str(_shots),
-                    *SHORT_BUDGET.get(_name, ()),
-                    "--validate-every",
-                    "0",
-                ),
+        for _ways, _shots in ((5, 1), (5, 5), (20, 1)):
+            _task = ("--ways", str(_ways), "--shots", str(_shots))
+            RECIPES[f"budget-{_name}-{_ways}w{_shots}s"] = Recipe(
+                train=(_name, "omniglot", *_task, *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
                 minutes=15 if _kind.learns else 0,
-                evaluations=(Protocol(name=f"5w{_shots}s"),),
+                evaluations=(Protocol(name=f"{_ways}w{_shots}s"),),
             )

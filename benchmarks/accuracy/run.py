@@ -2,7 +2,8 @@
 
 Everything goes through the command line that users have. The number of outer steps is what fits the budget on this
 machine, found by a short trial run, so that schedules end where the budget ends; it is in the result. On a machine
-that does other things as well give --steps, and add the time they take alone later, with --calibrate.
+that will do other things as well find it beforehand, with --plan: plan.json then has it. Or give --steps, and add the time
+they take alone later, with --calibrate. Threads are those of OMP_NUM_THREADS.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from recipes import RECIPES, Protocol, Recipe
 from tokay.runs import hardware
 
 HERE = Path(__file__).parent
+PLAN = HERE / "plan.json"
 
 
 def tokay(*words: str) -> str:
@@ -45,7 +47,7 @@ def seconds_per_step(train: list[str]) -> float:
         long = seconds(60)
         if long - short > 3:
             return (long - short) / 50
-        return (seconds(3000) - short) / 2990  # steps of a few milliseconds drown in the start-up
+        return (seconds(1000) - short) / 990  # steps of a few milliseconds drown in the start-up
 
 
 def score(out: str, protocol: Protocol, tasks: int, seed: int) -> dict[str, Any]:
@@ -65,6 +67,28 @@ def score(out: str, protocol: Protocol, tasks: int, seed: int) -> dict[str, Any]
 def command(recipe: Recipe, seed: int) -> list[str]:
     """The words of the training command."""
     return [*(word.format(data=os.environ.get("TOKAY_DATA", "")) for word in recipe.train), "--seed", str(seed)]
+
+
+def plan(name: str, minutes: float | None, seed: int) -> None:
+    """Note how many steps fit the budget on the machine as it is now."""
+    recipe = RECIPES[name]
+    minutes = recipe.minutes if minutes is None else minutes
+    each = seconds_per_step(command(recipe, seed)) if minutes else 0.0
+    found = {
+        "seconds_per_step": round(each, 5),
+        "minutes": minutes,
+        "steps": int(60 * minutes / each) if each else 0,
+        "threads": torch.get_num_threads(),
+        "hardware": hardware(),
+    }
+    PLAN.write_text(json.dumps({**planned(), name: found}, indent=2, sort_keys=True) + "\n")
+    print(f"{name}: {found['steps']} steps of {each:.4f} s in {minutes:g} minutes", flush=True)
+
+
+def planned() -> dict[str, Any]:
+    """The steps of every recipe that was planned."""
+    known: dict[str, Any] = json.loads(PLAN.read_text()) if PLAN.exists() else {}
+    return known
 
 
 def calibrate(name: str) -> None:
@@ -88,6 +112,8 @@ def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed
     recipe = RECIPES[name]
     minutes = recipe.minutes if minutes is None else minutes
     train = command(recipe, seed)
+    if steps is None and not again and name in planned():
+        steps = int(planned()[name]["steps"])
     if steps is None and not again:
         steps = int(0.95 * 60 * minutes / seconds_per_step(train)) if minutes else 0
     out = str(runs / name)
@@ -131,8 +157,12 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/accuracy"), help="where run folders go")
     parser.add_argument("--again", action="store_true", help="score the run that is there, without training")
     parser.add_argument("--calibrate", action="store_true", help="only time steps, alone, for results that are there")
+    parser.add_argument("--plan", action="store_true", help="only find how many steps fit the budget, for plan.json")
     given = parser.parse_args()
     for name in given.names:
+        if given.plan:
+            plan(name, given.minutes, given.seed)
+            continue
         if given.calibrate:
             calibrate(name)
             continue
