@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tokay.cli.scoring import Asked, score_run, with_sizes
+from tokay.cli.scoring import Asked, as_asked, score_run
 from tokay.core.task import Sizes
 from tokay.errors import ConfigError
 from tokay.runs import read
@@ -16,16 +16,16 @@ from .helpers import Call, quietly
 
 def test_what_is_left_out_is_as_the_run_was_trained_for(proto_run: Path) -> None:
     run, _ = read(proto_run)
-    assert with_sizes(run, Asked()) == run
-    assert with_sizes(run, Asked(ways=7, shots=4)).test == Sizes(ways=7, shots=4, queries=run.test.queries)
-    assert with_sizes(run, Asked(queries=1)) == replace(run, test=replace(run.test, queries=1))
+    assert as_asked(run, Asked()) == run
+    assert as_asked(run, Asked(ways=7, shots=4)).test == Sizes(ways=7, shots=4, queries=run.test.queries)
+    assert as_asked(run, Asked(queries=1)) == replace(run, test=replace(run.test, queries=1))
 
 
 def test_a_fixed_last_layer_keeps_its_ways(reptile_run: Path) -> None:
     run, _ = read(reptile_run)
-    assert with_sizes(run, Asked(ways=run.test.ways)) == run
+    assert as_asked(run, Asked(ways=run.test.ways)) == run
     with pytest.raises(ConfigError, match=r"reptile: must be tested on the 3 ways .* got 5\. Train it on 5 ways"):
-        with_sizes(run, Asked(ways=5))
+        as_asked(run, Asked(ways=5))
 
 
 def test_too_few_tasks_for_an_interval() -> None:

@@ -31,7 +31,7 @@ def score_seen(path: Path, asked: Asked, device: torch.device, tasks: int) -> Ev
     run = read(path)[0]
     if tasks == 0 or not run.algorithm.learns or run.source.kind == "sequence":
         return None
-    return score_run(path, replace(asked, tasks=tasks), device, curve=False, split="train")[1]
+    return score_run(path, replace(asked, tasks=tasks, on=None), device, curve=False, split="train")[1]
 
 
 def adaptation_json(speed: Adaptation) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..scores import Difference, Evaluation, paired_difference
 from .adaptation import adaptation_json, adaptation_table, reach_of
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .flags import parse
-from .scoring import Asked, score_run, with_sizes
+from .scoring import Asked, as_asked, on_source, score_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,8 @@ class Compare:
     """support examples per class; several make several columns (as the first run was trained for)"""
     queries: int | None = None
     """query examples per class (as the first run was trained for)"""
+    on: str | None = None
+    """tasks of another source than the runs' own, with its flags: --on 'omniglot --split lake'"""
     adaptation: bool = False
     """tell how fast each run adapts, too, and which cost it was trained for"""
     reach: float | None = None
@@ -63,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
     if asked.plot is not None and not Path(asked.plot).parent.is_dir():  # said before anything slow is done
         raise ConfigError(f"tokay compare: the folder of --plot {asked.plot} must exist. Make it, or choose another.")
     device = device_named(asked.device)
-    settings = {name: read(Path(name))[0] for name in asked.runs}
+    settings = {name: on_source(read(Path(name))[0], asked.on) for name in asked.runs}
     first = settings[asked.runs[0]]
     columns = [_same_tasks(asked, first, shots) for shots in asked.shots or (first.test.shots,)]
     _refuse_different_tasks(settings, columns)
@@ -93,16 +95,15 @@ def run(arguments: Sequence[str]) -> None:
 
 def _same_tasks(asked: Compare, first: Run, shots: int) -> Asked:
     """One column: sizes that hold for every run, whatever each was trained for."""
-    sizes = first.test
-    if first.source.kind == "sequence":  # which have nothing but a length
-        return Asked(tasks=asked.tasks, seed=asked.seed, inductive=asked.inductive, ways=asked.ways, shots=shots)
+    sequences = first.source.kind == "sequence"  # which have nothing but a length
     return Asked(
         tasks=asked.tasks,
         seed=asked.seed,
         inductive=asked.inductive,
-        ways=asked.ways or sizes.ways,
+        ways=asked.ways if sequences else asked.ways or first.test.ways,
         shots=shots,
-        queries=asked.queries or sizes.queries,
+        queries=asked.queries if sequences else asked.queries or first.test.queries,
+        on=asked.on,
     )
 
 
@@ -116,7 +117,7 @@ def _refuse_different_tasks(settings: dict[str, Run], columns: list[Asked]) -> N
             )
     for run in settings.values():
         for column in columns:
-            with_sizes(run, column)
+            as_asked(run, column)
 
 
 def _differences(found: dict[str, Evaluation]) -> dict[str, Difference]:
@@ -170,7 +171,7 @@ def _tasks(found: dict[str, Evaluation]) -> int:
 
 
 def _sizes(first: Run, column: Asked) -> str:
-    return first.source.named(with_sizes(first, column).test)
+    return first.source.named(as_asked(first, column).test)
 
 
 def _labels(settings: dict[str, Run]) -> dict[str, str]:

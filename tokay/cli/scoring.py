@@ -1,18 +1,22 @@
 """Scoring a run with a progress bar: what ``evaluate`` and ``compare`` share."""
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ..checkpoint import load_model
-from ..core.task import Sizes, Split
+from ..core.task import Sizes, Split, TaskSource
 from ..errors import ConfigError
 from ..evaluate import evaluate, scored
 from ..instances import Instances, by_instance, check_ordered
-from ..runs import Run
+from ..runs import Run, read
 from ..scores import Evaluation
+from ..tasks import sources
 from .console import progress, stderr
+from .flags import one_of, parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +35,31 @@ class Asked:
     """query examples per class"""
     shots: int | None = None
     """support examples per class"""
+    on: str | None = None
+    """tasks of another source than the run's own, with its flags: --on 'omniglot --split lake'"""
 
     def __post_init__(self) -> None:
         if self.tasks < 2:  # said before anything slow is done
             raise ConfigError(f"tokay: --tasks must be at least 2 for an interval, got {self.tasks}. 600 is usual.")
 
 
-def with_sizes(run: Run, asked: Asked) -> Run:
-    """The run with its test sizes replaced by those that are asked for."""
+def on_source(run: Run, words: str | None) -> Run:
+    """The run with the source that ``words`` name, and its flags, in the place of its own."""
+    if words is None:
+        return run
+    name, *flags = shlex.split(words) or [""]
+    kind = sources()[one_of(name, sorted(sources()), "source")]
+    if kind.kind != run.source.kind:
+        raise ConfigError(
+            f"tokay: --on must name a source of {run.source.kind} tasks, which {run.algorithm.name} was trained on, "
+            f"{name} has {kind.kind}."
+        )
+    return replace(run, source=parse(kind, flags, prog=f"tokay: --on {name}", description=kind.summary))
+
+
+def as_asked(run: Run, asked: Asked) -> Run:
+    """The run with its source and its test sizes replaced by those that are asked for."""
+    run = on_source(run, asked.on)
     wanted = {name: getattr(asked, name) for name in ("ways", "shots", "queries") if getattr(asked, name) is not None}
     if run.source.kind == "sequence" and asked.inductive:
         raise ConfigError(
@@ -64,9 +85,7 @@ def score_run(
 
     ``split`` "train" scores tasks of the classes it was trained on, of the same sizes as the unseen ones.
     """
-    run, net = load_model(path, device=device)
-    run = with_sizes(run, asked)
-    source = run.source.tasks(split, run.test)
+    run, net, source = _loaded(path, asked, device, split)
     total = scored(source, asked.tasks)
     if total < asked.tasks:
         stderr.print(
@@ -91,11 +110,22 @@ def score_run(
     return run, found
 
 
+def _loaded(path: Path, asked: Asked, device: torch.device, split: Split) -> tuple[Run, nn.Module, TaskSource]:
+    """A run as it is asked for, its network, and the tasks to score it on, which must have inputs like its own."""
+    run, net = load_model(path, device=device)
+    run = as_asked(run, asked)
+    source, spec = run.source.tasks(split, run.test), read(path)[1]
+    if source.spec.x_shape != spec.x_shape:
+        raise ConfigError(
+            f"{path}: was trained on inputs of shape {spec.x_shape}, those of {run.source.name} have "
+            f"{source.spec.x_shape}. Give --on the flags that make them alike (--size, say)."
+        )
+    return run, net, source
+
+
 def score_instances(path: Path, asked: Asked, device: torch.device) -> Instances:
     """Load a run and find its accuracy at each presentation of a class, with a live bar."""
-    run, net = load_model(path, device=device)
-    run = with_sizes(run, asked)
-    source = run.source.tasks("test", run.test)
+    run, net, source = _loaded(path, asked, device, "test")
     check_ordered(run.algorithm, source.spec)
     with progress(f"{run.algorithm.name} by instance") as bar:
         task = bar.add_task("", total=asked.tasks, text="")

@@ -1,0 +1,61 @@
+"""``--on``: the tasks of another source than a run was trained on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tokay.checkpoint import load_model
+from tokay.cli.scoring import Asked, as_asked
+from tokay.evaluate import evaluate
+from tokay.runs import read
+from tokay.tasks import GaussianProcess, Sinusoid
+
+from .helpers import Call, refused
+
+
+def test_the_source_takes_its_flags(sine_run: Path) -> None:
+    run, _ = read(sine_run)
+    other = as_asked(run, Asked(on="sinusoid --variant reptile", shots=4))
+    assert other == replace(run, source=Sinusoid(variant="reptile"), test=replace(run.test, shots=4))
+    assert as_asked(run, Asked(on="gp")).source == GaussianProcess()
+
+
+def test_evaluate_scores_its_tasks(call: Call, sine_run: Path) -> None:
+    """Those that the source gives in Python, too; the tasks seen in training stay those of the run."""
+    result = call("evaluate", sine_run, "--on", "gp --kernel periodic", "--tasks", "5", "--seed", "3", "--json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+    run, net = load_model(sine_run)
+    tasks = GaussianProcess(kernel="periodic").tasks("test", run.test)
+    with torch.no_grad():
+        expected = evaluate(run.algorithm, net, tasks, tasks=5, seed=3)
+    assert found["source"] == "gp"
+    assert found["mse"]["mean"] == pytest.approx(expected["mse"].mean, rel=1e-6)
+    own = json.loads(call("evaluate", sine_run, "--tasks", "5", "--seed", "3", "--json").out)
+    assert own["mse"]["mean"] != pytest.approx(found["mse"]["mean"], rel=1e-3)
+    seen = [story["mse"]["mean"] - story["adaptation"]["gap"]["mean"] for story in (own, found)]
+    assert seen[0] == pytest.approx(seen[1], rel=1e-4)
+
+
+def test_compare_puts_runs_of_different_sources_side_by_side(call: Call, sine_run: Path, gp_run: Path) -> None:
+    refused(call("compare", sine_run, gp_run, "--tasks", "2"), "runs must be of one source")
+    result = call("compare", sine_run, gp_run, "--on", "gp", "--tasks", "2", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["columns"][0]["source"] == "gp"
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("", ["source", "''"]),
+        ("sinusoids", ["source", "Did you mean sinusoid?"]),
+        ("glyphs", ["source of regression tasks", "glyphs has classification"]),
+        ("gp --kernels rbf", ["--on gp", "no flag --kernels", "Did you mean --kernel?"]),
+        ("completion", ["inputs of shape (1,)", "completion have (2,)"]),
+    ],
+)
+def test_what_does_not_fit(call: Call, sine_run: Path, words: str, said: list[str]) -> None:
+    refused(call("evaluate", sine_run, "--on", words, "--tasks", "2"), *said)
