@@ -156,3 +156,46 @@ for _name, _kind in tokay.algorithms().items():
                 minutes=15 if _kind.learns else 0,
                 evaluations=(Protocol(name=f"{_ways}w{_shots}s"),),
             )
+
+# The one-shot challenge: learned from the background alphabets, scored within alphabets (the official runs, 400 answers in
+# 20 tasks) and between them. One network for both, never one figure.
+for _name in (
+    "hausdorff",
+    "nearest",
+    "protonet",
+    "matching",
+    "siamese",
+    "relation",
+    "simpleshot",
+    "baseline++",
+    "snail",
+):
+    _learns = tokay.algorithms()[_name].learns
+    RECIPES[f"runs-{_name}"] = Recipe(
+        train=(_name, "omniglot-runs", *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
+        minutes=15 if _learns else 0,
+        evaluations=(
+            Protocol(name="within alphabets: the official 20 runs"),
+            Protocol(name="between alphabets", flags=("--on", "omniglot --split lake --rotations train")),
+        ),
+    )
+
+# Neural processes on curves of a Gaussian process, whose exact posterior bounds them.
+for _name in ("cnp", "np", "anp"):
+    RECIPES[f"gp-{_name}"] = Recipe(
+        train=(_name, "gp", "--fewest-shots", "3", "--shots", "50", "--lr", "1e-3", "--validate-every", "0"),
+        minutes=15,
+        evaluations=(Protocol(name="3 to 50 points of curves with an RBF kernel", flags=("--queries", "100")),),
+    )
+
+# Sequences of bits: learned up to a length of 20, scored at 20 and at 40.
+for _name, _flags in {
+    "ntm": (),
+    "ntm-feedforward": ("--controller", "feedforward"),
+    "lstm": ("--cells", "256"),
+}.items():
+    RECIPES[f"copy-{_name}"] = Recipe(
+        train=(_name.removesuffix("-feedforward"), "ntm-copy", *_flags, "--validate-every", "0"),
+        minutes=15,
+        evaluations=(Protocol(name="length 20"), Protocol(name="length 40", flags=("--shots", "40"))),
+    )

@@ -13,6 +13,8 @@ from safetensors.torch import save_file
 import tokay
 from tokay.checkpoint import load_model
 from tokay.files import read_tensors
+from tokay.runs import read
+from tokay.tasks.gaussian_process import Curves
 
 from .helpers import Call, refused
 
@@ -64,6 +66,20 @@ def test_measures_of_a_methods_own_are_shown(call: Call, gp_run: Path) -> None:
     assert f"log likelihood {shown}" in result.out
     assert "support loss" in result.out
     assert "cnp on gp, 3-to-10-point, 4 unseen tasks" in result.out
+
+
+def test_the_exact_posterior_stands_beside_it(call: Call, gp_run: Path, sine_run: Path) -> None:
+    """On the same tasks; and only where the source knows it and the method has a likelihood."""
+    found = evaluated(call, gp_run, "--tasks", "6", "--seed", "2")
+    source = read(gp_run)[0].tasks("test")
+    assert isinstance(source, Curves)
+    bound = source.exact_log_likelihood(tasks=6, seed=2)
+    assert found["exact_log_likelihood"]["mean"] == pytest.approx(float(bound.mean()))
+    assert found["log_likelihood"]["mean"] < found["exact_log_likelihood"]["mean"]
+    told = call("evaluate", gp_run, "--tasks", "6", "--seed", "2").out
+    assert f"exact posterior on the same tasks {float(bound.mean()):.4f} ±" in told
+    assert "exact_log_likelihood" not in evaluated(call, sine_run, "--tasks", "2")
+    assert "exact_log_likelihood" not in evaluated(call, sine_run, "--tasks", "2", "--on", "gp")
 
 
 def test_it_is_what_the_library_finds(call: Call, sine_run: Path) -> None:

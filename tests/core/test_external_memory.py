@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -191,3 +192,49 @@ def test_axes_in_front_are_memories_side_by_side() -> None:
     one_by_one = [torch.stack(column) for column in zip(*map(all_of_them, *given), strict=True)]
     torch.testing.assert_close(list(all_of_them(*given)), one_by_one, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(list(torch.func.vmap(all_of_them)(*given)), one_by_one, rtol=1e-12, atol=1e-12)
+
+
+# Properties of moving and sharpening, for any weights.
+
+_positive = st.floats(min_value=0.01, max_value=1.0)
+
+
+def _distribution(values: list[float]) -> Tensor:
+    raw = torch.tensor(values, dtype=torch.float64)
+    return raw / raw.sum()
+
+
+@given(st.lists(_positive, min_size=5, max_size=9), st.lists(_positive, min_size=3, max_size=3), st.integers(-9, 9))
+def test_a_shift_keeps_the_whole_and_knows_no_place(w: list[float], s: list[float], turn: int) -> None:
+    weights, shift = _distribution(w), _distribution(s)
+    moved = shifted(weights, shift)
+    assert float(moved.min()) >= 0
+    assert float(moved.sum()) == pytest.approx(1, abs=1e-12)
+    assert float(moved.max()) <= float(weights.max()) + 1e-12, "it can only blur"
+    torch.testing.assert_close(shifted(weights.roll(turn), shift), moved.roll(turn), rtol=0, atol=1e-12)
+    torch.testing.assert_close(shifted(weights.flip(0), shift.flip(0)), moved.flip(0), rtol=0, atol=1e-12)
+
+
+@given(st.lists(_positive, min_size=5, max_size=9), st.integers(-2, 2))
+def test_a_shift_by_one_distance_is_a_turn(w: list[float], distance: int) -> None:
+    weights = _distribution(w)
+    one = torch.eye(5, dtype=torch.float64)[distance + 2]
+    torch.testing.assert_close(shifted(weights, one), weights.roll(distance), rtol=0, atol=0)
+
+
+@given(st.lists(_positive, min_size=2, max_size=9), st.floats(1, 5), st.floats(1, 5))
+def test_sharpening_keeps_order_and_sharpens(w: list[float], low: float, high: float) -> None:
+    weights = _distribution(w)
+    low, high = sorted((low, high))
+    less, more = (sharpened(weights, torch.tensor([power], dtype=torch.float64)) for power in (low, high))
+    for sharp in (less, more):
+        assert float(sharp.sum()) == pytest.approx(1, abs=1e-12)
+        assert bool((sharp.argsort(stable=True) == weights.argsort(stable=True)).all())
+    assert float(more.max()) >= float(less.max()) - 1e-9
+    assert float(_entropy(more)) <= float(_entropy(less)) + 1e-9
+    again = sharpened(less, torch.tensor([high / low], dtype=torch.float64))
+    torch.testing.assert_close(again, more, rtol=1e-6, atol=1e-8)
+
+
+def _entropy(weights: Tensor) -> Tensor:
+    return -(weights * weights.log()).sum()

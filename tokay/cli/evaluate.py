@@ -12,6 +12,7 @@ from ..adaptation import Adaptation, adaptation
 from ..instances import Instances
 from ..runs import Run
 from ..scores import Evaluation, Score
+from ..tasks.gaussian_process import Curves
 from .adaptation import adaptation_json, reach_of, score_seen, told
 from .console import device_named, print_json, shown, stderr, stdout, table
 from .flags import parse
@@ -44,15 +45,28 @@ def run(arguments: Sequence[str]) -> None:
     trained, found = score_run(Path(asked.run), asked, device, curve=True)
     seen = score_seen(Path(asked.run), asked, device, asked.seen_tasks)
     speed = adaptation(found, reach=reach_of(trained, asked.reach), seen=seen)
+    exact = exact_score(trained, found, asked.seed)
     if asked.json:
-        print_json(as_json(trained, found, speed, met))
+        print_json(as_json(trained, found, speed, met, exact))
     else:
         _print(trained, found, speed, asked)
+        if exact:
+            stdout.print(f"log-likelihood of the exact posterior on the same tasks {shown('log_likelihood', exact)}")
         if met:
             stdout.print(instances_table(trained, met))
 
 
-def as_json(run: Run, found: Evaluation, speed: Adaptation, met: Instances | None = None) -> dict[str, Any]:
+def exact_score(run: Run, found: Evaluation, seed: int) -> Score | None:
+    """The log-likelihood that no method can exceed, where the source knows it and the run was scored by it."""
+    source = run.source.tasks("test", run.test)
+    if not isinstance(source, Curves) or "log_likelihood" not in found.scores:
+        return None
+    return Score.of(source.exact_log_likelihood(tasks=found["loss"].tasks, seed=seed))
+
+
+def as_json(
+    run: Run, found: Evaluation, speed: Adaptation, met: Instances | None = None, exact: Score | None = None
+) -> dict[str, Any]:
     """The contract of ``--json``: other programs read this."""
 
     def score(value: Score) -> dict[str, float]:
@@ -74,6 +88,7 @@ def as_json(run: Run, found: Evaluation, speed: Adaptation, met: Instances | Non
         "adaptation": adaptation_json(speed),
         "calibration_error": found.calibration_error,
         **({"by_instance": instances_json(met)} if met else {}),
+        **({"exact_log_likelihood": score(exact)} if exact else {}),
         "seconds": round(found.seconds, 3),
     }
 
