@@ -137,7 +137,10 @@ RECIPES = {
 
 # What a quarter of an hour of one core asks of the methods whose outer steps are dear: more and smaller ones. Chosen on
 # validation characters; all else, and all other methods, as they are by default.
+_SMALL = ("--filters", "32", "--meta-batch", "4", "--lr", "2e-3", "--schedule", "linear")
 SHORT_BUDGET = {
+    **dict.fromkeys(("maml", "anil", "meta-sgd", "maml++", "taml", "abml"), _SMALL),
+    **dict.fromkeys(("leo", "versa"), ("--meta-batch", "4")),
     "imaml": (
         *("--filters", "32", "--meta-batch", "2", "--train-queries", "15"),
         *("--lr", "2e-3", "--schedule", "linear"),
