@@ -47,6 +47,7 @@ from ...core.external_memory import (
     shifted,
 )
 from ...core.objectives import Metrics
+from ...core.recipe import Check, Recipe
 from ...core.recurrent import LSTMMemory
 from ...core.sequence import Seen, SequenceNet, ask, read, sequence_loss
 from ...core.task import Examples, Task, TaskSpec
@@ -136,6 +137,21 @@ class TuringMachine(nn.Module):
         return torch.cat([output, vectors], -1), Tape(slots, controller, vectors, writing, reading)
 
 
+def _recipe(task: str, length: int, flags: str) -> Recipe:
+    """The sizes of the paper for a feed-forward controller, a million sequences; scored at its length and at twice that."""
+    once, twice = (
+        Check(name=f"length {shots}", flags=f"--shots {shots}", measure="bits") for shots in (length, 2 * length)
+    )
+    return Recipe(
+        name=f"ntm-{task}",
+        source=f"ntm-{task}",
+        steps=62_500,
+        flags=f"--controller feedforward {flags}".strip(),
+        checks=(once, twice) if task != "priority-sort" else (once,),
+        note="the paper has learning curves, no figures; bits are the cost of a whole sequence",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class NTM(Algorithm[Seen], name="ntm"):
     """NTM: a controller that learns to use a memory like a tape: write here, go on, find, read back.
@@ -161,6 +177,12 @@ class NTM(Algorithm[Seen], name="ntm"):
     kinds = ("classification", "regression", "sequence")
     meta_batch = 16
     ordered = True
+    recipes = (
+        _recipe("copy", 20, ""),
+        _recipe("repeat-copy", 10, ""),
+        _recipe("associative-recall", 6, "--heads 4 --cells 256"),
+        _recipe("priority-sort", 20, "--heads 8 --cells 512 --lr 3e-5"),
+    )
     exceptions: ClassVar[Mapping[str, str]] = {
         "class_permutation": "labels are inputs, each with weights of its own; random labels make them alike on average",
         "learns[classification]": "binding labels to inputs takes ten thousand episodes and more, the check has 960",
