@@ -111,7 +111,7 @@ def _tape_figure(task: Task, after: Tensor, title: str) -> Figure:
     }
     wrong = int(((after > 0) != task.query.y.bool()).sum())
     longest = max(map(len, panels.values()))
-    width = min(14.0, 2.5 + 0.2 * longest)
+    width = min(14.0, max(7.0, 2.5 + 0.2 * longest))
     figure = Figure(figsize=(width, 1.1 + sum(0.5 + 0.13 * rows.shape[1] for rows in panels.values())))
     figure.set_layout_engine("constrained")
     figure.suptitle(f"{title}\n{wrong} of {task.query.y.numel()} bits wrong", fontsize=10)

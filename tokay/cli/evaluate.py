@@ -113,6 +113,8 @@ def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None
     how = (
         "transductive: each answer saw the other queries" if found.transductive else "inductive: each query on its own"
     )
+    if run.source.kind == "sequence":
+        how = "each row after those before it"
     name = found.measure
     own = [kind for kind in found.scores if kind not in (name, "loss") and not kind.startswith("support_")]
     support = ["support_loss"] if "support_loss" in found.scores else []

@@ -126,11 +126,16 @@ def _training_figure(run: Run, lines: list[dict[str, Any]]) -> Figure:
 
 
 def _adaptation_title(run: Run, found: Evaluation) -> str:
-    how = "transductive" if found.transductive else "inductive"
     tasks = f"{found['loss'].tasks} unseen {run.source.named(run.test)} tasks"
-    return f"{run.algorithm.name} on {run.source.name}: {tasks} ({how})"
+    return f"{run.algorithm.name} on {run.source.name}: {tasks}{_how(run, found)}"
 
 
 def _episode_title(run: Run, found: Evaluation) -> str:
-    how = "transductive" if found.transductive else "inductive"
-    return f"{run.algorithm.name} on {run.source.name}: one unseen {run.source.named(run.test)} task ({how})"
+    return f"{run.algorithm.name} on {run.source.name}: one unseen {run.source.named(run.test)} task{_how(run, found)}"
+
+
+def _how(run: Run, found: Evaluation) -> str:
+    """Whether an answer saw other queries; of a sequence it is always those before it."""
+    if run.source.kind == "sequence":
+        return ""
+    return " (transductive)" if found.transductive else " (inductive)"
