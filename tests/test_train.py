@@ -147,6 +147,23 @@ def test_clipping() -> None:
             assert float(moved.abs().max()) == pytest.approx(1e-4)
 
 
+def test_a_method_may_clamp_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its paper has it, unless another value is given."""
+
+    def trained(**changes: Any) -> dict[str, Tensor]:
+        net = built()
+        config = FitConfig(steps=2, meta_batch=2, validate_every=0, optimizer="sgd", lr=1.0, **changes)
+        for _ in fit(MAML_HERE, net, Lines(), config):
+            pass
+        return weights(net)
+
+    expected, wider = trained(clip_value=1e-3), trained(clip_value=1e-2)
+    monkeypatch.setattr(MAML, "outer", replace(MAML.outer, clip_value=1e-3))
+    assert all(torch.equal(value, expected[name]) for name, value in trained().items())
+    assert all(torch.equal(value, wider[name]) for name, value in trained(clip_value=1e-2).items())
+    assert not torch.equal(expected["head.weight"], wider["head.weight"])
+
+
 def test_dropout_draws_are_of_the_step() -> None:
     """The draws of a step do not depend on what ran before it."""
     ends = []

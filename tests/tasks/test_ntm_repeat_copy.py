@@ -21,6 +21,7 @@ def test_what_is_asked_for_follows_from_what_is_read(split: str) -> None:
             *rows, told = read
             assert told[:4] == [0, 0, 0, 1]
             assert all(row[3:] == [0, 0] for row in rows)
+            assert told[4] == pytest.approx((times(told[4]) - 2.5) / 1.25**0.5)
             copies = [[*row[:3], 0] for row in rows] * times(told[4])
             assert answer == [*copies, [0, 0, 0, 1]]
         found.append((len(rows), times(told[4])))
