@@ -69,7 +69,8 @@ def budget(reports: list[dict[str, Any]]) -> str:
     for method, its in sorted(rows.items(), key=lambda row: -max(map(_mean, row[1].values()))):
         cells = [_cell(its[setting]) if setting in its else "" for setting in settings]
         lines.append(f"| `{method}` | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    told = [f"- `{report['recipe'].removeprefix('budget-')}`: {report['note']}" for report in reports if report["note"]]
+    return "\n".join([*lines, "", *told, ""]) if told else "\n".join([*lines, ""])
 
 
 def challenge(reports: list[dict[str, Any]]) -> str:

@@ -47,7 +47,7 @@ panels = {
     "read from": torch.stack(read),
 }
 for axis, (name, values) in zip(figure.subplots(4, 1, height_ratios=[5, 4, 12, 12]), panels.items(), strict=True):
-    axis.imshow(values.T, aspect="auto", vmin=0, vmax=1, interpolation="nearest")
+    axis.imshow(values.T.numpy(), aspect="auto", vmin=0, vmax=1, interpolation="nearest")
     axis.axvline(10.5, color="white", linestyle=":")  # behind the delimiter: now it answers
     axis.set_ylabel(name + (" slot" if len(values.T) > 5 else ""))
 axis.set_xlabel("row")

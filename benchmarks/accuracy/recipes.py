@@ -143,7 +143,7 @@ SHORT_BUDGET = {
     **dict.fromkeys(("leo", "versa"), ("--meta-batch", "4")),
     "imaml": (
         *("--filters", "32", "--meta-batch", "2", "--train-queries", "15"),
-        *("--lr", "2e-3", "--schedule", "linear"),
+        *("--lr", "2e-3", "--schedule", "linear", "--test-steps", "50", "--test-proximal", "0.5"),
     ),
     "meta-lstm": ("--filters", "32", "--meta-batch", "1"),
     "learned-optimizer": ("--filters", "32", "--meta-batch", "1", "--lstm-layers", "1", "--lstm-units", "10"),

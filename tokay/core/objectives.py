@@ -51,7 +51,7 @@ def cost_in_bits(logits: Tensor, y: Tensor) -> Tensor:
     """What it takes to write down a sequence for somebody who has the predictions: the loss of all its bits, in bits.
 
     >>> cost_in_bits(torch.zeros(3, 8), torch.ones(3, 8, dtype=torch.uint8))
-    tensor(24.)
+    tensor(24.0000)
     """
     return bit_loss(logits, y) * (y.numel() / math.log(2))
 

@@ -20,7 +20,7 @@ class NTMCopy(Source, name="ntm-copy"):
 
     >>> task = NTMCopy(bits=3).tasks("test", Sizes(shots=2)).sample(1, torch.Generator().manual_seed(0))
     >>> task.support.x.int().tolist(), task.query.y.tolist()
-    ([[[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 1]]], [[[0, 1, 1], [0, 1, 1]]])
+    ([[[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 1]]], [[[1, 1, 0], [1, 1, 1]]])
     """
 
     summary: ClassVar[str] = "copy a sequence of random bytes (Graves et al. 2014)"

