@@ -1,14 +1,13 @@
 """Curves of adapting say what was measured: their content is read back, not their pixels."""
 
-import io
-
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from tokay import ConfigError
 from tokay.curves import COLOURS, MARKERS, adaptation_figure
 from tokay.scores import Evaluation, Score
+
+from .figures import drawn, legend, points
 
 
 def evaluation(curve: dict[int, tuple[float, float]], measure: str = "accuracy", *, support: bool = True) -> Evaluation:
@@ -22,19 +21,6 @@ def evaluation(curve: dict[int, tuple[float, float]], measure: str = "accuracy",
     return Evaluation(
         scores=last, curve=scores, per_task={}, per_step={}, calibration_error=None, transductive=False, seconds=1.0
     )
-
-
-def legend(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def points(figure: Figure, label: str, axis: int = 0) -> list[list[float]]:
-    (found,) = [line for line in figure.axes[axis].lines if line.get_label() == label]
-    return np.asarray(found.get_xydata()).tolist()
-
-
-def drawn(figure: Figure) -> None:
-    figure.savefig(io.BytesIO(), format="png")
 
 
 CURVE = {0: (0.2, 0.05), 1: (0.5, 0.1), 50: (0.75, 0.02)}

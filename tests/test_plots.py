@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from tokay.errors import ConfigError, DataError
 from tokay.plots import training_figure, write_figure
+
+from .figures import drawn, legend, points
 
 
 def lines(steps: int, measure: str = "accuracy", validated: dict[int, float] | None = None) -> list[dict[str, Any]]:
@@ -21,19 +22,6 @@ def lines(steps: int, measure: str = "accuracy", validated: dict[int, float] | N
             line["validation"] = {"loss": {"mean": 0.75, "ci95": 0.25}, measure: score}
         made.append(line)
     return made
-
-
-def legend(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def points(figure: Figure, label: str, axis: int = 0) -> list[list[float]]:
-    (found,) = [line for line in figure.axes[axis].lines if line.get_label() == label]
-    return np.asarray(found.get_xydata()).tolist()
-
-
-def drawn(figure: Figure) -> None:
-    figure.savefig(Path("/dev/null"), format="png")
 
 
 def test_training_of_classification() -> None:

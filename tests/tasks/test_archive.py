@@ -1,27 +1,15 @@
-import io
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from tokay.errors import DataError
 from tokay.tasks import ClassPool
 from tokay.tasks.archive import read_archive
 
-Entries = dict[str, bytes]
-
-
-def drawing(column: int) -> bytes:
-    """A 1-bit drawing as in Omniglot: paper 1, one column of ink 0."""
-    image = Image.new("1", (8, 8), 1)
-    image.paste(0, (column, 0, column + 1, 8))
-    file = io.BytesIO()
-    image.save(file, "png")
-    return file.getvalue()
+from .archives import Entries, drawing, write
 
 
 def entries() -> Entries:
@@ -32,13 +20,6 @@ def entries() -> Entries:
         for row, (alphabet, c) in enumerate(places)
         for d in (1, 0)
     }
-
-
-def write(path: Path, content: Entries) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
-    return path
 
 
 def read(path: Path) -> ClassPool:

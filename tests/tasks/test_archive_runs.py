@@ -1,30 +1,20 @@
 """Reading the archive of the one-shot runs."""
 
-import io
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from tokay.errors import DataError
 from tokay.tasks import ClassPool
 from tokay.tasks.archive import read_runs
 
-Entries = dict[str, bytes]
+from .archives import Entries, drawing, write
+
 REMEDY = "Replace it with the official all_runs.zip, or delete it to have that downloaded."
 ITEMS = {1: [3, 1, 2], 2: [2, 3, 1]}  # by run, the class of each item
-
-
-def drawing(column: int) -> bytes:
-    image = Image.new("1", (8, 8), 1)
-    image.paste(0, (column, 0, column + 1, 8))
-    file = io.BytesIO()
-    image.save(file, "png")
-    return file.getvalue()
 
 
 def entries() -> Entries:
@@ -38,13 +28,6 @@ def entries() -> Entries:
         lines = [f"{where}/test/item{i:02d}.png {where}/training/class{k:02d}.png" for i, k in enumerate(classes, 1)]
         found[f"{where}/class_labels.txt"] = "\n".join(lines).encode()
     return found
-
-
-def write(path: Path, content: Entries) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
-    return path
 
 
 def read(path: Path) -> ClassPool:

@@ -95,15 +95,14 @@ def as_json(
 def _check_run(asked: Adapt, run: Run, spec: TaskSpec) -> None:
     """Refuse a run that did not learn from pictures."""
     where = f"tokay adapt: {asked.run}"
-    if spec.kind == "sequence":
+    others = {
+        "sequence": ("has sequences", "adapt and predict of its algorithm"),
+        "regression": ("is regression", "tokay.load(run).fit(x, y)"),
+    }
+    if spec.kind in others:
+        what, instead = others[spec.kind]
         raise ConfigError(
-            f"{where} must be a run that tells classes apart, {run.source.name} has sequences. "
-            "Use adapt and predict of its algorithm in Python."
-        )
-    if spec.kind == "regression":
-        raise ConfigError(
-            f"{where} must be a run that tells classes apart, {run.source.name} is regression. "
-            "Use tokay.load(run).fit(x, y) in Python."
+            f"{where} must be a run that tells classes apart, {run.source.name} {what}. Use {instead} in Python."
         )
     if len(spec.x_shape) != 3 or spec.x_shape[0] not in (1, 3) or spec.x_shape[1] != spec.x_shape[2]:
         raise ConfigError(

@@ -63,38 +63,37 @@ def _parts(net: nn.Module) -> SequenceNet:
     return built_as(SequenceNet, net, "sequence: takes the network that the method's build made")
 
 
+def _in_turn(parts: SequenceNet, seen: Seen, x: Tensor, y: Tensor | None) -> tuple[Seen, list[Tensor]]:
+    """Read ``x`` row after row, each with the label before it (none without ``y``): what is seen then, and the answers."""
+    answers = []
+    features = parts.backbone(x) if len(x) else x  # no network needs to stand an empty batch
+    for t in range(len(x)):
+        answered, memory = parts.step(features[t], seen)
+        following = Seen(memory, seen.label if y is None else y[t].to(x.dtype))
+        if y is not None and kind_of(y) == "classification":
+            following = where_real(y[t].any(), following, seen)
+        seen = following
+        answers.append(answered)
+    return seen, answers
+
+
 def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
     """Read the support set: what is remembered of it, and what was predicted on the way ``[n, d]``.
 
     Row t is predicted from the examples before it alone. Padding (all-false labels of classes) is skipped.
     """
     parts, (x, y) = _parts(net), support
-    classes = kind_of(y) == "classification"
-    seen, answers = parts.start(x), []
-    features = parts.backbone(x) if len(x) else x  # no network needs to stand an empty batch
-    for t in range(len(x)):
-        answered, memory = parts.step(features[t], seen)
-        following = Seen(memory, seen.label if parts.goes_on else y[t].to(x.dtype))
-        if classes:
-            following = where_real(y[t].any(), following, seen)
-        seen = following
-        answers.append(answered)
+    seen, answers = _in_turn(parts, parts.start(x), x, None if parts.goes_on else y)
     return seen, torch.stack(answers) if answers else x.new_zeros(y.shape)
 
 
 def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
     """Answer inputs ``[m, *x_shape]`` with ``[m, d]``, each as if it came next; or, of a sequence, each after the other."""
     parts = _parts(net)
-    features = parts.backbone(x)
     if parts.goes_on:
-        answers = []
-        for row in features.unbind():
-            answered, memory = parts.step(row, seen)
-            seen = Seen(memory, seen.label)
-            answers.append(answered)
-        return torch.stack(answers)
+        return torch.stack(_in_turn(parts, seen, x, None)[1])
     each = tree_map(lambda tensor: tensor.expand(len(x), *tensor.shape), seen)
-    return parts.step(features, each)[0]
+    return parts.step(parts.backbone(x), each)[0]
 
 
 def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
@@ -105,8 +104,7 @@ def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
     """
     seen, along = read(net, task.support)
     answers = ask(net, seen, task.query.x)
+    measured = metrics(answers, task.query.y)
     if _parts(net).goes_on:
-        measured = metrics(answers, task.query.y)
         return measured["loss"], measured
-    cost = objective(torch.cat([along, answers]), torch.cat([task.support.y, task.query.y]))
-    return cost, metrics(answers, task.query.y)
+    return objective(torch.cat([along, answers]), torch.cat([task.support.y, task.query.y])), measured

@@ -3,34 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from tokay import MANN, ConfigError, Examples, Task, TaskSpec, one_hot
 from tokay.algorithms.memory.mann import LRUMemory
 
+from .helpers import Array, linear, network, sigma
+
 SMALL = {"cells": 5, "slots": 6, "width": 3, "heads": 2}
-Array = NDArray[np.float64]
 
 
 def support(n: int = 9, ways: int = 3) -> Examples:
     return Examples(torch.randn(n, 4, dtype=torch.float64), one_hot(torch.arange(n) % ways, ways))
-
-
-def network(method: MANN) -> nn.Module:
-    net = method.build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=3)).double()
-    with torch.no_grad():
-        for p in net.parameters():
-            p.mul_(3)  # so that gates and weights are not all in the middle
-    return net
-
-
-def sigma(v: Array) -> Array:
-    return 1 / (1 + np.exp(-v))
-
-
-def linear(layer: nn.Linear, v: Array) -> Array:
-    return layer.weight.detach().numpy() @ v + layer.bias.detach().numpy()
 
 
 class _Slowly:

@@ -5,35 +5,19 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from tokay import NTM, ConfigError, Examples, FitConfig, Sizes, TaskSpec, evaluate, fit, one_hot
 from tokay.algorithms.memory.ntm import Controller, TuringMachine
 from tokay.tasks import NTMCopy
 
+from .helpers import Array, linear, network, sigma
+
 SMALL: dict[str, Any] = {"cells": 5, "slots": 6, "width": 3, "heads": 2, "reach": 2}
-Array = NDArray[np.float64]
-
-
-def network(method: NTM) -> nn.Module:
-    net = method.build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=3)).double()
-    with torch.no_grad():
-        for p in net.parameters():
-            p.mul_(3)  # so that gates and weights are not all in the middle
-    return net
-
-
-def sigma(v: Array) -> Array:
-    return 1 / (1 + np.exp(-v))
 
 
 def softplus(v: Array) -> Array:
     return np.log1p(np.exp(v))
-
-
-def linear(layer: nn.Linear, v: Array) -> Array:
-    return layer.weight.detach().numpy() @ v + layer.bias.detach().numpy()
 
 
 class _Slowly:

@@ -93,8 +93,8 @@ class IMAML(Algorithm[Params], name="imaml"):
         "finite_differences": "the implicit gradient is the derivative where the inner loop has converged, not after 2 steps",
         "refuses[test_proximal=0]": "no proximal term: plain gradient descent, as the authors test",
         "refuses[damping=0]": "the paper's equation",
-        "learns[classification]": "slow at first with damping: 47 % after the check's 120 steps (chance 33 %), 72 % after 300",
         "refuses[proximal=0]": "damping alone divides the curvature then",
+        "learns[classification]": "slow at first with damping: 47 % after the check's 120 steps (chance 33 %), 72 % after 300",
     }
 
     inner_lr: float | None = None
