@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tokay
@@ -157,6 +158,11 @@ def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambd
     return [pytest.param(case, id=str(case)) for case in found if wanted(case)]
 
 
+each_algorithm = pytest.mark.parametrize("name", sorted(tokay.algorithms()))
+each_case = pytest.mark.parametrize("case", cases())
+each_norm = pytest.mark.parametrize("norm", BACKBONES)
+
+
 def excuse(algorithm: tokay.Algorithm[Any], check: str, variant: str = "") -> str | None:
     """Why the algorithm says that it does not pass a check, or None."""
     assert check in EXCUSABLE
@@ -195,3 +201,16 @@ def relative(a: list[Tensor], b: list[Tensor]) -> float:
     """The largest difference between two lists of tensors, relative to the largest entry of the second."""
     scale = max(float(t.abs().max()) for t in b)
     return max(float((p - q).abs().max()) for p, q in zip(a, b, strict=True)) / max(scale, 1e-12)
+
+
+def by_hand(outputs: Tensor, y: Tensor) -> dict[str, Tensor]:
+    if y.dtype == torch.bool:
+        labels = y.int().argmax(1).long()
+        hits = sum(float(row.argmax() == label) for row, label in zip(outputs, labels, strict=True))
+        return {"loss": F.cross_entropy(outputs, labels), "accuracy": outputs.new_tensor(hits / len(y))}
+    if y.dtype == torch.uint8:
+        right = torch.where(y == 1, outputs.sigmoid(), 1 - outputs.sigmoid())
+        bits, wrong = -right.log2().sum(), (right < 0.5).sum().to(outputs.dtype)
+        return {"loss": -right.log().mean(), "bits": bits, "wrong_bits": wrong}
+    error = F.mse_loss(outputs, y)
+    return {"loss": error, "mse": error}
