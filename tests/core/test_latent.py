@@ -72,11 +72,21 @@ def test_rows_start_as_wide_as_glorots() -> None:
 
 
 def test_decodes_by_one_linear_map() -> None:
-    net, codes = head(), torch.randn(4, LATENTS, dtype=torch.float64)
+    """And the spread is exp(u) where u < 0, 1 + u above."""
+    net, codes = head(), 3 * torch.randn(4, LATENTS, dtype=torch.float64)
     mean, log_std = net.decode(codes)
     both = torch.stack([net.decoder.weight @ code for code in codes])
     torch.testing.assert_close(mean, both[:, :FEATURES])
-    torch.testing.assert_close(log_std, both[:, FEATURES:] + math.log(math.sqrt(2 / (4 + FEATURES))))
+    u = both[:, FEATURES:].detach()
+    assert float(u.min()) < -0.5 < 0.5 < float(u.max())
+    spread = torch.tensor([[math.exp(v) if v < 0 else 1 + v for v in row] for row in u.tolist()], dtype=torch.float64)
+    torch.testing.assert_close(log_std.exp(), math.sqrt(2 / (4 + FEATURES)) * spread)
+
+
+def test_the_spread_of_a_row_has_a_slope_where_its_two_halves_meet() -> None:
+    net, zero = head(), torch.zeros(1, LATENTS, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(net.decode(zero)[1].sum(), zero)
+    torch.testing.assert_close(slope[0], net.decoder.weight[FEATURES:].sum(0))
 
 
 def test_rates_and_penalty() -> None:

@@ -46,9 +46,13 @@ class LatentHead(nn.Module):
         return mean, log_std
 
     def decode(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log σ ``[ways, features]`` of every class's row of the head."""
-        mean, log_std = self.decoder(codes).chunk(2, -1)
+        """Mean and log σ ``[ways, features]`` of every class's row of the head.
+
+        σ is exp(u) where the decoder says u < 0, and 1 + u above: steps on a code move u, and an exponential would run away.
+        """
+        mean, u = self.decoder(codes).chunk(2, -1)
         ways, features = mean.shape
+        log_std = torch.where(u < 0, u, u.clamp_min(0).log1p())
         return mean, log_std + math.log(2 / (ways + features)) / 2
 
     def penalty(self) -> Tensor:
