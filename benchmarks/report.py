@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import tokay
+
 HERE = Path(__file__).parent
 
 HEAD = """# Measured figures
@@ -51,7 +53,7 @@ def accuracy(report: dict[str, Any]) -> str:
 
 
 def budget(reports: list[dict[str, Any]]) -> str:
-    """Every method at one budget as one table, best first; the JSON files are named budget-METHOD-WAYSwSHOTSs."""
+    """Every method at one budget as one table, best first: the protocols of all files of a method are its columns."""
     rows = _by_method(reports, "budget-")
     if not rows:
         return ""
@@ -67,9 +69,13 @@ def budget(reports: list[dict[str, Any]]) -> str:
         f"|---|{'---|' * len(settings)}",
     ]
     for method, its in sorted(rows.items(), key=lambda row: -max(map(_mean, row[1].values()))):
-        cells = [_cell(its[setting]) if setting in its else "" for setting in settings]
-        lines.append(f"| `{method}` | {' | '.join(cells)} |")
-    told = [f"- `{report['recipe'].removeprefix('budget-')}`: {report['note']}" for report in reports if report["note"]]
+        scored = {row["protocol"]: _cell(row, report["steps"]) for report in its.values() for row in report["results"]}
+        lines.append(f"| `{method}` | {' | '.join(scored.get(setting, '') for setting in settings)} |")
+    once = [f"`{report['recipe'].removeprefix('budget-')}`" for report in reports if len(report["results"]) > 1]
+    told = [f"- Trained once, one network for several columns: {', '.join(once)}."] if once else []
+    told += [
+        f"- `{report['recipe'].removeprefix('budget-')}`: {report['note']}" for report in reports if report["note"]
+    ]
     return "\n".join([*lines, "", *told, ""]) if told else "\n".join([*lines, ""])
 
 
@@ -152,7 +158,8 @@ def _by_method(reports: list[dict[str, Any]], begins: str) -> dict[str, dict[str
     for report in reports:
         method, setting = report["recipe"].removeprefix(begins), ""
         if begins == "budget-":
-            method, setting = method.rsplit("-", 1)
+            known = [name for name in tokay.algorithms() if method == name or method.startswith(f"{name}-")]
+            method, setting = max(known, key=len), method
         found.setdefault(method, {})[setting] = report
     return found
 
@@ -169,11 +176,10 @@ def _mean(report: dict[str, Any]) -> float:
     return mean
 
 
-def _cell(report: dict[str, Any]) -> str:
-    row = report["results"][0]
+def _cell(row: dict[str, Any], steps: int) -> str:
     seen = " *t*" if row["transductive"] else ""
-    steps = f" ({report['steps']:,})" if report["steps"] else ""
-    return f"{100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}{seen}{steps}"
+    trained = f" ({steps:,})" if steps else ""
+    return f"{100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}{seen}{trained}"
 
 
 def _error(row: dict[str, Any]) -> str:

@@ -149,15 +149,24 @@ SHORT_BUDGET = {
     "learned-optimizer": ("--filters", "32", "--meta-batch", "1", "--lstm-layers", "1", "--lstm-units", "10"),
 }
 
-# Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks.
+# Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks. One that
+# answers any number of classes is trained once, for one shot, and scored in all three; so are Reptile's two of five ways,
+# which trains on ten shots whatever the test has. All others are trained for each.
+_SIZES = {
+    f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
+}
 for _name, _kind in tokay.algorithms().items():
     if "classification" in _kind.kinds:
-        for _ways, _shots in ((5, 1), (5, 5), (20, 1)):
-            _task = ("--ways", str(_ways), "--shots", str(_shots))
-            RECIPES[f"budget-{_name}-{_ways}w{_shots}s"] = Recipe(
-                train=(_name, "omniglot", *_task, *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
+        _groups = {f"-{_size}": (_size,) for _size in _SIZES}
+        if _kind.any_ways:
+            _groups = {"": tuple(_SIZES)}
+        elif _name == "reptile":
+            _groups = {"-5w": ("5w1s", "5w5s"), "-20w1s": ("20w1s",)}
+        for _group, _sizes in _groups.items():
+            RECIPES[f"budget-{_name}{_group}"] = Recipe(
+                train=(_name, "omniglot", *_SIZES[_sizes[0]], *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
                 minutes=15 if _kind.learns else 0,
-                evaluations=(Protocol(name=f"{_ways}w{_shots}s"),),
+                evaluations=tuple(Protocol(name=_size, flags=_SIZES[_size]) for _size in _sizes),
             )
 
 # The one-shot challenge: learned from the background alphabets, scored within alphabets (the official runs, 400 answers in
