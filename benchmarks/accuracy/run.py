@@ -108,14 +108,49 @@ def calibrate(name: str) -> None:
     print(f"{name}: {report['steps']} steps take {report['quiet_training_minutes']} minutes", flush=True)
 
 
-def trained(out: Path) -> tuple[int, float]:
+def time_of(out: Path) -> tuple[int, float]:
     """The outer steps of a run that is there, and the seconds between its first file and its last."""
     steps = int(json.loads((out / "run.json").read_text())["fit"]["steps"])
     return steps, (out / "model.safetensors").stat().st_mtime - (out / "run.json").stat().st_mtime
 
 
-def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed: int, runs: Path, again: bool) -> None:
-    """Train (or take the run that is there, with ``again``), score and write one recipe."""
+def run(
+    name: str,
+    *,
+    minutes: float | None,
+    steps: int | None,
+    tasks: int,
+    seed: int,
+    runs: Path,
+    again: bool,
+    only: list[str] | None,
+) -> None:
+    """Train (or take the run that is there, with ``again``), score and write one recipe.
+
+    With ``again`` what the result has is kept, and only protocols that it lacks are scored.
+    """
+    recipe = RECIPES[name]
+    path, out = HERE / "results" / f"{name}.json", runs / name
+    if again and path.exists():
+        report = json.loads(path.read_text())
+    else:
+        report = trained(name, out, minutes=minutes, steps=steps, seed=seed, again=again)
+    there = {row["protocol"]: row for row in report["results"]}
+    for protocol in recipe.evaluations:
+        if protocol.name in there or (only and protocol.name not in only):
+            continue
+        result = there[protocol.name] = score(str(out), protocol, tasks, seed)
+        report["results"] = [there[known.name] for known in recipe.evaluations if known.name in there]
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(report, indent=2) + "\n")
+        measured = result.get("accuracy") or result.get("mse") or result["loss"]
+        print(f"{name} {result['protocol']}: {measured['mean']:.4f} ± {measured['ci95']:.4f}", flush=True)
+
+
+def trained(
+    name: str, out: Path, *, minutes: float | None, steps: int | None, seed: int, again: bool
+) -> dict[str, Any]:
+    """Train a recipe, or take the run that is there, with ``again``: its report, without results."""
     recipe = RECIPES[name]
     minutes = recipe.minutes if minutes is None else minutes
     train = command(recipe, seed)
@@ -123,18 +158,16 @@ def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed
         steps = int(planned()[name]["steps"])
     if steps is None and not again:
         steps = int(0.95 * 60 * minutes / seconds_per_step(train)) if minutes else 0
-    out = str(runs / name)
+    spent = {}
     if again:
-        steps, seconds = trained(Path(out))
-        spent = {}
+        steps, seconds = time_of(out)
     else:
         started, before = time.perf_counter(), processor_seconds()
-        tokay("train", *train, "--out", out, "--overwrite", "--steps", str(steps))
+        tokay("train", *train, "--out", str(out), "--overwrite", "--steps", str(steps))
         seconds = time.perf_counter() - started
         spent = {"training_processor_seconds": round(processor_seconds() - before, 1)}
-    settings = json.loads((Path(out) / "run.json").read_text())
-    results = [score(out, protocol, tasks, seed) for protocol in recipe.evaluations]
-    report = {
+    settings = json.loads((out / "run.json").read_text())
+    return {
         "recipe": name,
         "command": "tokay train " + " ".join([*recipe.train, "--seed", str(seed), "--steps", str(steps)]),
         "note": recipe.note,
@@ -147,14 +180,8 @@ def run(name: str, *, minutes: float | None, steps: int | None, tasks: int, seed
         "torch": settings["torch"],
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
-        "results": results,
+        "results": [],
     }
-    path = HERE / "results" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(report, indent=2) + "\n")
-    for result in results:
-        measured = result.get("accuracy") or result["mse"]
-        print(f"{name} {result['protocol']}: {measured['mean']:.4f} ± {measured['ci95']:.4f}", flush=True)
 
 
 def main() -> None:
@@ -165,7 +192,8 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=1000, help="unseen tasks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=Path("runs/accuracy"), help="where run folders go")
-    parser.add_argument("--again", action="store_true", help="score the run that is there, without training")
+    parser.add_argument("--again", action="store_true", help="score the run that is there, what was not yet")
+    parser.add_argument("--only", nargs="+", metavar="PROTOCOL", help="score these alone, the rest later, with --again")
     parser.add_argument("--calibrate", action="store_true", help="only time steps, alone, for results that are there")
     parser.add_argument("--plan", action="store_true", help="only find how many steps fit the budget, for plan.json")
     given = parser.parse_args()
@@ -184,6 +212,7 @@ def main() -> None:
             seed=given.seed,
             runs=given.runs,
             again=given.again,
+            only=given.only,
         )
 
 
