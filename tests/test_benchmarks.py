@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -78,6 +79,28 @@ def test_reproductions_say_what_they_are(path: Path) -> None:
         assert row["measured"]["ci95"] > 0
         assert row["tasks"] >= 300
         assert row["protocol"] or not row["published"]
+
+
+def test_what_is_scored_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With --again only the protocols that a result lacks are scored; they stand in the order of the recipe."""
+    script, scored = module("accuracy/run.py"), []
+
+    def score(out: str, protocol: Any, tasks: int, seed: int) -> dict[str, Any]:
+        scored.append(protocol.name)
+        return {"protocol": protocol.name, "accuracy": {"mean": 0.5, "ci95": 0.1}}
+
+    made = {"recipe": "budget-versa", "steps": 3, "results": []}
+    monkeypatch.setattr(script, "HERE", tmp_path)
+    monkeypatch.setattr(script, "score", score)
+    monkeypatch.setattr(script, "trained", lambda *_, **__: dict(made))
+    how: dict[str, Any] = {"minutes": None, "steps": None, "tasks": 9, "seed": 0, "runs": tmp_path}
+    script.run("budget-versa", **how, again=False, only=["5w5s"])
+    script.run("budget-versa", **how, again=True, only=None)
+    script.run("budget-versa", **how, again=True, only=None)
+    assert scored == ["5w5s", "5w1s", "20w1s"]
+    report = json.loads((tmp_path / "results/budget-versa.json").read_text())
+    assert report["steps"] == 3
+    assert [row["protocol"] for row in report["results"]] == ["5w1s", "5w5s", "20w1s"]
 
 
 def test_the_optimizers_are_compared_on_the_same_functions(monkeypatch: pytest.MonkeyPatch) -> None:
