@@ -139,7 +139,8 @@ RECIPES = {
 # validation characters; all else, and all other methods, as they are by default.
 _SMALL = ("--filters", "32", "--meta-batch", "4", "--lr", "2e-3", "--schedule", "linear")
 SHORT_BUDGET = {
-    **dict.fromkeys(("maml", "anil", "meta-sgd", "maml++", "taml", "abml"), _SMALL),
+    **dict.fromkeys(("maml", "anil", "meta-sgd", "maml++", "taml"), _SMALL),
+    "abml": (*_SMALL, "--samples", "1", "--query-samples", "1", "--inner-steps", "1"),
     **dict.fromkeys(("leo", "versa"), ("--meta-batch", "4")),
     "imaml": (
         *("--filters", "32", "--meta-batch", "2", "--train-queries", "15"),
