@@ -98,6 +98,8 @@ def test_what_is_scored_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     script.run("budget-versa", **how, again=True, only=None)
     script.run("budget-versa", **how, again=True, only=None)
     assert scored == ["5w5s", "5w1s", "20w1s"]
+    with pytest.raises(SystemExit, match="must name protocols of budget-versa, got 5w9s"):
+        script.run("budget-versa", **how, again=True, only=["5w9s"])
     report = json.loads((tmp_path / "results/budget-versa.json").read_text())
     assert report["steps"] == 3
     assert [row["protocol"] for row in report["results"]] == ["5w1s", "5w5s", "20w1s"]

@@ -130,6 +130,8 @@ def run(
     With ``again`` what the result has is kept, and only protocols that it lacks are scored.
     """
     recipe = RECIPES[name]
+    if strange := set(only or ()) - {protocol.name for protocol in recipe.evaluations}:
+        sys.exit(f"run.py: --only must name protocols of {name}, got {', '.join(sorted(strange))}")
     path, out = HERE / "results" / f"{name}.json", runs / name
     if again and path.exists():
         report = json.loads(path.read_text())

@@ -199,7 +199,7 @@ def test_settings() -> None:
 
 
 def test_large_steps_on_codes_do_not_run_away() -> None:
-    """On one task in ten thousand of Omniglot, at the rates that were learned, an exponential took the weights to infinity."""
+    """On one task of some 12,000 of Omniglot, at the rates that were learned, an exponential took the weights to infinity."""
     leo = method(inner_lr=100.0, latent_steps=10, dropout=0.0)
     net = network(leo)
     for seed in range(20):

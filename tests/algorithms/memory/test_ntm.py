@@ -158,8 +158,8 @@ def test_it_learns_to_copy() -> None:
 def test_it_learns_to_copy_sequences_twice_as_long_as_any_it_has_seen() -> None:
     """Eight rows of four bits, of 32 bits next to none are lost; of the 64 bits of sixteen rows less than a twentieth.
 
-    Its own memory of one step is all that a feed-forward controller has beside the slots. (Six seeds: 0.006 to 0.07 bits,
-    and 0.02 to 1.8.)
+    Its own memory of one step is all that a feed-forward controller has beside the slots. (Six seeds: 0.005 to 0.07 bits,
+    and 0.01 to 1.8.)
     """
     once, twice = _copying(NTM(controller="feedforward", slots=32), bits=4, rows=8, steps=3000)
     assert once < 0.1

@@ -21,8 +21,8 @@ Deviations from the authors' code:
 - Losses are means over the examples, there the inner ones are sums: rates start N·K times larger for the same step.
 - One code is drawn per class, as in the paper (there one per example of the class, and their logits averaged).
 - σ = exp(u), for weights 1 + u above u = 0, times the s of Glorot; there max(exp(u) - 1 + s, 1e-10), with s = 0 for codes,
-  which has no gradient where it is cut off and runs away on a task in ten thousand: steps on a code raise u, which raises
-  the noise and the next step. The KL is in closed form, there by the one sample.
+  which has no gradient where it is cut off. With exp(u) throughout, one task of some 12,000 ran away here: steps on a code
+  raise u, which raises the noise and the next step. The KL is in closed form, there by the one sample.
 - A dropped feature is dropped for all examples of a pass; there each example drops its own.
 - A NaN stops training; there such steps are replaced by a pull towards 0.
 """
