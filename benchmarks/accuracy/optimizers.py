@@ -100,6 +100,7 @@ class Problem:
     method: LearnedOptimizer
     fit: FitConfig
     networks: dict[str, nn.Module]  # the first is the one it is trained on
+    tuned_on: int  # functions that rates are found on: where some are steep, a few let a rate pass that explodes
 
 
 def problems(fraction: float, seed: int) -> dict[str, Problem]:
@@ -117,12 +118,14 @@ def problems(fraction: float, seed: int) -> dict[str, Problem]:
             LearnedOptimizer(**common, preprocess="none", step_scale=0.1),
             FitConfig(steps=steps(4000), meta_batch=16, lr=3e-3, schedule="linear", validate_every=0, seed=seed),
             {"10 unknowns": nn.Linear(10, 1, bias=False)},
+            tuned_on=2000,
         ),
         "letters": Problem(
             *(OneFunction(letters.tasks(split, ten)) for split in ("train", "validation", "test")),
             LearnedOptimizer(**common, inner_batch=128, step_scale=0.1),
             FitConfig(steps=steps(2000), meta_batch=2, lr=3e-3, schedule="linear", validate_every=0, seed=seed),
             {"20 hidden": mlp(196, 20), "40 hidden": mlp(196, 40), "20 and 20 hidden": mlp(196, 20, 20)},
+            tuned_on=100,
         ),
     }
 
@@ -213,21 +216,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS / "optimizers.json")
     given = parser.parse_args()
-    tasks, tuning = (max(least, round(given.fraction * full)) for least, full in ((10, 500), (4, 100)))
-    rows, seconds, steps = [], 0.0, {}
+    tasks = max(10, round(given.fraction * 500))
+    rows, seconds, steps, tuned_on = [], 0.0, {}, {}
     for family, problem in problems(given.fraction, given.seed).items():
         if family not in given.families:
             continue
         started = time.perf_counter()
         step = trained(family, problem)
         seconds += time.perf_counter() - started
-        steps[family] = problem.fit.steps
-        rows += compared(family, problem, step, tasks=tasks, tuning=tuning, seed=given.seed)
+        steps[family], tuned_on[family] = problem.fit.steps, max(4, round(given.fraction * problem.tuned_on))
+        rows += compared(family, problem, step, tasks=tasks, tuning=tuned_on[family], seed=given.seed)
     report = {
         "recipe": given.out.stem,
         "command": f"python benchmarks/accuracy/optimizers.py --fraction {given.fraction:g} --seed {given.seed}",
         "note": f"Losses after {STEPS} steps; every rate but the learned one is the best of {len(RATES)}, found on "
-        f"{tuning} other functions. Outer steps: " + ", ".join(f"{n} on {name}" for name, n in steps.items()) + ".",
+        "other functions. "
+        + " ".join(f"{name}: {steps[name]} outer steps, {tuned_on[name]} of those functions." for name in steps),
         "steps": sum(steps.values()),
         "training_seconds": round(seconds, 1),
         "seed": given.seed,
