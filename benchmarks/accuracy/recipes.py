@@ -139,7 +139,8 @@ RECIPES = {
 # validation characters; all else, and all other methods, as they are by default.
 _SMALL = ("--filters", "32", "--meta-batch", "4", "--lr", "2e-3", "--schedule", "linear")
 SHORT_BUDGET = {
-    **dict.fromkeys(("maml", "anil", "meta-sgd", "maml++", "taml"), _SMALL),
+    **dict.fromkeys(("maml", "meta-sgd", "maml++", "taml"), _SMALL),
+    "anil": (*_SMALL, "--test-steps", "20"),
     "abml": (*_SMALL, "--samples", "1", "--query-samples", "1", "--inner-steps", "1"),
     **dict.fromkeys(("leo", "versa"), ("--meta-batch", "4")),
     "imaml": (
@@ -158,6 +159,9 @@ _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
 _NOTES = {
+    "anil-5w": "Trained once; the steps of the test, which training does not use, were chosen afterwards on validation "
+    "characters (3 steps, the default: 96.11 ± 0.29 and 97.06 ± 0.45. On five shots the second to fourth overshoot, some "
+    "tasks fall to 60 %, and then they settle).",
     "finetune": "Trained on five shots instead: `five-shots-finetune` below.",
     "imaml-5w": "Trained once; the settings of the test, which training does not use, were chosen afterwards on validation "
     "characters (16 steps without a pull: 87.06 ± 0.52 at 5-way 1-shot).",
