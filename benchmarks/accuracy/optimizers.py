@@ -118,7 +118,7 @@ def problems(fraction: float, seed: int) -> dict[str, Problem]:
             LearnedOptimizer(**common, preprocess="none", step_scale=0.1),
             FitConfig(steps=steps(4000), meta_batch=16, lr=3e-3, schedule="linear", validate_every=0, seed=seed),
             {"10 unknowns": nn.Linear(10, 1, bias=False)},
-            tuned_on=2000,
+            tuned_on=10_000,
         ),
         "letters": Problem(
             *(OneFunction(letters.tasks(split, ten)) for split in ("train", "validation", "test")),
@@ -176,30 +176,29 @@ def trained(family: str, problem: Problem) -> nn.Module:
     return step
 
 
-def compared(
-    family: str, problem: Problem, step: nn.Module, *, tasks: int, tuning: int, seed: int
-) -> Iterator[dict[str, Any]]:
+def compared(problem: Problem, step: nn.Module, *, tasks: int, tuning: int, seed: int) -> Iterator[dict[str, Any]]:
     """A row for every network and optimizer, on the same functions from the same starts."""
     unseen = problem.test.sample(tasks, generator(seed, "optimizers", 0))
     others = problem.tuning.sample(tuning, generator(seed, "optimizers", 1))
     batch = problem.method.inner_batch
     for network, net in problem.networks.items():
         ours = learned(problem.method, net, step, unseen)
-        yield row(f"{family}, {network}: learned", ours)
+        yield row(network, "learned", ours)
         for name in HAND_MADE:
             rate = tuned(net, name, batch, others)
             losses = by_hand(net, HAND_MADE[name](rate), batch, unseen)
             difference = paired_difference(ours[:, -1], losses[:, -1])
             against = {"mean": difference.mean, "ci95": difference.ci95}
-            yield row(f"{family}, {network}: {name}", losses) | {"rate": rate, "learned_minus_this": against}
+            yield row(network, name, losses) | {"rate": rate, "learned_minus_this": against}
 
 
-def row(protocol: str, losses: Tensor) -> dict[str, Any]:
-    """The scores of one optimizer. Losses: [tasks, shown]."""
+def row(network: str, optimizer: str, losses: Tensor) -> dict[str, Any]:
+    """The scores of one optimizer on one network. Losses: [tasks, shown]."""
     end = Score.of(losses[:, -1])
-    print(f"{protocol}: {end.mean:.4f} ± {end.ci95:.4f}", flush=True)
+    print(f"{network}, {optimizer}: {end.mean:.4f} ± {end.ci95:.4f}", flush=True)
     return {
-        "protocol": protocol,
+        "network": network,
+        "optimizer": optimizer,
         "tasks": end.tasks,
         "loss": {"mean": end.mean, "ci95": end.ci95},
         "curve": {str(step): float(losses[:, i].mean()) for i, step in enumerate(SHOWN)},
@@ -214,35 +213,32 @@ def main() -> None:
     )
     parser.add_argument("--families", nargs="+", default=["quadratics", "letters"], choices=["quadratics", "letters"])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=RESULTS / "optimizers.json")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the folder for optimizers-FAMILY.json")
     given = parser.parse_args()
     tasks = max(10, round(given.fraction * 500))
-    rows, seconds, steps, tuned_on = [], 0.0, {}, {}
     for family, problem in problems(given.fraction, given.seed).items():
         if family not in given.families:
             continue
+        tuning = max(4, round(given.fraction * problem.tuned_on))
         started = time.perf_counter()
         step = trained(family, problem)
-        seconds += time.perf_counter() - started
-        steps[family], tuned_on[family] = problem.fit.steps, max(4, round(given.fraction * problem.tuned_on))
-        rows += compared(family, problem, step, tasks=tasks, tuning=tuned_on[family], seed=given.seed)
-    report = {
-        "recipe": given.out.stem,
-        "command": f"python benchmarks/accuracy/optimizers.py --fraction {given.fraction:g} --seed {given.seed}",
-        "note": f"Losses after {STEPS} steps; every rate but the learned one is the best of {len(RATES)}, found on "
-        "other functions. "
-        + " ".join(f"{name}: {steps[name]} outer steps, {tuned_on[name]} of those functions." for name in steps),
-        "steps": sum(steps.values()),
-        "training_seconds": round(seconds, 1),
-        "seed": given.seed,
-        "commit": git_commit(),
-        "torch": torch.__version__,
-        "hardware": hardware(),
-        "threads": torch.get_num_threads(),
-        "results": rows,
-    }
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(report, indent=2) + "\n")
+        report = {
+            "recipe": f"optimizers-{family}",
+            "command": "python benchmarks/accuracy/optimizers.py "
+            f"--families {family} --fraction {given.fraction:g} --seed {given.seed}",
+            "note": f"Losses after {STEPS} steps; every rate but the learned one is the best of {len(RATES)}, found on "
+            f"{tuning:,} other functions.",
+            "steps": problem.fit.steps,
+            "training_seconds": round(time.perf_counter() - started, 1),
+            "seed": given.seed,
+            "commit": git_commit(),
+            "torch": torch.__version__,
+            "hardware": hardware(),
+            "threads": torch.get_num_threads(),
+            "results": list(compared(problem, step, tasks=tasks, tuning=tuning, seed=given.seed)),
+        }
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / f"{report['recipe']}.json").write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -143,6 +143,7 @@ SHORT_BUDGET = {
     "anil": (*_SMALL, "--test-steps", "20"),
     "abml": (*_SMALL, "--samples", "1", "--query-samples", "1", "--inner-steps", "1"),
     **dict.fromkeys(("leo", "versa"), ("--meta-batch", "4")),
+    "reptile": ("--filters", "32", "--meta-batch", "2", "--inner-lr", "3e-3"),
     "imaml": (
         *("--filters", "32", "--meta-batch", "2", "--train-queries", "15"),
         *("--lr", "2e-3", "--schedule", "linear", "--test-steps", "50", "--test-proximal", "0.5"),
