@@ -123,7 +123,7 @@ def problems(fraction: float, seed: int) -> dict[str, Problem]:
         "letters": Problem(
             *(OneFunction(letters.tasks(split, ten)) for split in ("train", "validation", "test")),
             LearnedOptimizer(**common, inner_batch=128, step_scale=0.1),
-            FitConfig(steps=steps(2000), meta_batch=2, lr=3e-3, schedule="linear", validate_every=0, seed=seed),
+            FitConfig(steps=steps(600), meta_batch=2, lr=3e-3, schedule="linear", validate_every=0, seed=seed),
             {"20 hidden": mlp(196, 20), "40 hidden": mlp(196, 40), "20 and 20 hidden": mlp(196, 20, 20)},
             tuned_on=100,
         ),
