@@ -138,9 +138,11 @@ RECIPES = {
 # What a quarter of an hour of one core asks of the methods whose outer steps are dear: more and smaller ones. Chosen on
 # validation characters; all else, and all other methods, as they are by default.
 _SMALL = ("--filters", "32", "--meta-batch", "4", "--lr", "2e-3", "--schedule", "linear")
+_NARROW = ("--filters", "16", "--meta-batch", "2", "--lr", "2e-3", "--schedule", "linear")
 SHORT_BUDGET = {
-    **dict.fromkeys(("maml", "meta-sgd", "maml++", "taml"), _SMALL),
+    **dict.fromkeys(("maml", "meta-sgd", "taml"), _SMALL),
     "anil": (*_SMALL, "--test-steps", "20"),
+    "maml++": (*_SMALL, "--inner-steps", "2"),
     "abml": (*_SMALL, "--samples", "1", "--query-samples", "1", "--inner-steps", "1"),
     **dict.fromkeys(("leo", "versa"), ("--meta-batch", "4")),
     "reptile": ("--filters", "32", "--meta-batch", "2", "--inner-lr", "3e-3"),
@@ -148,8 +150,8 @@ SHORT_BUDGET = {
         *("--filters", "32", "--meta-batch", "2", "--train-queries", "15"),
         *("--lr", "2e-3", "--schedule", "linear", "--test-steps", "50", "--test-proximal", "0.5"),
     ),
-    "meta-lstm": ("--filters", "32", "--meta-batch", "1"),
-    "learned-optimizer": ("--filters", "32", "--meta-batch", "1", "--lstm-layers", "1", "--lstm-units", "10"),
+    "meta-lstm": _NARROW,
+    "learned-optimizer": (*_NARROW, "--lstm-layers", "1", "--lstm-units", "10"),
 }
 
 # Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks. It is
