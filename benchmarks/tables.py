@@ -1,0 +1,180 @@
+"""The tables of several results each, that report.py puts on the page."""
+
+from typing import Any
+
+import tokay
+
+
+def budget(reports: list[dict[str, Any]]) -> str:
+    """Every method at one budget as one table, best first: the protocols of all files of a method are its columns."""
+    rows = _by_method(reports, "budget-")
+    if not rows:
+        return ""
+    settings = {"5w1s": "5-way 1-shot", "5w5s": "5-way 5-shot", "20w1s": "20-way 1-shot"}
+    lines = [
+        "### Every method at the same budget: 15 minutes of one processor core",
+        "",
+        "Omniglot, `random` split, 15 queries, no validation, seed 0, defaults but for what `SHORT_BUDGET` of "
+        "`accuracy/recipes.py` says; the same unseen tasks for all; *t*: transductive. In brackets the outer steps, which "
+        f"`accuracy/plan.json` found to fit. {_made(reports)}",
+        "",
+        f"| method | {' | '.join(settings.values())} |",
+        f"|---|{'---|' * len(settings)}",
+    ]
+    for method, its in sorted(rows.items(), key=lambda row: -max(map(_mean, row[1].values()))):
+        scored = {row["protocol"]: _cell(row, report["steps"]) for report in its.values() for row in report["results"]}
+        lines.append(f"| `{method}` | {' | '.join(scored.get(setting, '') for setting in settings)} |")
+    once = [f"`{report['recipe'].removeprefix('budget-')}`" for report in reports if len(report["results"]) > 1]
+    told = [f"- Trained once, one network for several columns: {', '.join(once)}."] if once else []
+    told += [
+        f"- `{report['recipe'].removeprefix('budget-')}`: {report['note']}" for report in reports if report["note"]
+    ]
+    return "\n".join([*lines, "", *told, ""]) if told else "\n".join([*lines, ""])
+
+
+def challenge(reports: list[dict[str, Any]]) -> str:
+    """The official runs beside tasks between alphabets: one network, two figures that are never mixed."""
+    rows = _by_method(reports, "runs-")
+    if not rows:
+        return ""
+    lines = [
+        "### The Omniglot one-shot challenge: within and between alphabets",
+        "",
+        "Error in per cent of 20-way 1-shot, learned from the 30 background alphabets in 15 minutes of one core, one query per "
+        "class, seed 0. *Within*: the official 20 runs, 400 answers. *Between*: 1,000 tasks over the evaluation alphabets "
+        f"(`omniglot --split lake`), the same network. *t*: transductive. {_made(reports)}",
+        "",
+        "| method | within alphabets: 20 runs | between alphabets | published, within, and its protocol |",
+        "|---|---|---|---|",
+    ]
+    known = {"hausdorff": "38.8 [C]", "siamese": "8.0, affine distortions, 105 pixels, trained for days [N]"}
+    for method, its in sorted(rows.items(), key=lambda row: -_mean(row[1][""])):
+        within, between = its[""]["results"]
+        lines.append(f"| `{method}` | {_error(within)} | {_error(between)} | {known.get(method, '')} |")
+    lines.append("| deep convolutional network, of others | | | 13.5 [T] |")
+    lines += [
+        "",
+        "Errors of people and of Bayesian program learning are not here: no source of theirs could be read. One Siamese "
+        "network's published errors within and between are 24.2 and 10.7 (small background set) [N].",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def likelihoods(reports: list[dict[str, Any]]) -> str:
+    """Neural processes below the exact posterior."""
+    rows = _by_method(reports, "gp-")
+    if not rows:
+        return ""
+    lines = [
+        "### Neural processes and the exact posterior that bounds them",
+        "",
+        "Log-likelihood in nats per value, curves of a Gaussian process with an RBF kernel, 3 to 50 points seen, 100 asked, 15 "
+        f"minutes of one core, seed 0; the same tasks for all. {_made(reports)}",
+        "",
+        "| method | steps | log-likelihood | exact posterior | mean squared error |",
+        "|---|---|---|---|---|",
+    ]
+    for method, its in sorted(rows.items(), key=lambda row: -row[1][""]["results"][0]["log_likelihood"]["mean"]):
+        (row,) = its[""]["results"]
+        cells = (_plain(row[name]) for name in ("log_likelihood", "exact_log_likelihood", "mse"))
+        lines.append(f"| `{method}` | {its['']['steps']:,} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def sequences(reports: list[dict[str, Any]]) -> str:
+    """What machines with a memory cost on sequences as long as those they learned from, and twice as long."""
+    rows = _by_method(reports, "copy-")
+    if not rows:
+        return ""
+    lines = [
+        "### Copying sequences of bytes",
+        "",
+        "Learned from 1 to 20 rows of 8 bits in 15 minutes of one core, seed 0, 1,000 sequences each; bits are the cost of a "
+        f"whole sequence (160 and 320 for one who only guesses). {_made(reports)}",
+        "",
+        "| method | steps | length 20: bits | wrong bits | length 40: bits | wrong bits |",
+        "|---|---|---|---|---|---|",
+    ]
+    for method, its in sorted(rows.items(), key=lambda row: row[1][""]["results"][0]["bits"]["mean"]):
+        cells = [_plain(row[name]) for row in its[""]["results"] for name in ("bits", "wrong_bits")]
+        lines.append(f"| `{method}` | {its['']['steps']:,} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def optimizers(reports: list[dict[str, Any]]) -> str:
+    """The learned optimizer beside tuned ones."""
+    if not reports:
+        return ""
+    lines = [
+        "### A learned optimizer and tuned ones",
+        "",
+        "Mean loss on unseen functions after 100 steps (in brackets after 20), from the same starting points. A learned "
+        "optimizer is trained on each family, for the network that comes first; every other rate is tuned for the very "
+        "network. *More or less*: how far the learned one's loss after 100 steps lies from this one's, function by function. "
+        + _made(reports),
+        "",
+    ]
+    for report in reports:
+        family = report["recipe"].removeprefix("optimizers-")
+        lines += [
+            f"`{report['command']}`: {report['steps']:,} outer steps. {report['note']}",
+            "",
+            f"| {family} | optimizer | rate | loss after 100 steps (20) | more or less |",
+            "|---|---|---|---|---|",
+        ]
+        for row in report["results"]:
+            loss = f"{row['loss']['mean']:.4g} ± {row['loss']['ci95']:.2g} ({row['curve']['20']:.3g})"
+            against, rate = row.get("learned_minus_this"), f"{row['rate']:.2g}" if "rate" in row else "learned"
+            beside = f"{against['mean']:+.3g} ± {against['ci95']:.2g}" if against else ""
+            lines.append(f"| {row['network']} | {row['optimizer']} | {rate} | {loss} | {beside} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+# Tables of several recipes, by how their names begin.
+TABLES = {
+    "budget-": budget,
+    "runs-": challenge,
+    "gp-": likelihoods,
+    "copy-": sequences,
+    "optimizers-": optimizers,
+}
+
+
+def _by_method(reports: list[dict[str, Any]], begins: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Reports by method and, for a budget's, by setting."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for report in reports:
+        method, setting = report["recipe"].removeprefix(begins), ""
+        if begins == "budget-":
+            known = [name for name in tokay.algorithms() if method == name or method.startswith(f"{name}-")]
+            method, setting = max(known, key=len), method
+        found.setdefault(method, {})[setting] = report
+    return found
+
+
+def _made(reports: list[dict[str, Any]]) -> str:
+    """On what, with which versions."""
+    told = [", ".join(sorted({str(report[name]) for report in reports})) for name in ("hardware", "torch", "threads")]
+    commits = ", ".join(sorted({report["commit"][:10] for report in reports}))
+    return f"{told[0]}; torch {told[1]}; threads: {told[2]}; commits {commits}."
+
+
+def _mean(report: dict[str, Any]) -> float:
+    mean: float = report["results"][0]["accuracy"]["mean"]
+    return mean
+
+
+def _cell(row: dict[str, Any], steps: int) -> str:
+    seen = " *t*" if row["transductive"] else ""
+    trained = f" ({steps:,})" if steps else ""
+    return f"{100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}{seen}{trained}"
+
+
+def _error(row: dict[str, Any]) -> str:
+    seen = " *t*" if row["transductive"] else ""
+    return f"{100 - 100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}{seen}"
+
+
+def _plain(score: dict[str, float]) -> str:
+    return f"{score['mean']:.3f} ± {score['ci95']:.3f}"
