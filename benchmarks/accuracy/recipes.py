@@ -144,7 +144,8 @@ SHORT_BUDGET = {
     "anil": (*_SMALL, "--test-steps", "20"),
     "maml++": (*_SMALL, "--inner-steps", "2"),
     "abml": (*_SMALL, "--samples", "1", "--query-samples", "1", "--inner-steps", "1"),
-    **dict.fromkeys(("leo", "versa"), ("--meta-batch", "4")),
+    "leo": (*_SMALL, "--test-tuning-steps", "50"),
+    "versa": ("--meta-batch", "4"),
     "reptile": ("--filters", "32", "--meta-batch", "2", "--inner-lr", "3e-3"),
     "imaml": (
         *("--filters", "32", "--meta-batch", "2", "--train-queries", "15", "--lr", "2e-3", "--schedule", "linear"),

@@ -106,6 +106,16 @@ def test_cost_and_meta_gradient_are_those_of_the_equation() -> None:
     torch.testing.assert_close(gradients(cost, net), gradients(by_hand(leo, net, one), net), rtol=1e-9, atol=1e-12)
 
 
+def test_a_new_task_may_have_more_steps_on_its_head_than_a_training_task() -> None:
+    leo = method(test_tuning_steps=4)
+    net, support = network(leo), examples()
+    codes = 1 + leo.latent_steps  # what is there before the first step too
+    assert len(list(leo.path(net, support))) == codes + 2
+    longer, usual = (list(setting.at_test().path(net, support)) for setting in (leo, method()))
+    assert (len(longer), len(usual)) == (codes + 4, codes + 2)
+    torch.testing.assert_close(longer[: len(usual)], usual)
+
+
 def test_without_its_penalties_it_minimises_the_query_loss() -> None:
     leo = method(**FREE)
     cost, measured = leo.loss(network(leo), task())

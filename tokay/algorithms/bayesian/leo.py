@@ -117,6 +117,8 @@ class LEO(Algorithm[Classifier], name="leo"):
     """what their learned rates start from (paper: 1.0 for the sum over 5 examples)"""
     tuning_steps: int = 5
     """steps on the head's weights afterwards"""
+    test_tuning_steps: int | None = None
+    """the same on a new task, if not as many as while training"""
     tuning_lr: float = 5e-3
     """what their learned rates start from (paper: 1e-3 for the sum over 5 examples)"""
     dropout: float = 0.307651
@@ -133,7 +135,7 @@ class LEO(Algorithm[Classifier], name="leo"):
     """draw codes, weights and what is dropped; on a new task means are taken and all is kept, whatever this says"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "latents", "latent_steps", "inner_lr", "tuning_steps", "tuning_lr")
+        require_positive(self, "latents", "latent_steps", "inner_lr", "tuning_steps", "test_tuning_steps", "tuning_lr")
         require_not_negative(self, *_WEIGHTS)
         if self.dropout >= 1:
             raise ConfigError(f"leo: dropout must be below 1, got {self.dropout}. The default is 0.307651.")
@@ -217,7 +219,7 @@ class LEO(Algorithm[Classifier], name="leo"):
             yield Classifier(codes, params["weight"], kept(0))
 
     def at_test(self) -> Self:  # noqa: D102
-        return replace(self, stochastic=False)
+        return replace(self, stochastic=False, tuning_steps=self.test_tuning_steps or self.tuning_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:
         """15 queries per class, as in the paper."""
