@@ -162,12 +162,13 @@ SHORT_BUDGET = {
 _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
+_ON_FIVE = ("finetune", "maml", "imaml", "meta-lstm", "learned-optimizer")
 _NOTES = {
     "anil-5w": "Trained once; the steps of the test, which training does not use, were chosen afterwards on validation "
     "characters (3 steps, the default: 96.11 ± 0.29 and 97.06 ± 0.45. On five shots the second to fourth overshoot, some "
     "tasks fall to 60 %, and then they settle).",
+    **{f"{_name}-5w": f"Trained on five shots instead: `five-shots-{_name}` below." for _name in _ON_FIVE[1:]},
     "finetune": "Trained on five shots instead: `five-shots-finetune` below.",
-    "maml-5w": "Trained on five shots instead: `five-shots-maml` below.",
 }
 
 for _name, _kind in tokay.algorithms().items():
@@ -185,8 +186,8 @@ for _name, _kind in tokay.algorithms().items():
                 note=_NOTES.get(_name + _group, ""),
             )
 
-# What two of them gain and lose by training on five shots.
-for _name in ("finetune", "maml"):
+# What some of them gain and lose by training on five shots.
+for _name in _ON_FIVE:
     RECIPES[f"five-shots-{_name}"] = Recipe(
         train=(_name, "omniglot", *_SIZES["5w5s"], *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
         minutes=15,
