@@ -162,7 +162,7 @@ SHORT_BUDGET = {
 _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
-_ON_FIVE = ("finetune", "maml", "imaml", "meta-lstm", "learned-optimizer")
+_ON_FIVE = ("finetune", "maml", "meta-lstm")
 _NOTES = {
     "anil-5w": "Trained once; the steps of the test, which training does not use, were chosen afterwards on validation "
     "characters (3 steps, the default: 96.11 ± 0.29 and 97.06 ± 0.45. On five shots the second to fourth overshoot, some "
