@@ -12,14 +12,14 @@ demo: .venv/installed
 	$(BIN)/tokay compare $(RUNS)/scratch $(RUNS)/finetune $(RUNS)/reptile --shots 1 5 --tasks 100
 	$(BIN)/tokay plot $(RUNS)/reptile --tasks 100
 
-# Where matplotlib has not looked for fonts yet, importing it runs fc-list, which pdoc must be told to let it.
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy tokay
-	PDOC_ALLOW_EXEC=1 $(BIN)/python -W error -m pdoc tokay --docformat google --math --output-directory build/docs
+	$(MAKE) docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
+# Where matplotlib has not looked for fonts yet, importing it runs fc-list, which pdoc must be told to let it.
 docs: .venv/installed
 	PDOC_ALLOW_EXEC=1 $(BIN)/python -W error -m pdoc tokay --docformat google --math --output-directory build/docs
 

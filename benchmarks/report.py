@@ -96,8 +96,8 @@ def render() -> str:
     parts = [HEAD, "## Accuracy\n\n"]
     reports = [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob("*.json"))]
     for begins, table in TABLES.items():
-        rendered = table([report for report in reports if report["recipe"].startswith(begins)])
-        parts += [rendered + "\n"] if rendered else []
+        its = [report for report in reports if report["recipe"].startswith(begins)]
+        parts += [table(its) + "\n"] if its else []
     parts += [accuracy(report) + "\n" for report in reports if not report["recipe"].startswith(tuple(TABLES))]
     found = [json.loads(path.read_text()) for path in sorted((HERE / "reproduced").glob("*.json"))]
     if found:

@@ -1,15 +1,18 @@
 """The tables of several results each, that report.py puts on the page."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import tokay
+
+sys.path.insert(0, str(Path(__file__).parent / "accuracy"))
+from recipes import RECIPES
 
 
 def budget(reports: list[dict[str, Any]]) -> str:
     """Every method at one budget as one table, best first: the protocols of all files of a method are its columns."""
     rows = _by_method(reports, "budget-")
-    if not rows:
-        return ""
     settings = {"5w1s": "5-way 1-shot", "5w5s": "5-way 5-shot", "20w1s": "20-way 1-shot"}
     lines = [
         "### Every method at the same budget: 15 minutes of one processor core",
@@ -22,21 +25,25 @@ def budget(reports: list[dict[str, Any]]) -> str:
         f"|---|{'---|' * len(settings)}",
     ]
     for method, its in sorted(rows.items(), key=lambda row: -max(map(_mean, row[1].values()))):
-        scored = {row["protocol"]: _cell(row, report["steps"]) for report in its.values() for row in report["results"]}
+        scored = {
+            row["protocol"]: _per_cent(row) + (f" ({report['steps']:,})" if report["steps"] else "")
+            for report in its.values()
+            for row in report["results"]
+        }
         lines.append(f"| `{method}` | {' | '.join(scored.get(setting, '') for setting in settings)} |")
     once = [f"`{report['recipe'].removeprefix('budget-')}`" for report in reports if len(report["results"]) > 1]
     told = [f"- Trained once, one network for several columns: {', '.join(once)}."] if once else []
-    told += [
-        f"- `{report['recipe'].removeprefix('budget-')}`: {report['note']}" for report in reports if report["note"]
-    ]
+    for report in reports:
+        name, recipe = f"- `{report['recipe'].removeprefix('budget-')}`: ", RECIPES[report["recipe"]]
+        told += [name + recipe.note] if recipe.note else []
+        if not report["command"].startswith(" ".join(("tokay train", *recipe.train, ""))):
+            told.append(f"{name}of settings that were given up since, to be measured anew: `{report['command']}`")
     return "\n".join([*lines, "", *told, ""]) if told else "\n".join([*lines, ""])
 
 
 def challenge(reports: list[dict[str, Any]]) -> str:
     """The official runs beside tasks between alphabets: one network, two figures that are never mixed."""
     rows = _by_method(reports, "runs-")
-    if not rows:
-        return ""
     lines = [
         "### The Omniglot one-shot challenge: within and between alphabets",
         "",
@@ -50,7 +57,9 @@ def challenge(reports: list[dict[str, Any]]) -> str:
     known = {"hausdorff": "38.8 [C]", "siamese": "8.0, affine distortions, 105 pixels, trained for days [N]"}
     for method, its in sorted(rows.items(), key=lambda row: -_mean(row[1][""])):
         within, between = its[""]["results"]
-        lines.append(f"| `{method}` | {_error(within)} | {_error(between)} | {known.get(method, '')} |")
+        lines.append(
+            f"| `{method}` | {_per_cent(within, error=True)} | {_per_cent(between, error=True)} | {known.get(method, '')} |"
+        )
     lines.append("| deep convolutional network, of others | | | 13.5 [T] |")
     lines += [
         "",
@@ -63,8 +72,6 @@ def challenge(reports: list[dict[str, Any]]) -> str:
 def likelihoods(reports: list[dict[str, Any]]) -> str:
     """Neural processes below the exact posterior."""
     rows = _by_method(reports, "gp-")
-    if not rows:
-        return ""
     lines = [
         "### Neural processes and the exact posterior that bounds them",
         "",
@@ -84,8 +91,6 @@ def likelihoods(reports: list[dict[str, Any]]) -> str:
 def sequences(reports: list[dict[str, Any]]) -> str:
     """What machines with a memory cost on sequences as long as those they learned from, and twice as long."""
     rows = _by_method(reports, "copy-")
-    if not rows:
-        return ""
     lines = [
         "### Copying sequences of bytes",
         "",
@@ -103,8 +108,6 @@ def sequences(reports: list[dict[str, Any]]) -> str:
 
 def optimizers(reports: list[dict[str, Any]]) -> str:
     """The learned optimizer beside tuned ones."""
-    if not reports:
-        return ""
     lines = [
         "### A learned optimizer and tuned ones",
         "",
@@ -165,15 +168,10 @@ def _mean(report: dict[str, Any]) -> float:
     return mean
 
 
-def _cell(row: dict[str, Any], steps: int) -> str:
-    seen = " *t*" if row["transductive"] else ""
-    trained = f" ({steps:,})" if steps else ""
-    return f"{100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}{seen}{trained}"
-
-
-def _error(row: dict[str, Any]) -> str:
-    seen = " *t*" if row["transductive"] else ""
-    return f"{100 - 100 * row['accuracy']['mean']:.2f} ± {100 * row['accuracy']['ci95']:.2f}{seen}"
+def _per_cent(row: dict[str, Any], *, error: bool = False) -> str:
+    """Accuracy or error of one protocol with its interval."""
+    mean, interval = 100 * row["accuracy"]["mean"], 100 * row["accuracy"]["ci95"]
+    return f"{100 - mean if error else mean:.2f} ± {interval:.2f}{' *t*' if row['transductive'] else ''}"
 
 
 def _plain(score: dict[str, float]) -> str:
