@@ -1,5 +1,9 @@
 """Words to dataclasses, and the one line for those that do not fit."""
 
+import ast
+import inspect
+import itertools
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +11,12 @@ from typing import Annotated
 import pytest
 import tyro
 
+import tokay
 from tokay.cli.flags import combine, flags_of, one_of, parse
 from tokay.core.task import Sizes
 from tokay.errors import ConfigError
+from tokay.networks import networks
+from tokay.tasks import sources
 from tokay.train import FitConfig
 
 
@@ -85,6 +92,17 @@ def test_help_lists_every_flag_and_leaves(capsys: pytest.CaptureFixture[str]) ->
     assert left.value.code == 0
     printed = capsys.readouterr().out
     assert all(words in printed for words in ("An example.", "--inner-lr", "a rate", "--json"))
+
+
+@pytest.mark.parametrize(
+    "kind", [*tokay.algorithms().values(), *sources().values(), *networks().values(), FitConfig, Sizes]
+)
+def test_what_a_flag_does_is_told_in_one_line(kind: type) -> None:
+    """tyro would break longer docstrings of fields where the source does."""
+    source = inspect.getsource(kind)
+    for member, text in itertools.pairwise(ast.parse(textwrap.dedent(source)).body[0].body):  # type: ignore[attr-defined]
+        if isinstance(member, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            assert "\n" not in str(text.value.value), ast.unparse(member)
 
 
 def test_positional_words_are_no_flags() -> None:

@@ -110,8 +110,7 @@ class IMAML(Algorithm[Params], name="imaml"):
     cg_steps: int = 5
     """steps of conjugate gradients for the meta-gradient"""
     damping: float = 22.0
-    """added to λ in the matrix of the meta-gradient: the larger, the nearer to the first-order gradient; 0 is the paper's
-    equation, 22 what its code comes to"""
+    """added to λ in the meta-gradient's matrix: 0 is the paper's equation, 22 its code's, ever larger ones first order"""
 
     def __post_init__(self) -> None:
         require_positive(self, "inner_lr", "inner_steps", "test_steps", "cg_steps")

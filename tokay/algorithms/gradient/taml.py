@@ -81,8 +81,7 @@ class TAML(Algorithm[Params], name="taml"):
     }
 
     measure: Measure = "entropy"
-    """entropy (of the predictions, before and after adapting), or how unequal the initial losses are: theil,
-    generalized-entropy, atkinson, gini, variance-of-logs"""
+    """the term beside the loss: entropy of the predictions, or an index of how unequal the initial losses are"""
     weight: float = 0.1
     """λ, how much it counts beside the query loss"""
     alpha: float = 2.0
