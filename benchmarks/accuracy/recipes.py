@@ -161,8 +161,8 @@ SHORT_BUDGET = {
 
 # Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks. It is
 # trained for one shot, once for five ways and once for twenty, or once for both where it answers any number of classes: a
-# short budget has so many more small tasks that the five-shot test gains from it, too (_ON_FIVE shows it). Only those that read a
-# task as a sequence are trained for its length.
+# short budget has so many more small tasks that the five-shot test gains from it, too (_ON_FIVE shows it). Only those that
+# read a task as a sequence are trained for its length, and relation nets, which add the maps of a class up, for its shots.
 _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
@@ -175,7 +175,9 @@ _NOTES = {
 for _name, _kind in tokay.algorithms().items():
     if "classification" in _kind.kinds:
         _groups = {f"-{_size}": (_size,) for _size in _SIZES}
-        if _kind.any_ways:
+        if _name == "relation":
+            _groups = {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}
+        elif _kind.any_ways:
             _groups = {"": tuple(_SIZES)}
         elif not _kind.ordered:
             _groups = {"-5w": ("5w1s", "5w5s"), "-20w1s": ("20w1s",)}
