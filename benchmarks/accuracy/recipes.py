@@ -150,6 +150,7 @@ SHORT_BUDGET = {
     "leo": (*_small(), "--test-tuning-steps", "50"),
     "versa": ("--meta-batch", "4"),
     "matching": ("--train-ways", "20", "--train-queries", "5", "--meta-batch", "1", "--scale", "10"),
+    "relation": ("--train-ways", "10", "--train-queries", "5"),
     "reptile": ("--filters", "32", "--meta-batch", "2", "--inner-lr", "3e-3"),
     "imaml": (
         *(*_small(tasks=2), "--train-queries", "15", "--inner-steps", "5", "--cg-steps", "2", "--damping", "10"),
