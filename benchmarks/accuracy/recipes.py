@@ -142,6 +142,7 @@ def _small(filters: int = 32, tasks: int = 4) -> tuple[str, ...]:
     return ("--filters", str(filters), "--meta-batch", str(tasks), "--lr", "2e-3", "--schedule", "linear")
 
 
+_READERS = ("--network", "conv4", "--filters", "32", "--train-queries", "3", "--meta-batch", "8")
 SHORT_BUDGET = {
     **dict.fromkeys(("maml", "meta-sgd", "taml"), _small()),
     "anil": (*_small(), "--test-steps", "20"),
@@ -151,6 +152,8 @@ SHORT_BUDGET = {
     "versa": ("--meta-batch", "4"),
     "matching": ("--train-ways", "20", "--train-queries", "5", "--meta-batch", "1", "--scale", "10"),
     "relation": ("--train-ways", "10", "--train-queries", "5"),
+    **dict.fromkeys(("lstm", "gru", "mann", "snail"), _READERS),
+    "ntm": (*_READERS, "--optimizer", "adam", "--lr", "1e-3"),
     "reptile": ("--filters", "32", "--meta-batch", "2", "--inner-lr", "3e-3"),
     "imaml": (
         *(*_small(tasks=2), "--train-queries", "15", "--inner-steps", "5", "--cg-steps", "2", "--damping", "10"),
