@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tables import TABLES
+import pictures
+from tables import SETTINGS, TABLES, budget_rows
 
 HERE = Path(__file__).parent
 
@@ -91,14 +92,19 @@ def reproduced(reports: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def measured(begins: str | tuple[str, ...] = "") -> list[dict[str, Any]]:
+    """The results of all recipes whose names begin so."""
+    found = [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob("*.json"))]
+    return [report for report in found if report["recipe"].startswith(begins)]
+
+
 def render() -> str:
     """The whole page."""
     parts = [HEAD, "## Accuracy\n\n"]
-    reports = [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob("*.json"))]
     for begins, table in TABLES.items():
-        its = [report for report in reports if report["recipe"].startswith(begins)]
+        its = measured(begins)
         parts += [table(its) + "\n"] if its else []
-    parts += [accuracy(report) + "\n" for report in reports if not report["recipe"].startswith(tuple(TABLES))]
+    parts += [accuracy(report) + "\n" for report in measured() if not report["recipe"].startswith(tuple(TABLES))]
     found = [json.loads(path.read_text()) for path in sorted((HERE / "reproduced").glob("*.json"))]
     if found:
         parts.append(
@@ -114,3 +120,4 @@ def render() -> str:
 
 if __name__ == "__main__":
     (HERE / "README.md").write_text(render(), encoding="utf-8")
+    pictures.budget(budget_rows(measured("budget-")), SETTINGS, HERE / "budget.png")

@@ -9,11 +9,26 @@ import tokay
 sys.path.insert(0, str(Path(__file__).parent / "accuracy"))
 from recipes import RECIPES
 
+SETTINGS = {"5w1s": "5-way 1-shot", "5w5s": "5-way 5-shot", "20w1s": "20-way 1-shot"}
+
+
+def budget_rows(reports: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """``rows[method][setting]``: every evaluation at the short budget with its run's ``steps``; the best method first."""
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for report in reports:
+        name = report["recipe"].removeprefix("budget-")
+        method = max((known for known in tokay.algorithms() if f"{name}-".startswith(f"{known}-")), key=len)
+        scored = {row["protocol"]: {**row, "steps": report["steps"]} for row in report["results"]}
+        rows.setdefault(method, {}).update(scored)
+
+    def of_one_shot(method: str) -> float:
+        return float(rows[method]["5w1s"]["accuracy"]["mean"]) if "5w1s" in rows[method] else 0.0
+
+    return {method: rows[method] for method in sorted(rows, key=of_one_shot, reverse=True)}
+
 
 def budget(reports: list[dict[str, Any]]) -> str:
-    """Every method at one budget as one table, best first: the protocols of all files of a method are its columns."""
-    rows = _by_method(reports, "budget-")
-    settings = {"5w1s": "5-way 1-shot", "5w5s": "5-way 5-shot", "20w1s": "20-way 1-shot"}
+    """Every method at one budget as one table, best first."""
     lines = [
         "### Every method at the same budget: 15 minutes of one processor core",
         "",
@@ -21,16 +36,14 @@ def budget(reports: list[dict[str, Any]]) -> str:
         "`accuracy/recipes.py` says; the same unseen tasks for all; *t*: transductive. In brackets the outer steps, which "
         f"`accuracy/plan.json` found to fit. {_made(reports)}",
         "",
-        f"| method | {' | '.join(settings.values())} |",
-        f"|---|{'---|' * len(settings)}",
+        "![Errors of every method, with their intervals](budget.png)",
+        "",
+        f"| method | {' | '.join(SETTINGS.values())} |",
+        f"|---|{'---|' * len(SETTINGS)}",
     ]
-    for method, its in sorted(rows.items(), key=lambda row: -max(map(_mean, row[1].values()))):
-        scored = {
-            row["protocol"]: _per_cent(row) + (f" ({report['steps']:,})" if report["steps"] else "")
-            for report in its.values()
-            for row in report["results"]
-        }
-        lines.append(f"| `{method}` | {' | '.join(scored.get(setting, '') for setting in settings)} |")
+    for method, its in budget_rows(reports).items():
+        cells = (_per_cent(its[setting]) + _trained(its[setting]) if setting in its else "" for setting in SETTINGS)
+        lines.append(f"| `{method}` | {' | '.join(cells)} |")
     once = [f"`{report['recipe'].removeprefix('budget-')}`" for report in reports if len(report["results"]) > 1]
     told = [f"- Trained once, one network for several columns: {', '.join(once)}."] if once else []
     for report in reports:
@@ -55,8 +68,8 @@ def challenge(reports: list[dict[str, Any]]) -> str:
         "|---|---|---|---|",
     ]
     known = {"hausdorff": "38.8 [C]", "siamese": "8.0, affine distortions, 105 pixels, trained for days [N]"}
-    for method, its in sorted(rows.items(), key=lambda row: -_mean(row[1][""])):
-        within, between = its[""]["results"]
+    for method, its in sorted(rows.items(), key=lambda row: -_mean(row[1])):
+        within, between = its["results"]
         lines.append(
             f"| `{method}` | {_per_cent(within, error=True)} | {_per_cent(between, error=True)} | {known.get(method, '')} |"
         )
@@ -81,10 +94,10 @@ def likelihoods(reports: list[dict[str, Any]]) -> str:
         "| method | steps | log-likelihood | exact posterior | mean squared error |",
         "|---|---|---|---|---|",
     ]
-    for method, its in sorted(rows.items(), key=lambda row: -row[1][""]["results"][0]["log_likelihood"]["mean"]):
-        (row,) = its[""]["results"]
+    for method, its in sorted(rows.items(), key=lambda row: -row[1]["results"][0]["log_likelihood"]["mean"]):
+        (row,) = its["results"]
         cells = (_plain(row[name]) for name in ("log_likelihood", "exact_log_likelihood", "mse"))
-        lines.append(f"| `{method}` | {its['']['steps']:,} | {' | '.join(cells)} |")
+        lines.append(f"| `{method}` | {its['steps']:,} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
@@ -100,9 +113,9 @@ def sequences(reports: list[dict[str, Any]]) -> str:
         "| method | steps | length 20: bits | wrong bits | length 40: bits | wrong bits |",
         "|---|---|---|---|---|---|",
     ]
-    for method, its in sorted(rows.items(), key=lambda row: row[1][""]["results"][0]["bits"]["mean"]):
-        cells = [_plain(row[name]) for row in its[""]["results"] for name in ("bits", "wrong_bits")]
-        lines.append(f"| `{method}` | {its['']['steps']:,} | {' | '.join(cells)} |")
+    for method, its in sorted(rows.items(), key=lambda row: row[1]["results"][0]["bits"]["mean"]):
+        cells = [_plain(row[name]) for row in its["results"] for name in ("bits", "wrong_bits")]
+        lines.append(f"| `{method}` | {its['steps']:,} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
@@ -144,16 +157,8 @@ TABLES = {
 }
 
 
-def _by_method(reports: list[dict[str, Any]], begins: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """Reports by method and, for a budget's, by setting."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for report in reports:
-        method, setting = report["recipe"].removeprefix(begins), ""
-        if begins == "budget-":
-            known = [name for name in tokay.algorithms() if method == name or method.startswith(f"{name}-")]
-            method, setting = max(known, key=len), method
-        found.setdefault(method, {})[setting] = report
-    return found
+def _by_method(reports: list[dict[str, Any]], begins: str) -> dict[str, dict[str, Any]]:
+    return {report["recipe"].removeprefix(begins): report for report in reports}
 
 
 def _made(reports: list[dict[str, Any]]) -> str:
@@ -166,6 +171,10 @@ def _made(reports: list[dict[str, Any]]) -> str:
 def _mean(report: dict[str, Any]) -> float:
     mean: float = report["results"][0]["accuracy"]["mean"]
     return mean
+
+
+def _trained(row: dict[str, Any]) -> str:
+    return f" ({row['steps']:,})" if row["steps"] else ""
 
 
 def _per_cent(row: dict[str, Any], *, error: bool = False) -> str:

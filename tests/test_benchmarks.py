@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 import tokay
 from tokay.cli.evaluate import Evaluate
@@ -67,6 +68,14 @@ def test_the_report_is_that_of_the_results() -> None:
     """benchmarks/README.md is what report.py writes."""
     report = module("report.py")
     assert report.render() == (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_picture_is_that_of_the_results() -> None:
+    """It says of itself which figures it was drawn from."""
+    report = module("report.py")
+    with Image.open(BENCHMARKS / "budget.png") as picture:
+        drawn = report.budget_rows(report.measured("budget-"))
+        assert picture.text["Description"] == report.pictures.fingerprint(drawn)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("path", sorted((BENCHMARKS / "reproduced").glob("*.json")), ids=lambda path: path.stem)

@@ -1,0 +1,54 @@
+"""The pictures of measured figures, which report.py draws."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from tokay.files import write_atomically
+from tokay.plots import BLUE, ORANGE
+
+_TICKS = (0.3, 0.5, 1, 2, 3, 5, 10, 20, 40, 80)
+
+
+def fingerprint(rows: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """What a picture of these figures says of itself, so that a test can tell whether it is theirs."""
+    drawn = {name: {setting: row["accuracy"] for setting, row in its.items()} for name, its in rows.items()}
+    return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()
+
+
+def budget(rows: dict[str, dict[str, dict[str, Any]]], settings: dict[str, str], path: Path) -> None:
+    """Errors of all methods at one budget, a column for each of ``settings`` (with its title).
+
+    ``rows[method][setting]`` are evaluations, the best method first.
+    """
+    figure = Figure(figsize=(9.5, 0.7 + 0.24 * len(rows)), layout="constrained")
+    names = list(rows)[::-1]  # from the bottom up
+    baseline = rows.get("finetune", {})
+    for axis, (setting, title) in zip(figure.subplots(1, len(settings), sharey=True), settings.items(), strict=True):
+        axis.set_xscale("log")
+        there = [(rows[name][setting], place) for place, name in enumerate(names) if setting in rows[name]]
+        if there:
+            errors, places = [_error(row) for row, _ in there], [place for _, place in there]
+            intervals = [100 * row["accuracy"]["ci95"] for row, _ in there]
+            axis.errorbar(errors, places, xerr=intervals, fmt="o", markersize=4, elinewidth=1.5, color=BLUE)
+        if setting in baseline:
+            axis.axvline(_error(baseline[setting]), color=ORANGE, linewidth=1, label="finetune", zorder=0)
+            axis.legend(loc="upper right", frameon=False, fontsize=8)
+        low, high = axis.get_xlim()
+        axis.set_xticks(ticks := [tick for tick in _TICKS if low <= tick <= high], [f"{tick:g}" for tick in ticks])
+        axis.minorticks_off()
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("error in %, with a 95% interval", fontsize=9)
+        axis.set_yticks(range(len(names)), names, fontsize=9)
+        axis.grid(alpha=0.3)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100, metadata={"Description": fingerprint(rows)})
+    write_atomically(path, content.getvalue())
+
+
+def _error(row: dict[str, Any]) -> float:
+    return float(100 * (1 - row["accuracy"]["mean"]))
