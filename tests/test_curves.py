@@ -11,10 +11,12 @@ from .figures import drawn, legend, points
 
 
 def evaluation(curve: dict[int, tuple[float, float]], measure: str = "accuracy", *, support: bool = True) -> Evaluation:
-    scores = {step: {measure: Score(*value, 9), "loss": Score(1.0, 0.1, 9)} for step, value in curve.items()}
+    scores = {
+        step: {measure: Score(*value, 9, value[0]), "loss": Score(1.0, 0.1, 9, 1.0)} for step, value in curve.items()
+    }
     if support:
         scores = {
-            step: row | {f"support_{measure}": Score(0.9, 0.1, 9), "support_loss": Score(0.3, 0.1, 9)}
+            step: row | {f"support_{measure}": Score(0.9, 0.1, 9, 0.9), "support_loss": Score(0.3, 0.1, 9, 0.3)}
             for step, row in scores.items()
         }
     last = scores[max(curve)]

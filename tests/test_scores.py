@@ -17,6 +17,7 @@ def test_score_against_numpy(n: int) -> None:
     assert score.mean == pytest.approx(x.mean(), rel=1e-12)
     assert score.ci95 == pytest.approx(1.96 * x.std(ddof=1) / math.sqrt(n), rel=1e-12)
     assert score.tasks == n
+    assert score.median == pytest.approx(np.median(x), rel=1e-12)
 
 
 def test_score_of_one_has_no_interval() -> None:

@@ -12,22 +12,26 @@ from .errors import ConfigError
 
 
 class Score(NamedTuple):
-    """A mean over tasks and the half-width of its 95% interval (1.96 standard errors)."""
+    """A mean over tasks, the half-width of its 95% interval (1.96 standard errors), and the median.
+
+    Where a few tasks go wholly wrong, as when steps diverge on them, they make the mean: the median then says how the rest is.
+    """
 
     mean: float
     ci95: float
     tasks: int
+    median: float
 
     @classmethod
     def of(cls, values: Tensor) -> "Score":
         """The score of one number per task.
 
         >>> Score.of(torch.tensor([1.0, 2.0, 3.0, 4.0]))
-        Score(mean=2.5, ci95=1.2651745597610895, tasks=4)
+        Score(mean=2.5, ci95=1.2651745597610895, tasks=4, median=2.5)
         """
         values = values.double()
         spread = float(values.std()) if len(values) > 1 else float("nan")
-        return cls(float(values.mean()), 1.96 * spread / sqrt(len(values)), len(values))
+        return cls(float(values.mean()), 1.96 * spread / sqrt(len(values)), len(values), float(values.quantile(0.5)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,4 +77,5 @@ def paired_difference(a: Tensor, b: Tensor) -> Difference:
         raise ConfigError(
             f"compare: both runs must be scored on the same tasks, got {len(a)} and {len(b)}. Evaluate both with one seed."
         )
-    return Difference(*Score.of(a.double() - b.double()))
+    score = Score.of(a.double() - b.double())
+    return Difference(score.mean, score.ci95, score.tasks)

@@ -16,16 +16,16 @@ from tokay.scores import Difference, Score
 
 from .helpers import Call
 
-HALF, MOST = Score(0.5, 0.02, 100), Score(0.95, 0.01, 100)
+HALF, MOST = Score(0.5, 0.02, 100, 0.5), Score(0.95, 0.01, 100, 0.95)
 SPEED = Adaptation(
     measure="accuracy",
     steps=5,
     before=HALF,
     after=MOST,
-    area=Score(0.8, 0.01, 100),
+    area=Score(0.8, 0.01, 100, 0.8),
     reach=0.9,
     reached=1,
-    support=Score(0.1, 0.05, 100),
+    support=Score(0.1, 0.05, 100, 0.1),
     settled=2,
     gap=Difference(0.03, 0.01, 100),
 )

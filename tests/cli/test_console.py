@@ -48,8 +48,8 @@ def test_table_has_numbers_to_the_right() -> None:
 
 
 def test_scores_with_their_interval() -> None:
-    assert shown("accuracy", Score(0.5, 0.25, 4)) == "50.00 ± 25.00 %"
-    assert shown("loss", Score(0.5, 0.25, 4)) == "0.5000 ± 0.2500"
+    assert shown("accuracy", Score(0.5, 0.25, 4, 0.5)) == "50.00 ± 25.00 %"
+    assert shown("loss", Score(0.5, 0.25, 4, 0.5)) == "0.5000 ± 0.2500"
 
 
 @pytest.mark.parametrize("name", ["nonsense", "cuda:99", "meta", ""])

@@ -40,7 +40,7 @@ def test_json_of_classification(call: Call, reptile_run: Path) -> None:
     assert set(found) == {*fixed, "transductive", "accuracy", "loss", *learned, *told}
     assert 0 <= found["calibration_error"] <= 1
     assert found["transductive"] is True
-    assert set(found["accuracy"]) == set(found["loss"]) == {"mean", "ci95"}
+    assert set(found["accuracy"]) == set(found["loss"]) == {"mean", "ci95", "median"}
     assert [point["step"] for point in found["curve"]] == [0, 1, 2, 3]
     assert found["curve"][-1]["accuracy"] == found["accuracy"]
     assert found["seconds"] > 0
@@ -48,7 +48,7 @@ def test_json_of_classification(call: Call, reptile_run: Path) -> None:
 
 def test_json_of_regression(call: Call, sine_run: Path) -> None:
     found = evaluated(call, sine_run, "--tasks", "4")
-    assert set(found["mse"]) == {"mean", "ci95"}
+    assert set(found["mse"]) == {"mean", "ci95", "median"}
     assert "accuracy" not in found
     assert found["calibration_error"] is None
     assert found["transductive"] is False
@@ -58,7 +58,7 @@ def test_measures_of_a_methods_own_are_shown(call: Call, gp_run: Path) -> None:
     found = evaluated(call, gp_run, "--tasks", "4")
     run, net = load_model(gp_run)
     expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)["log_likelihood"]
-    assert found["log_likelihood"] == {"mean": expected.mean, "ci95": expected.ci95}
+    assert found["log_likelihood"] == {"mean": expected.mean, "ci95": expected.ci95, "median": expected.median}
     assert found["curve"][-1]["log_likelihood"] == found["log_likelihood"]
     result = call("evaluate", gp_run, "--tasks", "4")
     shown = f"{expected.mean:.4f} ± {expected.ci95:.4f}"
@@ -84,9 +84,16 @@ def test_the_exact_posterior_stands_beside_it(call: Call, gp_run: Path, sine_run
 
 def test_it_is_what_the_library_finds(call: Call, sine_run: Path) -> None:
     run, net = load_model(sine_run)
-    expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=30, seed=5)
-    found = evaluated(call, sine_run, "--tasks", "30", "--seed", "5")
-    assert found["mse"] == {"mean": expected["mse"].mean, "ci95": expected["mse"].ci95}
+    expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=31, seed=5)
+    found = evaluated(call, sine_run, "--tasks", "31", "--seed", "5")
+    score = expected["mse"]
+    assert found["mse"] == {"mean": score.mean, "ci95": score.ci95, "median": float(expected.per_task["mse"].median())}
+
+
+def test_of_squared_errors_the_median_is_told_too(call: Call, sine_run: Path) -> None:
+    found = evaluated(call, sine_run, "--tasks", "5")["mse"]
+    told = " ".join(call("evaluate", sine_run, "--tasks", "5").out.split())
+    assert f"mse {found['mean']:.4f} ± {found['ci95']:.4f}, median {found['median']:.4f} (95% interval)" in told
 
 
 def test_the_seed_decides_the_tasks(call: Call, sine_run: Path) -> None:

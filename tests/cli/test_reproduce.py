@@ -123,7 +123,7 @@ def test_figures_by_instance(call: Call, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(
         tokay.LSTM, "recipes", (Recipe(name="met", source="glyphs", steps=1, flags=sizes, checks=checks),)
     )
-    met = Instances(accuracy={k: Score(k / 10, 0.01, 4) for k in (1, 2, 3)}, transductive=True)
+    met = Instances(accuracy={k: Score(k / 10, 0.01, 4, k / 10) for k in (1, 2, 3)}, transductive=True)
     asked: list[bool] = []
     monkeypatch.setattr(reproduce, "score_instances", lambda path, words, device: asked.append(words.instances) or met)
     out = tmp_path / "run"
@@ -132,8 +132,8 @@ def test_figures_by_instance(call: Call, tmp_path: Path, monkeypatch: pytest.Mon
     third, second, queries = json.loads(result.out)["results"]
     run, net = load_model(out)
     found = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)
-    assert third["measured"] == {"mean": 0.3, "ci95": 0.01}
-    assert second["measured"] == {"mean": 0.2, "ci95": 0.01}
+    assert third["measured"] == {"mean": 0.3, "ci95": 0.01, "median": 0.3}
+    assert second["measured"] == {"mean": 0.2, "ci95": 0.01, "median": 0.2}
     assert queries["measured"]["mean"] == found["accuracy"].mean
     assert asked == [True], "two checks of one protocol share an evaluation"
     assert third["transductive"]

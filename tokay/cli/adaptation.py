@@ -78,7 +78,7 @@ def told(speed: Adaptation) -> str:
     """In words.
 
     >>> from tokay.scores import Score
-    >>> score = Score(0.75, 0.01, 100)
+    >>> score = Score(0.75, 0.01, 100, 0.75)
     >>> told(Adaptation(measure="accuracy", steps=0, before=None, after=score, area=score, reach=0.9, reached=None,
     ...                 support=score, settled=None, gap=None))
     'Adapts in one forward pass. Does not reach 90.00 %. Support loss afterwards 0.7500 ± 0.0100.'

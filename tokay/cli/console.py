@@ -48,12 +48,21 @@ def progress(what: str) -> Progress:
 def shown(name: str, score: Score | Difference) -> str:
     """A score with its interval, accuracy in per cent.
 
-    >>> shown("accuracy", Score(0.98765, 0.0012, 600)), shown("mse", Score(0.5, 0.01, 600))
+    >>> shown("accuracy", Score(0.98765, 0.0012, 600, 1.0)), shown("mse", Score(0.5, 0.01, 600, 0.4))
     ('98.77 ± 0.12 %', '0.5000 ± 0.0100')
     """
     if name == "accuracy":
         return f"{100 * score.mean:.2f} ± {100 * score.ci95:.2f} %"
     return f"{score.mean:.4f} ± {score.ci95:.4f}"
+
+
+def shown_whole(name: str, score: Score) -> str:
+    """As ``shown``, and of squared errors, which a few tasks can make, the median.
+
+    >>> shown_whole("mse", Score(0.5, 0.01, 600, 0.4))
+    '0.5000 ± 0.0100, median 0.4000'
+    """
+    return shown(name, score) + (f", median {score.median:.4f}" if name == "mse" else "")
 
 
 def table(title: str, *columns: str) -> Table:

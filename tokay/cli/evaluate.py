@@ -14,7 +14,7 @@ from ..runs import Run
 from ..scores import Evaluation, Score
 from ..tasks.gaussian_process import Curves
 from .adaptation import adaptation_json, reach_of, score_seen, told
-from .console import device_named, print_json, shown, stderr, stdout, table
+from .console import device_named, print_json, shown, shown_whole, stderr, stdout, table
 from .flags import parse
 from .scoring import Asked, score_instances, score_run
 
@@ -70,7 +70,7 @@ def as_json(
     """The contract of ``--json``: other programs read this."""
 
     def score(value: Score) -> dict[str, float]:
-        return {"mean": value.mean, "ci95": value.ci95}
+        return {"mean": value.mean, "ci95": value.ci95, "median": value.median}
 
     return {
         "algorithm": run.algorithm.name,
@@ -133,5 +133,5 @@ def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None
     if found.calibration_error is not None:
         stdout.print(f"Expected calibration error {100 * found.calibration_error:.2f} % over all queries.")
     more = "".join(f", {kind.replace('_', ' ')} {shown(kind, found[kind])}" for kind in own)
-    stdout.print(f"{name} {shown(name, found[name])} (95% interval), loss {shown('loss', found['loss'])}{more}")
+    stdout.print(f"{name} {shown_whole(name, found[name])} (95% interval), loss {shown('loss', found['loss'])}{more}")
     stderr.print(f"{found.seconds:.1f} s, seed {asked.seed}")
