@@ -160,7 +160,10 @@ SHORT_BUDGET = {
         *("--test-steps", "50", "--test-proximal", "0.5"),
     ),
     "meta-lstm": _small(filters=16, tasks=2),
-    "learned-optimizer": (*_small(filters=16, tasks=2), "--lstm-layers", "1", "--lstm-units", "10"),
+    "learned-optimizer": (
+        *(*_small(filters=16, tasks=2), "--lstm-layers", "1", "--lstm-units", "5"),
+        *("--inner-steps", "2", "--unroll-steps", "2", "--step-scale", "0.2"),
+    ),
 }
 
 # Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks. It is
