@@ -9,6 +9,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pictures
 from tables import SETTINGS, TABLES, budget_rows
 
+from tokay.core.algorithm import recipes
+
 HERE = Path(__file__).parent
 
 HEAD = """# Measured figures
@@ -89,7 +91,8 @@ def reproduced(reports: list[dict[str, Any]]) -> str:
                 f"| `{report['recipe']}` | {part} | {row['check']} | {row['shown']} | {row['tasks']} | {seen} "
                 f"| {published} | {row['protocol']} |"
             )
-    return "\n".join([*lines, ""])
+    notes = {name: recipes()[name][1].note for name in (report["recipe"] for report in reports)}
+    return "\n".join([*lines, "", *(f"- `{name}`: {note}." for name, note in notes.items() if note), ""])
 
 
 def measured(begins: str | tuple[str, ...] = "") -> list[dict[str, Any]]:
