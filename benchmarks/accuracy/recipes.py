@@ -153,6 +153,7 @@ SHORT_BUDGET = {
     "matching": ("--train-ways", "20", "--train-queries", "5", "--meta-batch", "1", "--scale", "10"),
     "relation": ("--train-ways", "10", "--train-queries", "5"),
     **dict.fromkeys(("lstm", "gru", "mann", "snail"), _READERS),
+    "strokes": ("--size", "105"),
     "ntm": (*_READERS, "--optimizer", "adam", "--lr", "1e-3"),
     "reptile": ("--filters", "32", "--meta-batch", "2", "--inner-lr", "3e-3"),
     "imaml": (
@@ -173,6 +174,8 @@ SHORT_BUDGET = {
 _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
+_GROUPS = {"relation": {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}, "strokes": {"": ("5w1s",)}}
+_TASKS = {"strokes": 300}  # it takes five seconds to answer 75 queries of 5 programs, and the more the more of each
 _ON_FIVE = ("finetune", "maml", "meta-lstm")
 _NOTES = {
     "anil-5w": "The steps of the test, which training does not use, were chosen afterwards on validation characters (after "
@@ -186,13 +189,11 @@ _NOTES = {
 for _name, _kind in tokay.algorithms().items():
     if "classification" in _kind.kinds:
         _groups = {f"-{_size}": (_size,) for _size in _SIZES}
-        if _name == "relation":
-            _groups = {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}
-        elif _kind.any_ways:
+        if _kind.any_ways:
             _groups = {"": tuple(_SIZES)}
         elif not _kind.ordered:
             _groups = {"-5w": ("5w1s", "5w5s"), "-20w1s": ("20w1s",)}
-        for _group, _sizes in _groups.items():
+        for _group, _sizes in _GROUPS.get(_name, _groups).items():
             _on_five = _name in _ON_FIVE and "5w5s" in _sizes
             _notes = [
                 _NOTES.get(_name + _group),
@@ -201,7 +202,9 @@ for _name, _kind in tokay.algorithms().items():
             RECIPES[f"budget-{_name}{_group}"] = Recipe(
                 train=(_name, "omniglot", *_SIZES[_sizes[0]], *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
                 minutes=15 if _kind.learns else 0,
-                evaluations=tuple(Protocol(name=_size, flags=_SIZES[_size]) for _size in _sizes),
+                evaluations=tuple(
+                    Protocol(name=_size, flags=_SIZES[_size], tasks=_TASKS.get(_name)) for _size in _sizes
+                ),
                 note=" ".join(filter(None, _notes)),
             )
 
@@ -223,6 +226,7 @@ for _name in _ON_FIVE:
 for _name in (
     "hausdorff",
     "nearest",
+    "strokes",
     "protonet",
     "matching",
     "siamese",
@@ -232,12 +236,14 @@ for _name in (
     "snail",
 ):
     _learns = tokay.algorithms()[_name].learns
+    _size = ("--size", "105") if _name in ("hausdorff", "strokes") else ()  # these look at single pixels
+    _between = " ".join(("omniglot --split lake --rotations train", *_size))
     RECIPES[f"runs-{_name}"] = Recipe(
-        train=(_name, "omniglot-runs", *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
+        train=(_name, "omniglot-runs", *SHORT_BUDGET.get(_name, _size), "--validate-every", "0"),
         minutes=15 if _learns else 0,
         evaluations=(
             Protocol(name="within alphabets: the official 20 runs"),
-            Protocol(name="between alphabets", flags=("--on", "omniglot --split lake --rotations train")),
+            Protocol(name="between alphabets", flags=("--on", _between), tasks=_TASKS.get(_name)),
         ),
     )
 
