@@ -6,6 +6,9 @@ from typing import Any
 
 import tokay
 
+sys.path.insert(0, str(Path(__file__).parent))
+from published import figures, protocols
+
 sys.path.insert(0, str(Path(__file__).parent / "accuracy"))
 from recipes import RECIPES
 
@@ -38,12 +41,13 @@ def budget(reports: list[dict[str, Any]]) -> str:
         "",
         "![Errors of every method, with their intervals](budget.png)",
         "",
-        f"| method | {' | '.join(SETTINGS.values())} |",
-        f"|---|{'---|' * len(SETTINGS)}",
+        f"| method | {' | '.join(SETTINGS.values())} | published, full budget: {' / '.join(SETTINGS)} |",
+        f"|---|{'---|' * len(SETTINGS)}---|",
     ]
-    for method, its in budget_rows(reports).items():
+    rows = budget_rows(reports)
+    for method, its in rows.items():
         cells = (_per_cent(its[setting]) + _trained(its[setting]) if setting in its else "" for setting in SETTINGS)
-        lines.append(f"| `{method}` | {' | '.join(cells)} |")
+        lines.append(f"| `{method}` | {' | '.join(cells)} | {figures(method, SETTINGS)} |")
     once = [f"`{report['recipe'].removeprefix('budget-')}`" for report in reports if len(report["results"]) > 1]
     told = [f"- Trained once, one network for several columns: {', '.join(once)}."] if once else []
     for report in reports:
@@ -51,7 +55,8 @@ def budget(reports: list[dict[str, Any]]) -> str:
         told += [name + recipe.note] if recipe.note else []
         if not report["command"].startswith(" ".join(("tokay train", *recipe.train, ""))):
             told.append(f"{name}of settings that were given up since, to be measured anew: `{report['command']}`")
-    return "\n".join([*lines, "", *told, ""]) if told else "\n".join([*lines, ""])
+    told += ["", "Protocols of the published figures:", "", *protocols(rows, SETTINGS)]
+    return "\n".join([*lines, "", *told, ""])
 
 
 def challenge(reports: list[dict[str, Any]]) -> str:

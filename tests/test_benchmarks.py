@@ -70,6 +70,17 @@ def test_the_report_is_that_of_the_results() -> None:
     assert report.render() == (BENCHMARKS / "README.md").read_text(encoding="utf-8")
 
 
+def test_published_figures_are_the_methods_own() -> None:
+    """Not those of its first-order form, nor of tasks within an alphabet."""
+    table = module("published.py")
+    assert table.figures("maml", ("5w1s", "20w1s")) == "98.7 ± 0.4 / 95.8 ± 0.3"
+    assert table.figures("siamese", ("5w1s", "20w1s")) == "97.3 / 88.2"
+    assert table.figures("anil", ("5w1s", "20w1s")) == "– / 96.2 ± 0.5"
+    assert table.figures("versa", ("5w1s", "20w1s")) == ""
+    (line,) = table.protocols(["maml", "versa"], ("20w1s",))
+    assert line.startswith("- `maml`: queries per class: 1, transductive")
+
+
 def test_the_picture_is_that_of_the_results() -> None:
     """It says of itself which figures it was drawn from."""
     report = module("report.py")
