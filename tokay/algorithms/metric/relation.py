@@ -113,9 +113,9 @@ class RelationNet(Algorithm[Tensor], name="relation"):
 
     State: the added maps of each class, [ways, C, H, W].
 
-    Take it when no fixed distance suits and there is time to train: the comparison is learned too. Train it with the shots
-    it is for: maps of a class are added, so those of more shots are larger than it knows. Prefer ProtoNet for short
-    trainings, for several numbers of shots, and where an answer must not depend on the other queries.
+    Take it when no fixed distance suits: the comparison is learned too. Train it with the shots it is for: maps of a class
+    are added, so those of more shots are larger than it knows. Prefer ProtoNet for several numbers of shots, and where an
+    answer must not depend on the other queries.
 
     >>> net = RelationNet().build(nn.Conv2d(1, 4, 3), TaskSpec(x_shape=(1, 8, 8), y_dim=2))
     >>> state = RelationNet().adapt(net, Examples(torch.randn(4, 1, 8, 8), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
