@@ -38,7 +38,7 @@ def test_json(call: Call, sine_run: Path, sine_rival: Path) -> None:
         run, net = load_model(path)
         expected.append(tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=30, seed=3))
     for shown, found in zip(column["runs"], expected, strict=True):
-        assert shown["mse"] == {"mean": found["mse"].mean, "ci95": found["mse"].ci95}
+        assert shown["mse"] == {"mean": found["mse"].mean, "ci95": found["mse"].ci95, "median": found["mse"].median}
         assert shown["transductive"] is False
         assert set(shown) == {"run", "algorithm", "cost", "transductive", "mse"}
     difference = tokay.paired_difference(expected[0].per_task["mse"], expected[1].per_task["mse"])

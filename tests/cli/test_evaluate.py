@@ -203,7 +203,7 @@ def test_by_instance(call: Call, snail_run: Path, reptile_run: Path, sine_reader
     run, net = load_model(snail_run)
     expected = tokay.by_instance(run.algorithm, net, run.tasks("test"), tasks=4)
     found = evaluated(call, snail_run, "--tasks", "4", "--instances")["by_instance"]
-    scores = [{"instance": k, "mean": s.mean, "ci95": s.ci95} for k, s in expected.accuracy.items()]
+    scores = [{"instance": k, "mean": s.mean, "ci95": s.ci95, "median": s.median} for k, s in expected.accuracy.items()]
     assert found == {"transductive": expected.transductive, "accuracy": scores}
     assert [row["instance"] for row in found["accuracy"]] == [1, 2]
     assert (

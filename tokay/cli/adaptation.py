@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from ..plots import named
 from ..runs import Run, read
 from ..scores import Evaluation
-from .console import shown, table
+from .console import score_json, shown, table
 from .scoring import Asked, score_run
 
 
@@ -39,7 +39,7 @@ def adaptation_json(speed: Adaptation) -> dict[str, Any]:
     scores = {name: getattr(speed, name) for name in ("before", "area", "support", "gap")}
     return {
         "steps": speed.steps,
-        **{name: None if score is None else {"mean": score.mean, "ci95": score.ci95} for name, score in scores.items()},
+        **{name: None if score is None else score_json(score) for name, score in scores.items()},
         "reach": speed.reach,
         "reached": speed.reached,
         "settled": speed.settled,

@@ -15,7 +15,7 @@ from ..plots import write_figure
 from ..runs import Run, read
 from ..scores import Difference, Evaluation, paired_difference
 from .adaptation import adaptation_json, adaptation_table, reach_of
-from .console import device_named, print_json, shown, stderr, stdout, table
+from .console import device_named, print_json, score_json, shown, stderr, stdout, table
 from .flags import parse
 from .scoring import Asked, as_asked, on_source, score_run
 
@@ -154,14 +154,13 @@ def _as_json(
                 "algorithm": settings[run].algorithm.name,
                 "cost": settings[run].algorithm.cost._asdict(),
                 "transductive": scores.transductive,
-                name: {"mean": scores[name].mean, "ci95": scores[name].ci95},
+                name: score_json(scores[name]),
                 **speed(scores),
             }
             for run, scores in found.items()
         ],
         "differences_to_last": [
-            {"run": run, "mean": difference.mean, "ci95": difference.ci95}
-            for run, difference in _differences(found).items()
+            {"run": run, **score_json(difference)} for run, difference in _differences(found).items()
         ],
     }
 

@@ -56,6 +56,15 @@ def shown(name: str, score: Score | Difference) -> str:
     return f"{score.mean:.4f} ± {score.ci95:.4f}"
 
 
+def score_json(score: Score | Difference) -> dict[str, float]:
+    """The same everywhere in ``--json``; how many tasks there were stands beside it.
+
+    >>> score_json(Score(0.5, 0.01, 600, 0.4)), score_json(Difference(0.1, 0.02, 600))
+    ({'mean': 0.5, 'ci95': 0.01, 'median': 0.4}, {'mean': 0.1, 'ci95': 0.02})
+    """
+    return {name: value for name, value in score._asdict().items() if name != "tasks"}
+
+
 def shown_whole(name: str, score: Score) -> str:
     """As ``shown``, and of squared errors, which a few tasks can make, the median.
 

@@ -14,7 +14,7 @@ from ..runs import Run
 from ..scores import Evaluation, Score
 from ..tasks.gaussian_process import Curves
 from .adaptation import adaptation_json, reach_of, score_seen, told
-from .console import device_named, print_json, shown, shown_whole, stderr, stdout, table
+from .console import device_named, print_json, score_json, shown, shown_whole, stderr, stdout, table
 from .flags import parse
 from .scoring import Asked, score_instances, score_run
 
@@ -68,10 +68,6 @@ def as_json(
     run: Run, found: Evaluation, speed: Adaptation, met: Instances | None = None, exact: Score | None = None
 ) -> dict[str, Any]:
     """The contract of ``--json``: other programs read this."""
-
-    def score(value: Score) -> dict[str, float]:
-        return {"mean": value.mean, "ci95": value.ci95, "median": value.median}
-
     return {
         "algorithm": run.algorithm.name,
         "source": run.source.name,
@@ -80,22 +76,22 @@ def as_json(
         "queries": run.test.queries,
         "tasks": found["loss"].tasks,
         "transductive": found.transductive,
-        **{name: score(value) for name, value in found.scores.items()},
+        **{name: score_json(value) for name, value in found.scores.items()},
         "curve": [
-            {"step": step, **{name: score(value) for name, value in scores.items()}}
+            {"step": step, **{name: score_json(value) for name, value in scores.items()}}
             for step, scores in found.curve.items()
         ],
         "adaptation": adaptation_json(speed),
         "calibration_error": found.calibration_error,
         **({"by_instance": instances_json(met)} if met else {}),
-        **({"exact_log_likelihood": score(exact)} if exact else {}),
+        **({"exact_log_likelihood": score_json(exact)} if exact else {}),
         "seconds": round(found.seconds, 3),
     }
 
 
 def instances_json(met: Instances) -> dict[str, Any]:
     """For ``--json``."""
-    rows = [{"instance": k, "mean": score.mean, "ci95": score.ci95} for k, score in met.accuracy.items()]
+    rows = [{"instance": k, **score_json(score)} for k, score in met.accuracy.items()]
     return {"transductive": met.transductive, "accuracy": rows}
 
 

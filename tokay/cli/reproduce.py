@@ -19,7 +19,7 @@ from ..instances import Instances
 from ..runs import hardware, read
 from ..scores import Evaluation
 from . import train
-from .console import device_named, print_json, shown_whole, stderr, stdout, table
+from .console import device_named, print_json, score_json, shown_whole, stderr, stdout, table
 from .evaluate import Evaluate
 from .flags import one_of, parse
 from .scoring import score_instances, score_run
@@ -142,7 +142,7 @@ def _row(check: Check, found: Evaluation, met: Instances | None, words: list[str
         "tasks": score.tasks,
         "transductive": found.transductive if met is None else met.transductive,
         "measure": measure,
-        "measured": {"mean": score.mean, "ci95": score.ci95, "median": score.median},
+        "measured": score_json(score),
         "shown": shown_whole(measure, score),
         "published": check.published,
         "protocol": check.protocol,
