@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -223,13 +223,14 @@ def test_a_shift_by_one_distance_is_a_turn(w: list[float], distance: int) -> Non
 
 
 @given(st.lists(_positive, min_size=2, max_size=9), st.floats(1, 5), st.floats(1, 5))
+@example([1.0, 0.9999999999999999], 1.0, 1.0)
 def test_sharpening_keeps_order_and_sharpens(w: list[float], low: float, high: float) -> None:
     weights = _distribution(w)
     low, high = sorted((low, high))
     less, more = (sharpened(weights, torch.tensor([power], dtype=torch.float64)) for power in (low, high))
     for sharp in (less, more):
         assert float(sharp.sum()) == pytest.approx(1, abs=1e-12)
-        assert bool((sharp.argsort(stable=True) == weights.argsort(stable=True)).all())
+        assert bool((sharp[weights.argsort()].diff() >= -1e-15).all())  # two that differ in their last bit may come level
     assert float(more.max()) >= float(less.max()) - 1e-9
     assert float(_entropy(more)) <= float(_entropy(less)) + 1e-9
     again = sharpened(less, torch.tensor([high / low], dtype=torch.float64))
