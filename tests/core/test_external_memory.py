@@ -230,7 +230,9 @@ def test_sharpening_keeps_order_and_sharpens(w: list[float], low: float, high: f
     less, more = (sharpened(weights, torch.tensor([power], dtype=torch.float64)) for power in (low, high))
     for sharp in (less, more):
         assert float(sharp.sum()) == pytest.approx(1, abs=1e-12)
-        assert bool((sharp[weights.argsort()].diff() >= -1e-15).all())  # two that differ in their last bit may come level
+        assert bool(
+            (sharp[weights.argsort()].diff() >= -1e-15).all()
+        )  # two that differ in their last bit may come level
     assert float(more.max()) >= float(less.max()) - 1e-9
     assert float(_entropy(more)) <= float(_entropy(less)) + 1e-9
     again = sharpened(less, torch.tensor([high / low], dtype=torch.float64))
