@@ -4,6 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+# A first example may load half of torch, and a machine may have other things to do: no time limit for single ones.
+settings.register_profile("tokay", deadline=None)
+settings.load_profile("tokay")
 
 
 @pytest.fixture(scope="session", autouse=True)

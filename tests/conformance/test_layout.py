@@ -11,8 +11,8 @@ import pytest
 import tokay
 from tokay.cli.main import COMMANDS
 
-ROOT = Path(tokay.__file__).parents[1]
-FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "tokay").rglob("*.py"))
+from .files import FILES, ROOT, each_file, part, tree
+
 MOST_LINES = 260
 
 # From the bottom up. Who is on a layer imports from those below, and from its own part of the layer.
@@ -40,13 +40,7 @@ LAYERS = (
 # What stands on nothing but the errors may be used by the sources of tasks too.
 MAY_IMPORT_NOTHING_BUT = {"core": {"torch", *sys.stdlib_module_names}}
 
-each_file = pytest.mark.parametrize("path", FILES, ids=str)
 each_algorithm = pytest.mark.parametrize("name", sorted(tokay.algorithms()))
-
-
-@cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
 @cache
@@ -70,11 +64,6 @@ def imports(path: Path) -> frozenset[str]:
 def _file_of(module: str) -> Path | None:
     path = Path(*module.split("."))
     return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if (ROOT / p).is_file()), None)
-
-
-def part(path: Path) -> str:
-    """core/task.py is of ``core``, train.py of ``train``."""
-    return path.parts[1].removesuffix(".py")
 
 
 def layer(name: str) -> int:
@@ -234,64 +223,6 @@ def test_a_file_is_short(path: Path) -> None:
 @each_file
 def test_a_file_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(tree(path))
-
-
-def faults(module: ast.Module, *, cli: bool) -> list[str]:
-    """What no file may hold."""
-    found = []
-    for node in ast.walk(module):
-        match node:
-            case ast.Call(func=ast.Name(id="print")) if not cli:
-                found.append(f"line {node.lineno}: prints outside the command line")
-            case ast.Call(func=ast.Name(id="eval" | "exec")):
-                found.append(f"line {node.lineno}: runs text as code")
-            case ast.Assert(test=ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)])):
-                pass  # tells the type checker what is known
-            case ast.Assert():
-                found.append(f"line {node.lineno}: asserts; raise an error of tokay.errors that says what to do")
-            case ast.ExceptHandler(type=None):
-                found.append(f"line {node.lineno}: catches everything")
-            case ast.ExceptHandler(type=ast.Name(id="Exception" | "BaseException"), body=[ast.Pass()]):
-                found.append(f"line {node.lineno}: swallows everything")
-            case ast.Import(names=names) if {n.name.split(".")[0] for n in names} & {"pickle", "dill", "joblib"}:
-                found.append(f"line {node.lineno}: pickles")
-            case ast.ImportFrom(module="pickle" | "dill" | "joblib"):
-                found.append(f"line {node.lineno}: pickles")
-            case ast.Attribute(value=ast.Name(id="torch"), attr="load" | "save"):
-                found.append(f"line {node.lineno}: pickles; write safetensors")
-            case ast.keyword(arg="allow_pickle", value=ast.Constant(value=True)):
-                found.append(f"line {node.value.lineno}: unpickles")
-    return found
-
-
-@each_file
-def test_a_file_holds_nothing_it_must_not(path: Path) -> None:
-    assert not faults(tree(path), cli=part(path) == "cli")
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "print(1)",
-        "def f(x):\n    assert x > 0",
-        "try:\n    f()\nexcept:\n    raise",
-        "try:\n    f()\nexcept Exception:\n    pass",
-        "import pickle",
-        "from pickle import loads",
-        "torch.load(path)",
-        "torch.save(x, path)",
-        "np.load(path, allow_pickle=True)",
-        "eval('1')",
-    ],
-)
-def test_faults_are_seen(code: str) -> None:
-    assert len(faults(ast.parse(code), cli=False)) == 1
-
-
-def test_what_is_no_fault() -> None:
-    fine = "assert x is not None\ntry:\n    f()\nexcept Exception as e:\n    raise E from e\nmodel.load(x)"
-    assert not faults(ast.parse(fine), cli=False)
-    assert not faults(ast.parse("print(1)"), cli=True)
 
 
 def test_public_names_are_what_they_are_called() -> None:

@@ -27,13 +27,13 @@ def measured(pairs: list[tuple[float, bool]], bins: int = 15) -> float:
     return float(expected_calibration_error(confidence, torch.tensor([h for _, h in pairs]), bins))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(answers, st.integers(1, 20))
 def test_is_what_a_loop_over_bins_gives(pairs: list[tuple[float, bool]], bins: int) -> None:
     assert measured(pairs, bins) == pytest.approx(by_hand(pairs, bins), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(answers)
 def test_is_between_nothing_and_one_and_blind_to_order(pairs: list[tuple[float, bool]]) -> None:
     assert 0 <= measured(pairs) <= 1

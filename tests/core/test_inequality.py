@@ -66,7 +66,7 @@ def test_the_limits_are_continuous() -> None:
 
 
 @each_measure
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(values=losses, scale=st.floats(1e-3, 1e3))
 def test_the_unit_does_not_matter(measure: Callable[[Tensor], Tensor], values: list[float], scale: float) -> None:
     x = double(*values)
@@ -74,7 +74,7 @@ def test_the_unit_does_not_matter(measure: Callable[[Tensor], Tensor], values: l
 
 
 @each_measure
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(values=losses, copies=st.integers(2, 3))
 def test_as_many_of_each_are_as_unequal(measure: Callable[[Tensor], Tensor], values: list[float], copies: int) -> None:
     x = double(*values)
@@ -83,7 +83,7 @@ def test_as_many_of_each_are_as_unequal(measure: Callable[[Tensor], Tensor], val
 
 
 @each_measure
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(values=losses)
 def test_never_negative_and_zero_only_for_equals(measure: Callable[[Tensor], Tensor], values: list[float]) -> None:
     x = double(*values)

@@ -57,7 +57,7 @@ def test_neither_reads_nor_moves_torchs_generator() -> None:
     assert torch.equal(first, gaussian(task_seed(Examples(torch.ones(2, 3), torch.ones(2, 1))), (5,), like=first))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 50))
 def test_moments(seed: int, stream: int) -> None:
     n = 20_000

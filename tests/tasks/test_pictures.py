@@ -188,7 +188,7 @@ SEEDS = [
 
 
 @pytest.mark.filterwarnings("ignore")  # PIL warns of odd metadata
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=4), st.data())
 def test_damage_is_read_or_refused_in_one_line(
     content: bytes, changes: list[tuple[int, int]], data: st.DataObject

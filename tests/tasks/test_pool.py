@@ -44,7 +44,7 @@ def episodes(draw: st.DrawFn) -> tuple[list[int], Sizes]:
     return counts, Sizes(ways=draw(st.integers(1, len(counts))), shots=shots, queries=queries)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(episodes(), st.integers(1, 6), st.integers(0, 2**31))
 def test_an_episode_never_leaks(setting: tuple[list[int], Sizes], tasks: int, seed: int) -> None:
     counts, sizes = setting

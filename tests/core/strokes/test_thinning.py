@@ -32,7 +32,7 @@ def topology(ink: Tensor) -> tuple[int, int]:
     return parts(wide, EIGHT), parts(~wide, FOUR)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.floats(0.2, 0.9), st.integers(1, 3))
 def test_topology_is_kept(seed: int, share: float, blob: int) -> None:
     noise = torch.rand(1, 14, 17, generator=torch.Generator().manual_seed(seed)) < share
