@@ -91,14 +91,14 @@ def reproduced(reports: list[dict[str, Any]]) -> str:
                 f"| `{report['recipe']}` | {part} | {row['check']} | {row['shown']} | {row['tasks']} | {seen} "
                 f"| {published} | {row['protocol']} |"
             )
-    notes = {name: recipes()[name][1].note for name in (report["recipe"] for report in reports)}
+    known = recipes()
+    notes = {report["recipe"]: known[report["recipe"]][1].note for report in reports}
     return "\n".join([*lines, "", *(f"- `{name}`: {note}." for name, note in notes.items() if note), ""])
 
 
-def measured(begins: str | tuple[str, ...] = "") -> list[dict[str, Any]]:
+def measured(begins: str = "") -> list[dict[str, Any]]:
     """The results of all recipes whose names begin so."""
-    found = [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob("*.json"))]
-    return [report for report in found if report["recipe"].startswith(begins)]
+    return [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob(f"{begins}*.json"))]
 
 
 def render() -> str:
@@ -107,7 +107,8 @@ def render() -> str:
     for begins, table in TABLES.items():
         its = measured(begins)
         parts += [table(its) + "\n"] if its else []
-    parts += [accuracy(report) + "\n" for report in measured() if not report["recipe"].startswith(tuple(TABLES))]
+    alone = [report for report in measured() if not report["recipe"].startswith(tuple(TABLES))]
+    parts += [accuracy(report) + "\n" for report in alone]
     found = [json.loads(path.read_text()) for path in sorted((HERE / "reproduced").glob("*.json"))]
     if found:
         parts.append(

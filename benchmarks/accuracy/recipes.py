@@ -137,7 +137,8 @@ RECIPES = {
 
 
 # What a quarter of an hour of one core asks of the methods whose outer steps are dear: more and smaller ones. Chosen on
-# validation characters; all else, and all other methods, as they are by default.
+# validation characters, but for `ntm` and `gru`, which take those of `mann` and `lstm`, and the drawn size of `strokes`; all
+# else, and all other methods, as they are by default.
 def _small(filters: int = 32, tasks: int = 4) -> tuple[str, ...]:
     return ("--filters", str(filters), "--meta-batch", str(tasks), "--lr", "2e-3", "--schedule", "linear")
 
@@ -175,14 +176,14 @@ _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
 _GROUPS = {"relation": {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}, "strokes": {"": ("5w1s",)}}
-_TASKS = {"strokes": 300}  # it takes five seconds to answer 75 queries of 5 programs, and the more the more of each
+TASKS = {"strokes": 300}  # it takes five seconds to answer 75 queries of 5 programs, and the more the more of each
 _ON_FIVE = ("finetune", "maml", "meta-lstm")
 _NOTES = {
     "anil-5w": "The steps of the test, which training does not use, were chosen afterwards on validation characters (after "
     "3 of them, the default, its curve has 96.11 ± 0.29 and 97.06 ± 0.45: on five shots the second to fourth overshoot).",
     **dict.fromkeys(
         ("reptile-5w", "imaml-5w", "learned-optimizer-5w", "meta-lstm-5w"),
-        "First order (iMAML at this damping nearly so), which is what a short budget pays for: see `first-order-maml` below.",
+        "First order (iMAML at this damping nearly so); what that alone costs MAML here: `first-order-maml` below.",
     ),
 }
 
@@ -203,7 +204,7 @@ for _name, _kind in tokay.algorithms().items():
                 train=(_name, "omniglot", *_SIZES[_sizes[0]], *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
                 minutes=15 if _kind.learns else 0,
                 evaluations=tuple(
-                    Protocol(name=_size, flags=_SIZES[_size], tasks=_TASKS.get(_name)) for _size in _sizes
+                    Protocol(name=_size, flags=_SIZES[_size], tasks=TASKS.get(_name)) for _size in _sizes
                 ),
                 note=" ".join(filter(None, _notes)),
             )
@@ -236,14 +237,15 @@ for _name in (
     "snail",
 ):
     _learns = tokay.algorithms()[_name].learns
-    _size = ("--size", "105") if _name in ("hausdorff", "strokes") else ()  # these look at single pixels
+    _size = ("--size", "105") if _name in ("hausdorff", "strokes") else ()  # compared as they were drawn
     _between = " ".join(("omniglot --split lake --rotations train", *_size))
+    _flags = SHORT_BUDGET.get(_name, ())
     RECIPES[f"runs-{_name}"] = Recipe(
-        train=(_name, "omniglot-runs", *SHORT_BUDGET.get(_name, _size), "--validate-every", "0"),
+        train=(_name, "omniglot-runs", *_flags, *(() if "--size" in _flags else _size), "--validate-every", "0"),
         minutes=15 if _learns else 0,
         evaluations=(
             Protocol(name="within alphabets: the official 20 runs"),
-            Protocol(name="between alphabets", flags=("--on", _between), tasks=_TASKS.get(_name)),
+            Protocol(name="between alphabets", flags=("--on", _between), tasks=TASKS.get(_name)),
         ),
     )
 
