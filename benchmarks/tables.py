@@ -66,8 +66,8 @@ def challenge(reports: list[dict[str, Any]]) -> str:
         "### The Omniglot one-shot challenge: within and between alphabets",
         "",
         "Error in per cent of 20-way 1-shot, learned from the 30 background alphabets in 15 minutes of one core, one query per "
-        f"class, seed 0. *Within*: the official 20 runs, 400 answers. *Between*: {_unseen(TASKS_BETWEEN)} over the evaluation alphabets "
-        f"(`omniglot --split lake`), the same network. *t*: transductive. {_made(reports)}",
+        f"class, seed 0. *Within*: the official 20 runs, 400 answers. *Between*: {_unseen(TASKS_BETWEEN)} over "
+        f"the evaluation alphabets (`omniglot --split lake`), the same network. *t*: transductive. {_made(reports)}",
         "",
         "| method | within alphabets: 20 runs | between alphabets | published, within, and its protocol |",
         "|---|---|---|---|",
