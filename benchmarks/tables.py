@@ -48,7 +48,11 @@ def budget(reports: list[dict[str, Any]]) -> str:
     for method, its in rows.items():
         cells = (_per_cent(its[setting]) + _trained(its[setting]) if setting in its else "" for setting in SETTINGS)
         lines.append(f"| `{method}` | {' | '.join(cells)} | {figures(method, SETTINGS)} |")
-    once = [f"`{report['recipe'].removeprefix('budget-')}`" for report in reports if len(report["results"]) > 1]
+    once = [
+        f"`{report['recipe'].removeprefix('budget-')}`"
+        for report in reports
+        if len(report["results"]) > 1 and report["steps"]
+    ]
     told = [f"- Trained once, one network for several columns: {', '.join(once)}."] if once else []
     for report in reports:
         name, recipe = f"- `{report['recipe'].removeprefix('budget-')}`: ", RECIPES[report["recipe"]]
