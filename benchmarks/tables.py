@@ -100,7 +100,7 @@ def likelihoods(reports: list[dict[str, Any]]) -> str:
         "",
         "Log-likelihood in nats per value, curves of a Gaussian process with an RBF kernel, 3 to 50 points seen, 100 asked, 15 "
         "minutes of one core, seed 0; the same tasks for all. Their σ is 0.1 at least, as in the authors' code, which "
-        f"bounds them by {-math.log(0.1 * math.sqrt(2 * math.pi)):.3f} wherever the curve is known better than that. {_made(reports)}",
+        f"bounds them by {-math.log(0.1 * math.sqrt(2 * math.pi)):.3f} where the curve is known better. {_made(reports)}",
         "",
         "| method | steps | log-likelihood | exact posterior | mean squared error |",
         "|---|---|---|---|---|",
