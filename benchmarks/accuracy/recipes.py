@@ -237,6 +237,10 @@ for _name in (
     "simpleshot",
     "baseline++",
     "snail",
+    "mann",
+    "lstm",
+    "gru",
+    "ntm",
 ):
     _learns = tokay.algorithms()[_name].learns
     _size = ("--size", "105") if _name in ("hausdorff", "strokes") else ()  # compared as they were drawn
