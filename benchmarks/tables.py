@@ -58,8 +58,7 @@ def budget(reports: list[dict[str, Any]]) -> str:
     for report in reports:
         name, recipe = f"- `{report['recipe'].removeprefix('budget-')}`: ", RECIPES[report["recipe"]]
         told += [name + recipe.note] if recipe.note else []
-        if not report["command"].startswith(" ".join(("tokay train", *recipe.train, ""))):
-            told.append(f"{name}of settings that were given up since, to be measured anew: `{report['command']}`")
+        told += _given_up([report])
     told += ["", "Protocols of the published figures:", "", *protocols(rows, SETTINGS)]
     return "\n".join([*lines, "", *told, ""])
 
@@ -88,6 +87,7 @@ def challenge(reports: list[dict[str, Any]]) -> str:
         "",
         "Errors of people and of Bayesian program learning are not here: no source of theirs could be read. One Siamese "
         "network's published errors within and between are 24.2 and 10.7 (small background set) [N].",
+        *_given_up(reports),
     ]
     return "\n".join([*lines, ""])
 
@@ -109,7 +109,7 @@ def likelihoods(reports: list[dict[str, Any]]) -> str:
         (row,) = its["results"]
         cells = (_plain(row[name]) for name in ("log_likelihood", "exact_log_likelihood", "mse"))
         lines.append(f"| `{method}` | {its['steps']:,} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *_given_up(reports)])
 
 
 def sequences(reports: list[dict[str, Any]]) -> str:
@@ -127,7 +127,7 @@ def sequences(reports: list[dict[str, Any]]) -> str:
     for method, its in sorted(rows.items(), key=lambda row: row[1]["results"][0]["bits"]["mean"]):
         cells = [_plain(row[name]) for row in its["results"] for name in ("bits", "wrong_bits")]
         lines.append(f"| `{method}` | {its['steps']:,} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *_given_up(reports)])
 
 
 def optimizers(reports: list[dict[str, Any]]) -> str:
@@ -172,6 +172,16 @@ def _unseen(fewer: dict[str, int]) -> str:
     """How many tasks, and which methods answer fewer of them."""
     exceptions = ", ".join(f"`{name}` {tasks}" for name, tasks in fewer.items())
     return f"1,000 unseen tasks ({exceptions})"
+
+
+def _given_up(reports: list[dict[str, Any]]) -> list[str]:
+    """A line for each result of settings that its recipe has no more."""
+    return [
+        f"- `{report['recipe'].partition('-')[2]}`: of settings that were given up since, to be measured anew: "
+        f"`{report['command']}`"
+        for report in reports
+        if not report["command"].startswith(" ".join(("tokay train", *RECIPES[report["recipe"]].train, "")))
+    ]
 
 
 def _by_method(reports: list[dict[str, Any]], begins: str) -> dict[str, dict[str, Any]]:

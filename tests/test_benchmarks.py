@@ -70,6 +70,17 @@ def test_the_report_is_that_of_the_results() -> None:
     assert report.render() == (BENCHMARKS / "README.md").read_text(encoding="utf-8")
 
 
+def test_results_of_settings_given_up_are_told() -> None:
+    """In every table whose results come from recipes: with another rate in the command the page says so."""
+    report = module("report.py")
+    for begins, table in report.TABLES.items():
+        found = report.measured(begins)
+        if begins != "optimizers-":
+            assert "given up since" not in table(found)
+            found[0]["command"] = found[0]["command"].replace(" --", " --lr 7 --", 1)
+            assert f"to be measured anew: `{found[0]['command']}`" in table(found)
+
+
 def test_published_figures_are_the_methods_own() -> None:
     """Not those of its first-order form, nor of tasks within an alphabet."""
     table = module("published.py")

@@ -144,6 +144,7 @@ def _small(filters: int = 32, tasks: int = 4) -> tuple[str, ...]:
 
 
 _READERS = ("--network", "conv4", "--filters", "32", "--train-queries", "3", "--meta-batch", "8")
+_AS_DRAWN = ("--size", "105")
 SHORT_BUDGET = {
     **dict.fromkeys(("maml", "meta-sgd", "taml"), _small()),
     "anil": (*_small(), "--test-steps", "20"),
@@ -154,7 +155,7 @@ SHORT_BUDGET = {
     "matching": ("--train-ways", "20", "--train-queries", "5", "--meta-batch", "1", "--scale", "10"),
     "relation": ("--train-ways", "10", "--train-queries", "5"),
     **dict.fromkeys(("lstm", "gru", "mann", "snail"), _READERS),
-    "strokes": ("--size", "105"),
+    "strokes": _AS_DRAWN,
     "ntm": (*_READERS, "--optimizer", "adam", "--lr", "1e-3"),
     "reptile": ("--filters", "32", "--meta-batch", "2", "--inner-lr", "3e-3"),
     "imaml": (
@@ -243,11 +244,10 @@ for _name in (
     "ntm",
 ):
     _learns = tokay.algorithms()[_name].learns
-    _size = ("--size", "105") if _name in ("hausdorff", "strokes") else ()  # compared as they were drawn
-    _between = " ".join(("omniglot --split lake --rotations train", *_size))
-    _flags = SHORT_BUDGET.get(_name, ())
+    _flags = {**SHORT_BUDGET, "hausdorff": _AS_DRAWN}.get(_name, ())
+    _between = " ".join(("omniglot --split lake --rotations train", *(_AS_DRAWN if _flags == _AS_DRAWN else ())))
     RECIPES[f"runs-{_name}"] = Recipe(
-        train=(_name, "omniglot-runs", *_flags, *(() if "--size" in _flags else _size), "--validate-every", "0"),
+        train=(_name, "omniglot-runs", *_flags, "--validate-every", "0"),
         minutes=15 if _learns else 0,
         evaluations=(
             Protocol(name="within alphabets: the official 20 runs"),
