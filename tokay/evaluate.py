@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from .core.calibration import expected_calibration_error
 from .core.network import device_of
 from .core.objectives import metrics
 from .core.seeding import BLOCK as BLOCK, derive, evaluation_blocks
+from .core.states import over_states, shown_states
 from .core.task import Task, TaskSource, check_task
 from .errors import ConfigError
 from .scores import Evaluation, Score
@@ -69,19 +69,24 @@ def evaluate(
             torch.manual_seed(derive(seed, "evaluate-draws", index))
 
             def measured(task: Task) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-                rows = []
                 shown[:] = []
-                for step, state in _shown_states(algorithm, net, task, curve=curve):
-                    shown.append(step)
+
+                def states() -> Iterator[Any]:
+                    for step, state in shown_states(algorithm, net, task.support, curve=curve):
+                        shown.append(step)
+                        yield state
+
+                def asked_of(state: Any) -> tuple[dict[str, Tensor], Tensor]:
                     asked = answer(algorithm, net, state, task.support.x, task.query.x, inductive=inductive)
                     row = metrics(asked, task.query.y)
                     row |= own_measures(algorithm, net, state, task, inductive=inductive)
                     if curve and not sequences:
                         learned = metrics(algorithm.predict(net, state, task.support.x), task.support.y)
                         row |= {f"support_{name}": value for name, value in learned.items()}
-                    rows.append(row)
-                found = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}  # [steps]
-                return found, *_sure_and_right(asked, task.query.y)
+                    return row, asked
+
+                found, asked = over_states(asked_of, states(), mode=mode)  # [steps], [steps, m, d]
+                return found, *_sure_and_right(asked[-1], task.query.y)
 
             chunk = chunk_size or comfortable_chunk(task_batch)
             collected.append(over_tasks(measured, task_batch, chunk_size=chunk, mode=mode))
@@ -117,19 +122,6 @@ def blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Tas
             yield index, task_slice(source.sample(BLOCK, generator), 0, used)
 
 
-def _shown_states(algorithm: Algorithm[Any], net: nn.Module, task: Task, *, curve: bool) -> Iterator[tuple[int, Any]]:
-    """(step, state) at the steps worth showing: the first few, then ever fewer, and the last."""
-    path = algorithm.path(net, task.support)
-    state = next(path)
-    for step in count():
-        following = next(path, None)
-        if following is None or (curve and _is_shown(step)):
-            yield step, state
-        if following is None:
-            return
-        state = following
-
-
 def _sure_and_right(predictions: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The probability of each answer ``[m]``, NaN for padding, and whether it is right."""
     sure = torch.where(y.any(-1).bool(), predictions.softmax(-1).max(-1).values, torch.nan)
@@ -139,19 +131,6 @@ def _sure_and_right(predictions: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def _calibration_error(sure: Tensor, right: Tensor) -> float:
     asked = ~sure.isnan()
     return float(expected_calibration_error(sure[asked], right[asked]))
-
-
-def _is_shown(step: int) -> bool:
-    """0 1 2 3 4 5 10 20 50 100 200 500 ...
-
-    >>> [step for step in range(300) if _is_shown(step)]
-    [0, 1, 2, 3, 4, 5, 10, 20, 50, 100, 200]
-    """
-    if step <= 5:
-        return True
-    while step % 10 == 0:
-        step //= 10
-    return step in (1, 2, 5)
 
 
 def _depends_on_other_queries(algorithm: Algorithm[Any], net: nn.Module, tasks: Task, mode: Mode) -> bool:

@@ -12,7 +12,7 @@ from tokay.cli.main import main
 from tokay.cli.reproduce import check_words, training_words
 from tokay.core.algorithm import recipes
 from tokay.core.recipe import Recipe
-from tokay.evaluate import _is_shown
+from tokay.core.states import is_shown
 from tokay.tasks import sources
 
 RECIPES = [(kind, recipe) for kind in tokay.algorithms().values() for recipe in kind.recipes]
@@ -30,7 +30,7 @@ def test_a_recipe_is_whole(kind: type[tokay.Algorithm[Any]], recipe: Recipe) -> 
     assert recipe.checks
     for check in recipe.checks:
         assert check.tasks >= 100
-        assert check.step is None or _is_shown(check.step), "such a step is not measured"
+        assert check.step is None or is_shown(check.step), "such a step is not measured"
         assert check.instance is None or (kind.ordered and check.step is None)
         # A figure without its protocol says nothing; [M] marks what nobody could verify, and is not shown.
         assert not check.published or any(tag in check.protocol for tag in ("[P]", "[C]", "[T]", "[N]", "[R]"))
