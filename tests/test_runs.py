@@ -85,7 +85,22 @@ def test_what_is_recorded(tmp_path: Path) -> None:
     assert saved["torch"] == torch.__version__
     assert set(saved) == {
         *("tokay", "torch", "commit", "spec", "algorithm", "source", "network", "test", "train", "fit"),
+        "fewest_shots",
     }
+
+
+def test_the_fewest_shots_survive(tmp_path: Path) -> None:
+    run = replace(RUN, fewest_shots=2)
+    create(tmp_path / "run", run, SPEC, overwrite=False)
+    assert read(tmp_path / "run") == (run, SPEC)
+
+
+def test_a_run_of_before_there_were_any(tmp_path: Path) -> None:
+    create(tmp_path / "run", RUN, SPEC, overwrite=False)
+    saved = json.loads((tmp_path / "run" / "run.json").read_text())
+    del saved["fewest_shots"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(saved))
+    assert read(tmp_path / "run") == (RUN, SPEC)
 
 
 def test_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,6 +221,24 @@ def test_training_sizes_are_the_papers_unless_they_are_given(root: Path, tmp_pat
     assert run.test == Sizes(ways=2, shots=1, queries=2)
 
 
+def test_episodes_of_fewer_shots(root: Path, tmp_path: Path, call: Call) -> None:
+    sizes = ("--ways", "2", "--shots", "2", "--queries", "1", "--train-queries", "1", "--steps", "2")
+    few = ("images", "--root", root, *PICTURES, *sizes, "--train-fewest-shots")
+    done = call("train", "maml", *few, "1", "--out", tmp_path / "run")
+    assert done.code == 0
+    assert "2 ways 1 to 2 shots 1 queries" in " ".join(done.err.split())
+    run, _ = read(tmp_path / "run")
+    assert run.fewest_shots == 1
+    drawn = {
+        split: {run.tasks(split).sample(1, torch.Generator().manual_seed(i)).support.x.shape[1] for i in range(20)}
+        for split in ("train", "test")
+    }
+    assert drawn == {"train": {2, 4}, "test": {4}}
+    refused(call("train", "maml", *few, "3", "--out", tmp_path / "no"), "from 1 to the 2 shots of training, got 3")
+    refused(call("train", "finetune", *few, "1", "--out", tmp_path / "no"), "finetune: --train-fewest-shots is for")
+    assert not (tmp_path / "no").exists()
+
+
 def test_colour_pictures_and_another_backbone(tmp_path: Path, call: Call) -> None:
     for c in range(12):
         (tmp_path / "root" / str(c)).mkdir(parents=True)

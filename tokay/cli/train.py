@@ -63,6 +63,9 @@ class Settings(PointSettings):
 
     train_ways: int | None = None
     """classes in a training episode; the paper's for the method"""
+    train_fewest_shots: int | None = None
+    """support examples per class in the shortest training episodes: each outer step then draws from so many to as many as
+    usual; always as many as usual if left out"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +189,13 @@ def _with_training_sizes(given: Any, settings: Any) -> Run:
             f"{algorithm.name}: training and test ways must agree, for its last layer has one output per class, "
             f"got {train.ways} and {test.ways}. Leave out --train-ways."
         )
-    return Run(algorithm=algorithm, source=source, network=given.backbone, test=test, train=train, fit=given.fit)
+    fewest = getattr(settings, "train_fewest_shots", None)
+    if fewest is not None and not episodic:
+        raise ConfigError(
+            f"{algorithm.name}: --train-fewest-shots is for methods that train on episodes, got {fewest}. Leave it out."
+        )
+    parts = {"source": source, "network": given.backbone, "fit": given.fit}
+    return Run(algorithm=algorithm, test=test, train=train, fewest_shots=fewest, **parts)
 
 
 def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Sequence[str]) -> str:

@@ -88,9 +88,9 @@ def _described(run: Run, device: torch.device) -> str:
     elif run.algorithm.joint:
         episodes = f"mini-batches of all classes, tested on {test.ways} ways {test.shots} shots"
     else:
+        shots = train.shots if run.fewest_shots is None else f"{run.fewest_shots} to {train.shots}"
         episodes = (
-            f"{train.ways} ways {train.shots} shots {train.queries} queries, "
-            f"tested on {test.ways} ways {test.shots} shots"
+            f"{train.ways} ways {shots} shots {train.queries} queries, tested on {test.ways} ways {test.shots} shots"
         )
     return f"{run.algorithm} on {run.source.name}, {run.network.name}, {device}: {episodes}"
 
