@@ -139,8 +139,8 @@ RECIPES = {
 # What a quarter of an hour of one core asks of the methods whose outer steps are dear: more and smaller ones. Chosen on
 # validation characters, but for `ntm` and `gru`, which take those of `mann` and `lstm`, and the drawn size of `strokes`; all
 # else, and all other methods, as they are by default.
-def _small(filters: int = 32, tasks: int = 4) -> tuple[str, ...]:
-    return ("--filters", str(filters), "--meta-batch", str(tasks), "--lr", "2e-3", "--schedule", "linear")
+def _small(filters: int = 32, tasks: int = 4, lr: str = "2e-3") -> tuple[str, ...]:
+    return ("--filters", str(filters), "--meta-batch", str(tasks), "--lr", lr, "--schedule", "linear")
 
 
 _READERS = ("--network", "conv4", "--filters", "32", "--train-queries", "3", "--meta-batch", "8")
@@ -157,10 +157,13 @@ SHORT_BUDGET = {
     **dict.fromkeys(("lstm", "gru", "mann", "snail"), _READERS),
     "strokes": _AS_DRAWN,
     "ntm": (*_READERS, "--optimizer", "adam", "--lr", "1e-3"),
-    "reptile": ("--filters", "32", "--meta-batch", "2", "--inner-lr", "3e-3"),
+    "reptile": (
+        *(*_small(lr="8e-3"), "--optimizer", "adam", "--inner", "sgd", "--inner-lr", "0.4"),
+        *("--test-steps", "20", "--test-batch", "25"),
+    ),
     "imaml": (
-        *(*_small(tasks=2), "--train-queries", "15", "--inner-steps", "5", "--cg-steps", "2", "--damping", "10"),
-        *("--test-steps", "50", "--test-proximal", "0.5"),
+        *(*_small(lr="8e-3"), "--train-queries", "5", "--proximal", "0.1", "--inner-lr", "0.4"),
+        *("--inner-steps", "5", "--cg-steps", "2", "--test-steps", "10"),
     ),
     "meta-lstm": _small(filters=16, tasks=2),
     "learned-optimizer": (
@@ -176,6 +179,8 @@ SHORT_BUDGET = {
 _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
+# LSTM and GRU stay at chance for their first minutes where a task is a sequence of 25: shorter ones come mixed in.
+_MIXED = dict.fromkeys(("lstm-5w5s", "gru-5w5s"), ("--train-fewest-shots", "1", "--lr", "2e-3", "--schedule", "linear"))
 _GROUPS = {"relation": {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}, "strokes": {"": ("5w1s",)}}
 # Fewer where a task takes seconds: 75 queries of 5 programs, 20 of 20 drawings of 105 pixels.
 TASKS = {"strokes": 300}
@@ -185,8 +190,8 @@ _NOTES = {
     "anil-5w": "The steps of the test, which training does not use, were chosen afterwards on validation characters (after "
     "3 of them, the default, its curve has 96.11 ± 0.29 and 97.06 ± 0.45: on five shots the second to fourth overshoot).",
     **dict.fromkeys(
-        ("reptile-5w", "imaml-5w", "learned-optimizer-5w", "meta-lstm-5w"),
-        "First order (iMAML at this damping nearly so); what that alone costs MAML here: `first-order-maml` below.",
+        ("learned-optimizer-5w", "meta-lstm-5w"),
+        "Below `finetune` on five shots: an LSTM step for every weight makes its tasks dear, so that it sees few of them.",
     ),
 }
 
@@ -204,7 +209,10 @@ for _name, _kind in tokay.algorithms().items():
                 f"Trained on five shots instead: `five-shots-{_name}` below." if _on_five else "",
             ]
             RECIPES[f"budget-{_name}{_group}"] = Recipe(
-                train=(_name, "omniglot", *_SIZES[_sizes[0]], *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
+                train=(
+                    *(_name, "omniglot", *_SIZES[_sizes[0]], *SHORT_BUDGET.get(_name, ())),
+                    *(*_MIXED.get(_name + _group, ()), "--validate-every", "0"),
+                ),
                 minutes=15 if _kind.learns else 0,
                 evaluations=tuple(
                     Protocol(name=_size, flags=_SIZES[_size], tasks=TASKS.get(_name)) for _size in _sizes
@@ -212,9 +220,13 @@ for _name, _kind in tokay.algorithms().items():
                 note=" ".join(filter(None, _notes)),
             )
 
-# What MAML loses without second derivatives, at the same budget.
-RECIPES["first-order-maml"] = replace(
-    RECIPES["budget-maml-5w"], train=(*RECIPES["budget-maml-5w"].train, "--order", "1"), note=""
+# What MAML loses without second derivatives, at the same budget: much at its own rate, which is chosen for one large step
+# that they look through, and little in smaller steps.
+_FIRST_ORDER = (*RECIPES["budget-maml-5w"].train, "--order", "1")
+_SMALL_STEPS = ("--inner-lr", "0.4", "--inner-steps", "5", "--test-steps", "5", "--train-queries", "5")
+RECIPES["first-order-maml"] = replace(RECIPES["budget-maml-5w"], train=_FIRST_ORDER, note="")
+RECIPES["first-order-maml-small-steps"] = replace(
+    RECIPES["budget-maml-5w"], train=(*_FIRST_ORDER, *_SMALL_STEPS), note=""
 )
 
 # What some of them gain and lose by training on five shots.
