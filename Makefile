@@ -9,7 +9,7 @@ SHORT := --optimizer adam --lr 8e-3 --inner sgd --inner-lr 0.4 --test-steps 20 -
 
 demo: .venv/installed
 	$(BIN)/tokay train scratch  glyphs --out $(RUNS)/scratch  --overwrite
-	$(BIN)/tokay train finetune glyphs --out $(RUNS)/finetune --overwrite --steps 300 --validate-every 0
+	$(BIN)/tokay train finetune glyphs --out $(RUNS)/finetune --overwrite --steps 2400 --validate-every 0
 	$(BIN)/tokay train reptile  glyphs --out $(RUNS)/reptile  --overwrite --steps 600 --validate-every 600 $(SHORT)
 	$(BIN)/tokay compare $(RUNS)/scratch $(RUNS)/finetune $(RUNS)/reptile --shots 1 5 --tasks 100
 	$(BIN)/tokay plot $(RUNS)/reptile --tasks 100
