@@ -194,7 +194,8 @@ _NOTES = {
         "Below `finetune` on five shots: an LSTM step for every weight makes its tasks dear, and on trial (150 seconds, "
         "validation characters) an outer rate of 8e-3 gained two to three points there: to be measured.",
     ),
-    "maml-5w": "Without second derivatives: `first-order-maml`, and `first-order-maml-small-steps`, which loses nothing.",
+    "maml-5w": "Without second derivatives: `first-order-maml`, and by smaller steps on more queries, with nothing lost, "
+    "`first-order-maml-small-steps`.",
 }
 
 for _name, _kind in tokay.algorithms().items():

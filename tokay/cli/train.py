@@ -194,8 +194,15 @@ def _with_training_sizes(given: Any, settings: Any) -> Run:
         raise ConfigError(
             f"{algorithm.name}: --train-fewest-shots is for methods that train on episodes, got {fewest}. Leave it out."
         )
-    parts = {"source": source, "network": given.backbone, "fit": given.fit}
-    return Run(algorithm=algorithm, test=test, train=train, fewest_shots=fewest, **parts)
+    return Run(
+        algorithm=algorithm,
+        source=source,
+        network=given.backbone,
+        test=test,
+        train=train,
+        fit=given.fit,
+        fewest_shots=fewest,
+    )
 
 
 def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from ..core.network import device_of
 from ..core.task import TaskSource
 from ..files import append_line, clear_temporaries, finite_json, write_atomically
 from ..runs import Run
+from ..tasks.source import on_device
 from ..train import FitState, Step, fit
 from .console import progress, stderr
 from .tensorboard import board
@@ -30,7 +31,7 @@ def train_in(
 ) -> None:
     """Train from ``state`` to the end of ``run`` in the folder ``path``; each tenth step is logged."""
     device = device_of(net)
-    training, validation = _on(device, training), validation and _on(device, validation)
+    training, validation = on_device(training, device), validation and on_device(validation, device)
     stderr.print(_described(run, device), markup=False)
     clear_temporaries(path)
     _cut_log(path / "metrics.jsonl", state.step)
@@ -71,12 +72,6 @@ def _train(
                 save_state(path, run, net, state)
     if not (path / "model.safetensors").exists():  # nothing to learn, or no step asked for: the start itself
         save_model(path, run, net, state)
-
-
-def _on(device: torch.device, source: Any) -> TaskSource:
-    """A source that can move its data to the device does, so that sampling is a gather there."""
-    moved: TaskSource = source.to(device) if hasattr(source, "to") else source
-    return moved
 
 
 def _described(run: Run, device: torch.device) -> str:

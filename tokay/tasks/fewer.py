@@ -1,12 +1,12 @@
 """Episodes whose number of shots changes from meta-batch to meta-batch."""
 
-from typing import Any, Self
+from typing import Self
 
 import torch
 
 from ..core.task import Examples, Task, TaskSource
-from ..errors import ConfigError
-from .shots import drawn_shots
+from .shots import check_fewest, drawn_shots
+from .source import on_device
 
 
 class FewerShots:
@@ -26,11 +26,8 @@ class FewerShots:
     """
 
     def __init__(self, source: TaskSource, *, fewest: int, shots: int) -> None:
-        if not 1 <= fewest <= shots:
-            raise ConfigError(
-                f"train: fewest shots must be from 1 to the {shots} shots of training, got {fewest}. "
-                "Choose --train-fewest-shots in that range."
-            )
+        remedy = "Choose --train-fewest-shots in that range."
+        check_fewest(fewest, shots, where="train", of="shots of training", remedy=remedy)
         self.source, self.fewest, self.shots, self.spec = source, fewest, shots, source.spec
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
@@ -41,9 +38,7 @@ class FewerShots:
 
     def to(self, device: torch.device | str) -> Self:
         """The same tasks, drawn on ``device`` where ``source`` can."""
-        source: Any = self.source
-        moved = source.to(device) if hasattr(source, "to") else source
-        return type(self)(moved, fewest=self.fewest, shots=self.shots)
+        return type(self)(on_device(self.source, device), fewest=self.fewest, shots=self.shots)
 
 
 def _first(support: Examples, shots: int) -> Examples:

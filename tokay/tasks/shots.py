@@ -5,10 +5,12 @@ import torch
 from ..errors import ConfigError
 
 
-def check_fewest(fewest: int | None, shots: int, *, where: str) -> None:
+def check_fewest(
+    fewest: int | None, shots: int, *, where: str, of: str = "shots", remedy: str = "Raise --shots."
+) -> None:
     """Refuse a lower end of the range that is below 1 or above ``shots``, its upper end. None is no range."""
     if fewest is not None and not 1 <= fewest <= shots:
-        raise ConfigError(f"{where}: fewest_shots must be from 1 to the {shots} shots, got {fewest}. Raise --shots.")
+        raise ConfigError(f"{where}: fewest_shots must be from 1 to the {shots} {of}, got {fewest}. {remedy}")
 
 
 def drawn_shots(fewest: int | None, shots: int, generator: torch.Generator) -> int:

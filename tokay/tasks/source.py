@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
+
 from ..core.registry import register
 from ..core.task import Kind, Sizes, Split, TaskSource
 from .joint import JointBatches
@@ -68,3 +70,9 @@ class Source(ABC):
 def sources() -> dict[str, type[Source]]:
     """Every registered source by name."""
     return dict(_sources)
+
+
+def on_device(source: Any, device: torch.device | str) -> TaskSource:
+    """A source that can move its data to the device does, so that sampling is a gather there."""
+    moved: TaskSource = source.to(device) if hasattr(source, "to") else source
+    return moved
