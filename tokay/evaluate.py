@@ -1,11 +1,12 @@
 """How well a method learns tasks it has never seen, with intervals, and how two methods differ on the same tasks."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from .core.algorithm import Algorithm
 from .core.answer import answer, check_answers, own_measures
@@ -61,7 +62,7 @@ def evaluate(
     collected: list[tuple[dict[str, Tensor], Tensor, Tensor]] = []
     transductive = False
     with torch.no_grad(), torch.random.fork_rng():
-        for index, block in blocks(source, tasks, seed):
+        for index, done, block in _together(blocks(source, tasks, seed), device):
             task_batch = move(block, device)
             if index == 0:
                 check_task(task_batch, source.spec, where="evaluate")
@@ -91,7 +92,7 @@ def evaluate(
             chunk = chunk_size or comfortable_chunk(task_batch)
             collected.append(over_tasks(measured, task_batch, chunk_size=chunk, mode=mode))
             if advanced:
-                advanced(min(tasks, (index + 1) * BLOCK))
+                advanced(done)
     values = {
         name: torch.cat([part[0][name] for part in collected]).cpu() for name in collected[0][0]
     }  # [tasks, steps]
@@ -122,6 +123,32 @@ def blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Tas
             yield index, task_slice(source.sample(BLOCK, generator), 0, used)
 
 
+# So many tasks at a time on an accelerator, where it is kernels that take time and not tasks; some kernels take no more.
+_TOGETHER = 500
+
+
+def _together(each: Iterable[tuple[int, Task]], device: torch.device) -> Iterator[tuple[int, int, Task]]:
+    """Blocks as they come, on an accelerator many of one shape as one: the number of the first, tasks so far, the tasks."""
+    done, start, parts = 0, 0, list[Task]()
+    for index, block in each:
+        most = 1 if device.type == "cpu" else min(_TOGETHER, comfortable(block, device)) // BLOCK
+        if parts and (len(parts) >= most or block.support.x.shape[1:] != parts[0].support.x.shape[1:]):
+            yield start, done, _joined(parts)
+            parts = []
+        if not parts:
+            start = index
+        parts.append(block)
+        done += tasks_in(block)
+    yield start, done, _joined(parts)
+
+
+def _joined(parts: list[Task]) -> Task:
+    if len(parts) == 1:
+        return parts[0]
+    whole: Task = tree_map(lambda *tensors: torch.cat(tensors), *parts)
+    return whole
+
+
 def _sure_and_right(predictions: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The probability of each answer ``[m]``, NaN for padding, and whether it is right."""
     sure = torch.where(y.any(-1).bool(), predictions.softmax(-1).max(-1).values, torch.nan)
@@ -150,14 +177,18 @@ def _depends_on_other_queries(algorithm: Algorithm[Any], net: nn.Module, tasks: 
     return not torch.allclose(before, after, rtol=1e-3, atol=1e-4)
 
 
-def comfortable_chunk(tasks: Task) -> int:
+def comfortable(tasks: Task, device: torch.device) -> int:
     """So many tasks that a few hundred examples are in the network at a time: more would not fit a processor's cache.
 
     An accelerator wants many at once.
     """
     examples = tasks.support.x.shape[1] + tasks.query.x.shape[1]
-    most = 500 if tasks.support.x.device.type == "cpu" else 20_000
-    return int(max(1, min(tasks_in(tasks), most // examples)))
+    return max(1, (500 if device.type == "cpu" else 20_000) // examples)
+
+
+def comfortable_chunk(tasks: Task) -> int:
+    """``comfortable``, and no more than there are."""
+    return min(tasks_in(tasks), comfortable(tasks, tasks.support.x.device))
 
 
 def move(tasks: Task, device: torch.device) -> Task:

@@ -34,6 +34,7 @@ EXCUSABLE = (
     "learns",
     "loss_and_metrics",
     "padding",
+    "recorded",
     "refuses",
     "support_order",
     "vmap_equals_loop",

@@ -1,126 +1,28 @@
-"""Differentiable inner optimizers: pure functions from parameters, gradients and moments to new parameters."""
+"""Differentiable inner loops: from parameters and mini-batches to the parameters after every step."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
+from .inner_optimizers import (
+    SGD as SGD,
+    Adam as Adam,
+    Clipped as Clipped,
+    InnerOptimizer as InnerOptimizer,
+    Moments as Moments,
+    Params as Params,
+    dot as dot,
+    inner_optimizer as inner_optimizer,
+)
 from .objectives import objective
 from .task import Examples
 
-Params = Mapping[str, Tensor]
 Batch = TypeVar("Batch")
 S = TypeVar("S")
-
-
-class Moments(NamedTuple):
-    """What an inner optimizer carries from step to step: a step count and moments, empty while they are zero.
-
-    ``seen`` is the moving average of ones that goes with ``second``: what the latter has to be divided by to be an
-    average of what was seen, however it was started.
-    """
-
-    step: int = 0
-    first: Params = {}  # noqa: RUF012 - a Mapping: never written
-    second: Params = {}  # noqa: RUF012
-    seen: float | Tensor = 0.0
-
-
-class InnerOptimizer(ABC):
-    """An optimizer whose step can be differentiated. The final classes below give the rule."""
-
-    @abstractmethod
-    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:
-        """One step: new parameters and new moments; the arguments are left as they are."""
-
-
-def _rate(lr: float | Params, name: str) -> float | Tensor:
-    return lr[name] if isinstance(lr, Mapping) else lr
-
-
-@dataclass(frozen=True)
-class SGD(InnerOptimizer):
-    """``v <- momentum v + (1 - dampening) g;  p <- p - lr v``, as ``torch.optim.SGD``: v starts as the first gradient,
-    undamped. ``lr`` may hold one tensor per parameter."""
-
-    lr: float | Params
-    momentum: float = 0.0
-    dampening: float = 0.0
-
-    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
-        velocity = grads
-        if self.momentum and moments.step:
-            share = 1 - self.dampening
-            velocity = {name: self.momentum * moments.first[name] + share * g for name, g in grads.items()}
-        moved = {name: p - _rate(self.lr, name) * velocity[name] for name, p in params.items()}
-        return moved, Moments(moments.step + 1, velocity)
-
-
-@dataclass(frozen=True)
-class Adam(InnerOptimizer):
-    """Adam (Kingma & Ba, 2015, arXiv:1412.6980), as ``torch.optim.Adam``. ``lr`` may hold one tensor per parameter."""
-
-    lr: float | Params
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-
-    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
-        step = moments.step + 1
-        first = grads  # what beta1 = 0 amounts to, without the arithmetic
-        if self.beta1:
-            first = {n: self.beta1 * moments.first.get(n, 0.0) + (1 - self.beta1) * g for n, g in grads.items()}
-        second = {n: self._second(moments.second.get(n), g) for n, g in grads.items()}
-        seen = self.beta2 * moments.seen + (1 - self.beta2)  # 1 - beta2^step, when it began at zero
-        unbias1, unbias2 = 1 - self.beta1**step, seen**0.5
-        moved = {}
-        for name, p in params.items():
-            # Fused operations with the numbers folded in: three passes over the weights instead of seven.
-            scale = _sqrt(second[name]).mul(unbias1 / unbias2).add(unbias1 * self.eps)
-            rate = _rate(self.lr, name)
-            if isinstance(rate, Tensor):
-                moved[name] = p - rate * first[name] / scale
-            else:
-                moved[name] = torch.addcdiv(p, first[name], scale, value=-rate)
-        return moved, Moments(step, first, second, seen)
-
-    def _second(self, before: Tensor | None, g: Tensor) -> Tensor:
-        if before is None:
-            return (1 - self.beta2) * g.square()
-        return torch.addcmul(self.beta2 * before, g, g, value=1 - self.beta2)
-
-
-@dataclass(frozen=True)
-class Clipped(InnerOptimizer):
-    """``g <- g min(1, norm / ||g||)``, one norm over all parameters, then a step of ``optimizer``."""
-
-    optimizer: InnerOptimizer
-    norm: float
-
-    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
-        square = dot(grads, grads)
-        over = square > self.norm**2
-        # The inner `where` keeps the infinite slope of a root at 0 out of the derivative.
-        scale = torch.where(over, self.norm / torch.where(over, square, 1).sqrt(), 1)
-        return self.optimizer.update(params, {name: scale * g for name, g in grads.items()}, moments)
-
-
-def inner_optimizer(kind: Literal["adam", "sgd"], lr: float) -> InnerOptimizer:
-    """The two that Reptile's code offers: Adam with beta1 = 0, or plain SGD."""
-    return Adam(lr, beta1=0.0) if kind == "adam" else SGD(lr)
-
-
-def _sqrt(square: Tensor) -> Tensor:
-    """Square root whose derivative at exactly 0 (a dead ReLU's gradient) is 0 instead of infinite."""
-    if not torch.is_grad_enabled():
-        return square.sqrt()
-    positive = square > 0
-    return torch.where(positive, torch.where(positive, square, 1).sqrt(), 0)
 
 
 def optimize(
@@ -136,7 +38,13 @@ def optimize(
 
     With ``first_order`` gradients count as constants, so that the derivative of a result with respect to ``params``
     is the one with respect to the adapted parameters (FOMAML).
+
+    On an accelerator weights that are all moved alike lie in one row, which takes one kernel where a network takes one
+    for each of its parameters.
     """
+    if optimizer.alike and _in_one_row(params, moments):
+        yield from _optimize_row(loss, params, batches, optimizer, first_order, moments)
+        return
     yield params, moments
     for batch in batches:
         # grad differentiates inside no_grad all the same; what no_grad spares is recording how it did.
@@ -144,6 +52,41 @@ def optimize(
             grads: Params = grad(loss)(params, batch)
         params, moments = optimizer.update(params, grads, moments)
         yield params, moments
+
+
+def _in_one_row(params: Params, moments: Moments) -> bool:
+    first = next(iter(params.values()))
+    whole = all(not kept or kept.keys() == params.keys() for kept in (moments.first, moments.second))
+    one_type = all(p.dtype == first.dtype for p in params.values())
+    return first.device.type != "cpu" and len(params) > 1 and whole and one_type
+
+
+def _optimize_row(
+    loss: Callable[[Params, Batch], Tensor],
+    params: Params,
+    batches: Iterable[Batch],
+    optimizer: InnerOptimizer,
+    first_order: bool,
+    moments: Moments,
+) -> Iterator[tuple[Params, Moments]]:
+    """``optimize`` of a single parameter that all of ``params`` are pieces of."""
+
+    def row(pieces: Params) -> Params:
+        return {"all": flatten({name: pieces[name] for name in params})} if pieces else {}
+
+    def pieces(row: Params) -> Params:
+        return unflatten(row["all"], params) if row else {}
+
+    states = optimize(
+        lambda row, batch: loss(pieces(row), batch),
+        row(params),
+        batches,
+        optimizer,
+        first_order=first_order,
+        moments=moments._replace(first=row(moments.first), second=row(moments.second)),
+    )
+    for whole, kept in states:
+        yield pieces(whole), kept._replace(first=pieces(kept.first), second=pieces(kept.second))
 
 
 def descend(
@@ -207,8 +150,3 @@ def unflatten(row: Tensor, like: Params) -> Params:
     """
     pieces = torch.split(row, [p.numel() for p in like.values()])
     return {name: piece.view(p.shape) for (name, p), piece in zip(like.items(), pieces, strict=True)}
-
-
-def dot(a: Params, b: Params) -> Tensor:
-    """The inner product of two sets of parameters with the same names."""
-    return torch.stack([(values * b[name]).sum() for name, values in a.items()]).sum()

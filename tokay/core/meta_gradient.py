@@ -44,7 +44,8 @@ def _accumulate(
 
     starts = range(0, total, chunk)
     if type(algorithm).reduce is Algorithm.reduce:  # a mean: every task weighs the same, whatever its loss
-        shares = torch.full((total,), 1 / total, dtype=torch.float64)  # exact for whatever the losses are
+        device = tasks.support.x.device
+        shares = torch.full((total,), 1 / total, dtype=torch.float64, device=device)  # exact whatever the losses are
     else:
         shares = _shares(algorithm, losses_of, starts)
     parts = []

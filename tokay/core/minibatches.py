@@ -4,6 +4,7 @@ import random
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .task import Examples
 
@@ -31,5 +32,20 @@ def minibatches(examples: Examples, batch: int, steps: int) -> list[Examples]:
     n = examples.x.shape[0]
     if batch >= n:
         return [examples] * steps
-    index = cycle(n, batch, steps).to(examples.x.device)
+    index = _on(examples.x.device, n, batch, steps)
     return [Examples(examples.x[i], examples.y[i]) for i in index]
+
+
+_kept: dict[tuple[torch.device, int, int, int], Tensor] = {}
+
+
+def _on(device: torch.device, n: int, batch: int, steps: int) -> Tensor:
+    """``cycle`` on ``device``, which is not to wait for the same few numbers in every task."""
+    key = (device, n, batch, steps)
+    if key in _kept:
+        return _kept[key]
+    with torch.inference_mode(False):  # an inference tensor could not be used outside of it later
+        index = cycle(n, batch, steps).to(device)
+    if not is_functorch_wrapped_tensor(index):  # inside torch.func.grad it is that call's alone
+        _kept[key] = index
+    return index

@@ -165,7 +165,8 @@ class Strokes(Algorithm[Known], name="strokes"):
         ),
     )
     exceptions: ClassVar[Mapping[str, str]] = {
-        "learns": "its pictures of 4x4 pixels are grey noise, which has no strokes"
+        "learns": "its pictures of 4x4 pixels are grey noise, which has no strokes",
+        "recorded": "drawings are traced on the processor",
     }
 
     beads: int = 60
