@@ -33,9 +33,10 @@ class InnerOptimizer(ABC):
     """An optimizer whose step can be differentiated. The final classes below give the rule."""
 
     @property
-    @abstractmethod
     def alike(self) -> bool:
-        """Whether every weight is moved by the same rule, whichever parameter it belongs to."""
+        """Whether every weight is moved by the same rule, whichever parameter it belongs to; one that can say so is faster
+        on accelerators."""
+        return False
 
     @abstractmethod
     def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:
