@@ -85,12 +85,12 @@ def test_what_is_recorded(tmp_path: Path) -> None:
     assert saved["torch"] == torch.__version__
     assert set(saved) == {
         *("tokay", "torch", "commit", "spec", "algorithm", "source", "network", "test", "train", "fit"),
-        "fewest_shots",
+        *("fewest_shots", "fewest_ways"),
     }
 
 
-def test_the_fewest_shots_survive(tmp_path: Path) -> None:
-    run = replace(RUN, fewest_shots=2)
+def test_the_fewest_shots_and_ways_survive(tmp_path: Path) -> None:
+    run = replace(RUN, fewest_shots=2, fewest_ways=3)
     create(tmp_path / "run", run, SPEC, overwrite=False)
     assert read(tmp_path / "run") == (run, SPEC)
 
@@ -98,7 +98,7 @@ def test_the_fewest_shots_survive(tmp_path: Path) -> None:
 def test_a_run_of_before_there_were_any(tmp_path: Path) -> None:
     create(tmp_path / "run", RUN, SPEC, overwrite=False)
     saved = json.loads((tmp_path / "run" / "run.json").read_text())
-    del saved["fewest_shots"]
+    del saved["fewest_shots"], saved["fewest_ways"]
     (tmp_path / "run" / "run.json").write_text(json.dumps(saved))
     assert read(tmp_path / "run") == (RUN, SPEC)
 

@@ -28,7 +28,7 @@ from .core.task import Kind, Sizes, Split, TaskSource, TaskSpec
 from .errors import ConfigError, DataError, TokayError
 from .files import read_json, write_json
 from .networks import Network, networks
-from .tasks import FewerShots, Source, sources
+from .tasks import FewerShots, FewerWays, Source, sources
 from .train import FitConfig
 
 T = TypeVar("T")
@@ -46,14 +46,18 @@ class Run:
     fit: FitConfig
     fewest_shots: int | None = None
     """of training episodes, which then have from so many to ``train.shots``; always that many if left out"""
+    fewest_ways: int | None = None
+    """of training episodes, which then have from so many to ``train.ways``; always that many if left out"""
 
     def tasks(self, split: Split) -> TaskSource:
         """Episodes of ``split``, of the training sizes for ``train`` and of the test sizes otherwise."""
         if split == "train":
             tasks = (self.source.joint if self.algorithm.joint else self.source.tasks)(split, self.train)
-            if self.fewest_shots is None:
-                return tasks
-            return FewerShots(tasks, fewest=self.fewest_shots, shots=self.train.shots)
+            if self.fewest_shots is not None:
+                tasks = FewerShots(tasks, fewest=self.fewest_shots, shots=self.train.shots)
+            if self.fewest_ways is not None:
+                tasks = FewerWays(tasks, fewest=self.fewest_ways, ways=self.train.ways)
+            return tasks
         return self.source.tasks(split, self.test)
 
     def build(self, spec: TaskSpec) -> nn.Module:
@@ -93,6 +97,7 @@ def create(path: Path, run: Run, spec: TaskSpec, *, overwrite: bool) -> None:
             **{name: _to_json(getattr(run, name)) for name in ("algorithm", "source", "network")},
             **{name: asdict(getattr(run, name)) for name in ("test", "train", "fit")},
             "fewest_shots": run.fewest_shots,
+            "fewest_ways": run.fewest_ways,
         },
     )
 
@@ -113,6 +118,7 @@ def read(path: Path) -> tuple[Run, TaskSpec]:
             train=_make(Sizes, data["train"], where),
             fit=_make(FitConfig, data["fit"], where),
             fewest_shots=data.get("fewest_shots"),  # runs of before have none
+            fewest_ways=data.get("fewest_ways"),
         )
         return run, TaskSpec(x_shape=tuple(data["spec"]["x_shape"]), y_dim=data["spec"]["y_dim"], kind=kind)
     except TokayError:

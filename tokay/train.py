@@ -143,7 +143,7 @@ def fit(
         started = time.perf_counter()
         tasks = upcoming or drawn(state.step)
         if state.step == 0:
-            check_task(tasks, source.spec, where="fit", every_class=not algorithm.joint)
+            check_task(tasks, source.spec, where="fit", every_class=not (algorithm.joint or algorithm.ordered))
         lr = peak_lr * rate_factor(schedule, state.step, config.steps)
         for group in optimizer.param_groups:
             group["lr"] = lr

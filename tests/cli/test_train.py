@@ -239,6 +239,24 @@ def test_episodes_of_fewer_shots(root: Path, tmp_path: Path, call: Call) -> None
     assert not (tmp_path / "no").exists()
 
 
+def test_episodes_of_fewer_ways(root: Path, tmp_path: Path, call: Call) -> None:
+    sizes = ("--ways", "2", "--shots", "2", "--queries", "1", "--steps", "2")
+    few = ("images", "--root", root, *PICTURES, *sizes, "--train-queries", "2", "--train-fewest-ways")
+    done = call("train", "lstm", *few, "1", "--out", tmp_path / "run")
+    assert done.code == 0
+    assert "1 to 2 ways 2 shots 2 queries" in " ".join(done.err.split())
+    run, _ = read(tmp_path / "run")
+    assert (run.fewest_ways, run.fewest_shots) == (1, None)
+    drawn = {
+        split: {run.tasks(split).sample(1, torch.Generator().manual_seed(i)).support.x.shape[1] for i in range(40)}
+        for split in ("train", "test")
+    }
+    assert drawn == {"train": {2, 4}, "test": {4}}
+    refused(call("train", "lstm", *few, "3", "--out", tmp_path / "no"), "from 1 to the 2 ways of training, got 3")
+    refused(call("train", "maml", *few, "1", "--out", tmp_path / "no"), "maml: --train-fewest-ways is for methods that")
+    assert not (tmp_path / "no").exists()
+
+
 def test_colour_pictures_and_another_backbone(tmp_path: Path, call: Call) -> None:
     for c in range(12):
         (tmp_path / "root" / str(c)).mkdir(parents=True)

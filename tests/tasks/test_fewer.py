@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tokay import ConfigError, Examples, Sizes, Task
 from tokay.core.seeding import generator
-from tokay.tasks import FewerShots, Glyphs
+from tokay.tasks import FewerShots, FewerWays, Glyphs
 
 
 class Same:
@@ -63,3 +63,42 @@ def test_a_sample_is_a_function_of_the_generator() -> None:
 def test_what_is_no_range(fewest: int) -> None:
     with pytest.raises(ConfigError, match=rf"must be from 1 to the 3 shots of training, got {fewest}\. Choose"):
         FewerShots(Glyphs().tasks("train", Sizes(ways=2, shots=3, queries=1)), fewest=fewest, shots=3)
+
+
+def test_classes_that_are_left_keep_their_places() -> None:
+    episodes = Glyphs().tasks("train", Sizes(ways=4, shots=2, queries=1))
+    source = FewerWays(episodes, fewest=1, ways=4)
+    met: set[int] = set()
+    differ = False
+    for seed in range(40):
+        task = source.sample(3, torch.Generator().manual_seed(seed))
+        left = task.support.y.any(1)  # [tasks, ways]
+        ways = left.sum(1).tolist()
+        assert ways == [ways[0]] * 3
+        assert torch.equal(left, task.query.y.any(1))
+        assert task.support.x.shape[:2] == (3, 2 * ways[0])
+        assert task.query.x.shape[:2] == (3, ways[0])
+        assert torch.equal(task.support.y.sum(1)[left], torch.full((3 * ways[0],), 2))
+        met.add(ways[0])
+        differ |= not torch.equal(left[0], left[1])
+    assert met == {1, 2, 3, 4}
+    assert differ, "which classes are left is drawn for every task"
+
+
+def test_rows_that_are_left_are_those_of_their_classes() -> None:
+    support, query = numbered([[0, 0, 1, 0, 1, 1], [1, 0, 1, 0, 1, 0]]), numbered([[0, 1], [1, 0]])
+    source = FewerWays(Same(Task(support, query)), fewest=1, ways=2)
+    found = [source.sample(2, torch.Generator().manual_seed(seed)) for seed in range(30)]
+    of_class = [{0: [0, 1, 3], 1: [2, 4, 5]}, {0: [1, 3, 5], 1: [0, 2, 4]}]
+    for task in (task for task in found if task.support.x.shape[1] == 3):
+        for i in range(2):
+            kept = int(task.support.y[i].any(0).int().argmax())
+            assert rows(task.support.x)[i] == of_class[i][kept]
+            assert rows(task.query.x)[i] == [query.y[i, :, kept].int().argmax()]
+    assert {task.support.x.shape[1] for task in found} == {3, 6}
+
+
+@pytest.mark.parametrize("fewest", [0, 3])
+def test_what_is_no_range_of_ways(fewest: int) -> None:
+    with pytest.raises(ConfigError, match=rf"must be from 1 to the 2 ways of training, got {fewest}\. Choose"):
+        FewerWays(Glyphs().tasks("train", Sizes(ways=2, shots=3, queries=1)), fewest=fewest, ways=2)

@@ -66,6 +66,8 @@ class Settings(PointSettings):
     train_fewest_shots: int | None = None
     """support examples per class in the shortest training episodes: each outer step then draws from so many to as many as
     usual; always as many as usual if left out"""
+    train_fewest_ways: int | None = None
+    """classes in the smallest training episodes, for methods that read a task as a sequence; drawn as shots are"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,10 +191,15 @@ def _with_training_sizes(given: Any, settings: Any) -> Run:
             f"{algorithm.name}: training and test ways must agree, for its last layer has one output per class, "
             f"got {train.ways} and {test.ways}. Leave out --train-ways."
         )
-    fewest = getattr(settings, "train_fewest_shots", None)
+    fewest, fewest_ways = (getattr(settings, f"train_fewest_{of}", None) for of in ("shots", "ways"))
     if fewest is not None and not episodic:
         raise ConfigError(
             f"{algorithm.name}: --train-fewest-shots is for methods that train on episodes, got {fewest}. Leave it out."
+        )
+    if fewest_ways is not None and not algorithm.ordered:
+        raise ConfigError(
+            f"{algorithm.name}: --train-fewest-ways is for methods that read a task as a sequence, got {fewest_ways}. "
+            "Leave it out."
         )
     return Run(
         algorithm=algorithm,
@@ -202,6 +209,7 @@ def _with_training_sizes(given: Any, settings: Any) -> Run:
         train=train,
         fit=given.fit,
         fewest_shots=fewest,
+        fewest_ways=fewest_ways,
     )
 
 

@@ -83,11 +83,13 @@ def _described(run: Run, device: torch.device) -> str:
     elif run.algorithm.joint:
         episodes = f"mini-batches of all classes, tested on {test.ways} ways {test.shots} shots"
     else:
-        shots = train.shots if run.fewest_shots is None else f"{run.fewest_shots} to {train.shots}"
-        episodes = (
-            f"{train.ways} ways {shots} shots {train.queries} queries, tested on {test.ways} ways {test.shots} shots"
-        )
+        shots, ways = _range(run.fewest_shots, train.shots), _range(run.fewest_ways, train.ways)
+        episodes = f"{ways} ways {shots} shots {train.queries} queries, tested on {test.ways} ways {test.shots} shots"
     return f"{run.algorithm} on {run.source.name}, {run.network.name}, {device}: {episodes}"
+
+
+def _range(fewest: int | None, most: int) -> str:
+    return str(most) if fewest is None else f"{fewest} to {most}"
 
 
 def _brief(metrics: dict[str, float]) -> str:

@@ -1,7 +1,7 @@
 """Where tasks come from. One line per source registers it for the command line; the rest is what sources share."""
 
 from .completion import Completion as Completion
-from .fewer import FewerShots as FewerShots
+from .fewer import FewerShots as FewerShots, FewerWays as FewerWays
 from .fixed import FixedTasks as FixedTasks
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .glyphs import Glyphs as Glyphs

@@ -1,10 +1,12 @@
-"""Episodes whose number of shots changes from meta-batch to meta-batch."""
+"""Episodes whose number of shots, or of ways, changes from meta-batch to meta-batch."""
 
 from typing import Self
 
 import torch
+from torch import Tensor
 
 from ..core.task import Examples, Task, TaskSource
+from ..errors import ConfigError
 from .shots import check_fewest, drawn_shots
 from .source import on_device
 
@@ -41,11 +43,51 @@ class FewerShots:
         return type(self)(on_device(self.source, device), fewest=self.fewest, shots=self.shots)
 
 
+class FewerWays:
+    """The tasks of ``source``, all of one sample with ``fewest`` to ``ways`` classes, each number as likely.
+
+    Which classes are left is drawn anew for every task, and targets keep their places: a task of three classes asks for
+    three of the ``ways`` outputs. For methods that read a task as a sequence, as ``FewerShots`` is; others need an example
+    of every class they may answer.
+
+    Raises ``ConfigError`` when ``fewest`` is not from 1 to the ``ways`` that the tasks of ``source`` have.
+
+    >>> from tokay.tasks import Glyphs
+    >>> from tokay import Sizes
+    >>> episodes = FewerWays(Glyphs().tasks("train", Sizes(ways=5, shots=2, queries=1)), fewest=4, ways=5)
+    >>> drawn = [episodes.sample(2, torch.Generator().manual_seed(i)).support.y.shape[1] for i in range(20)]
+    >>> sorted(set(drawn))
+    [8, 10]
+    """
+
+    def __init__(self, source: TaskSource, *, fewest: int, ways: int) -> None:
+        if not 1 <= fewest <= ways:
+            raise ConfigError(
+                f"train: fewest_ways must be from 1 to the {ways} ways of training, got {fewest}. "
+                "Choose --train-fewest-ways in that range."
+            )
+        self.source, self.fewest, self.ways, self.spec = source, fewest, ways, source.spec
+
+    def sample(self, tasks: int, generator: torch.Generator) -> Task:
+        """``tasks`` of them; a pure function of the state of ``generator``."""
+        ways = drawn_shots(self.fewest, self.ways, generator)
+        keys = torch.rand(tasks, self.ways, generator=generator)
+        support, query = self.source.sample(tasks, generator)
+        left = (keys.argsort(1) < ways).to(support.y.device)  # [tasks, ways], as many in every task
+        return Task(*(_kept(part, (part.y & left[:, None]).any(2)) for part in (support, query)))
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same tasks, drawn on ``device`` where ``source`` can."""
+        return type(self)(on_device(self.source, device), fewest=self.fewest, ways=self.ways)
+
+
 def _first(support: Examples, shots: int) -> Examples:
     """The first ``shots`` examples of each class: ``[tasks, n, ...]`` to ``[tasks, ways * shots, ...]``."""
-    x, y = support
-    tasks, _, ways = y.shape
-    kept = (y.int().cumsum(1) <= shots).logical_and(y).any(2)  # [tasks, n], as many in every task
-    rows = kept.nonzero()[:, 1].reshape(tasks, ways * shots)
-    task = torch.arange(tasks, device=rows.device)[:, None]
-    return Examples(x[task, rows], y[task, rows])
+    return _kept(support, (support.y.int().cumsum(1) <= shots).logical_and(support.y).any(2))
+
+
+def _kept(examples: Examples, kept: Tensor) -> Examples:
+    """Those that ``kept`` [tasks, n] marks, as many in every task: ``[tasks, n, ...]`` to ``[tasks, marked, ...]``."""
+    rows = kept.nonzero()[:, 1].reshape(len(kept), -1)
+    task = torch.arange(len(kept), device=rows.device)[:, None]
+    return Examples(examples.x[task, rows], examples.y[task, rows])
