@@ -59,19 +59,22 @@ def accuracy(report: dict[str, Any]) -> str:
 
 def speed(report: dict[str, Any]) -> str:
     """The speed table of one device."""
+    recorded = "cuda_graph" in report["results"][0]
     lines = [
         f"### {report['device']}",
         "",
         f"{report['hardware']}, {report['threads']} threads, torch {report['torch']}, "
         f"commit {(report['commit'] or 'none')[:10]}, median of {report['rounds']} rounds, {report['taken']}.",
         "",
-        "| method | network | training episode | meta-batch | vmap, tasks/s | loop, tasks/s | vmap over loop |",
-        "|---|---|---|---|---|---|---|",
+        "| method | network | training episode | meta-batch | vmap, tasks/s | loop, tasks/s | vmap over loop |"
+        + (" recorded, tasks/s |" if recorded else ""),
+        "|---|---|---|---|---|---|---|" + ("---|" if recorded else ""),
     ]
     for row in report["results"]:
         lines.append(
             f"| {row['method']} | {row['network']} | {row['episode']} | {row['meta_batch']} "
             f"| {row['vmap']['tasks_per_second']} | {row['loop']['tasks_per_second']} | {row['vmap_over_loop']} |"
+            + (f" {row['cuda_graph']['tasks_per_second']} |" if recorded else "")
         )
     return "\n".join([*lines, ""])
 
@@ -92,8 +95,15 @@ def reproduced(reports: list[dict[str, Any]]) -> str:
                 f"| {published} | {row['protocol']} |"
             )
     known = recipes()
-    notes = {report["recipe"]: known[report["recipe"]][1].note for report in reports}
-    return "\n".join([*lines, "", *(f"- `{name}`: {note}." for name, note in notes.items() if note), ""])
+    notes = []
+    for report in reports:
+        note = known[report["recipe"]][1].note
+        told = [
+            f"trained in {report['training_seconds'] / 60:.1f} minutes on {report['hardware']}",
+            report.get("run", ""),
+        ]
+        notes.append(f"- `{report['recipe']}`: {'; '.join(filter(None, [*told, note]))}.")
+    return "\n".join([*lines, "", *notes, ""])
 
 
 def measured(begins: str = "") -> list[dict[str, Any]]:

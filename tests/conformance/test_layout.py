@@ -22,6 +22,7 @@ LAYERS = (
     ("networks", "tasks", "algorithms"),
     (
         "train",
+        "fit_config",
         "evaluate",
         "instances",
         "learner",

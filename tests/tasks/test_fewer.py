@@ -85,6 +85,15 @@ def test_classes_that_are_left_keep_their_places() -> None:
     assert differ, "which classes are left is drawn for every task"
 
 
+def test_every_doubling_of_the_ways_is_as_likely() -> None:
+    source = FewerWays(Glyphs().tasks("train", Sizes(ways=15, shots=1, queries=1)), fewest=2, ways=15)
+    ways = [source.sample(1, generator(0, "train", i)).support.x.shape[1] for i in range(600)]
+    for low in (2, 4, 8):
+        assert abs(sum(low <= w < 2 * low for w in ways) - 200) < 58  # five standard deviations
+    assert min(ways) == 2
+    assert max(ways) == 15
+
+
 def test_rows_that_are_left_are_those_of_their_classes() -> None:
     support, query = numbered([[0, 0, 1, 0, 1, 1], [1, 0, 1, 0, 1, 0]]), numbered([[0, 1], [1, 0]])
     source = FewerWays(Same(Task(support, query)), fewest=1, ways=2)

@@ -67,7 +67,8 @@ class Settings(PointSettings):
     """support examples per class in the shortest training episodes: each outer step then draws from so many to as many as
     usual; always as many as usual if left out"""
     train_fewest_ways: int | None = None
-    """classes in the smallest training episodes, for methods that read a task as a sequence; drawn as shots are"""
+    """classes in the smallest training episodes, for methods that read a task as a sequence: each outer step then draws from
+    so many to as many as usual, small numbers more often"""
 
 
 @dataclass(frozen=True, kw_only=True)

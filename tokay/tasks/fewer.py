@@ -1,5 +1,6 @@
 """Episodes whose number of shots, or of ways, changes from meta-batch to meta-batch."""
 
+import math
 from typing import Self
 
 import torch
@@ -44,11 +45,11 @@ class FewerShots:
 
 
 class FewerWays:
-    """The tasks of ``source``, all of one sample with ``fewest`` to ``ways`` classes, each number as likely.
+    """The tasks of ``source``, all of one sample with ``fewest`` to ``ways`` classes, each doubling of them as likely.
 
-    Which classes are left is drawn anew for every task, and targets keep their places: a task of three classes asks for
-    three of the ``ways`` outputs. For methods that read a task as a sequence, as ``FewerShots`` is; others need an example
-    of every class they may answer.
+    So the short sequences, which are learned first, are half of all, and cost little. Which classes are left is drawn anew
+    for every task, and targets keep their places: a task of three classes asks for three of the ``ways`` outputs. For
+    methods that read a task as a sequence, as ``FewerShots`` is; others need an example of every class they may answer.
 
     Raises ``ConfigError`` when ``fewest`` is not from 1 to the ``ways`` that the tasks of ``source`` have.
 
@@ -70,7 +71,8 @@ class FewerWays:
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
         """``tasks`` of them; a pure function of the state of ``generator``."""
-        ways = drawn_shots(self.fewest, self.ways, generator)
+        doublings = math.log2((self.ways + 1) / self.fewest) * float(torch.rand((), generator=generator))
+        ways = min(self.ways, int(self.fewest * 2**doublings))
         keys = torch.rand(tasks, self.ways, generator=generator)
         support, query = self.source.sample(tasks, generator)
         left = (keys.argsort(1) < ways).to(support.y.device)  # [tasks, ways], as many in every task

@@ -1,0 +1,31 @@
+"""Settings of training that cannot be."""
+
+import math
+
+import pytest
+
+from tokay import ConfigError, FitConfig
+
+
+@pytest.mark.parametrize("name", ["meta_batch", "lr", "clip_norm", "clip_value", "chunk_size", "memory"])
+@pytest.mark.parametrize("value", [0, -1, math.nan])
+def test_settings_above_zero(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"^fit: {name} must be above 0, got {value}"):
+        FitConfig(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["steps", "validate_every"])
+def test_settings_that_may_be_zero(name: str) -> None:
+    FitConfig(**{name: 0})
+    with pytest.raises(ConfigError, match=rf"^fit: {name} must not be negative, got -1"):
+        FitConfig(**{name: -1})
+
+
+def test_one_validation_task_has_no_interval() -> None:
+    with pytest.raises(ConfigError, match=r"^fit: validation_tasks must be at least 2, got 1"):
+        FitConfig(validation_tasks=1)
+
+
+def test_two_ways_to_choose_the_chunk() -> None:
+    with pytest.raises(ConfigError, match=r"^fit: chunk_size and memory both say how many tasks"):
+        FitConfig(chunk_size=2, memory=100)
