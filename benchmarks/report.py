@@ -57,25 +57,37 @@ def accuracy(report: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
+_WAYS = {"vmap": "vmap", "loop": "loop", "cuda_graph": "recorded"}
+
+
 def speed(report: dict[str, Any]) -> str:
     """The speed table of one device."""
-    recorded = "cuda_graph" in report["results"][0]
+    first, how = report["results"][0], report.get("run") or f"median of {report['rounds']} rounds"
+    shown = {way: name for way, name in _WAYS.items() if way in first}
+    compared = ["vmap over loop"] if "loop" in first else []
+    heads = [
+        "method",
+        "network",
+        "training episode",
+        "meta-batch",
+        *(f"{name}, tasks/s" for name in shown.values()),
+        *compared,
+    ]
     lines = [
         f"### {report['device']}",
         "",
         f"{report['hardware']}, {report['threads']} threads, torch {report['torch']}, "
-        f"commit {(report['commit'] or 'none')[:10]}, median of {report['rounds']} rounds, {report['taken']}.",
+        f"commit {(report['commit'] or 'none')[:10]}, {how}, "
+        f"{report['taken']}.",
         "",
-        "| method | network | training episode | meta-batch | vmap, tasks/s | loop, tasks/s | vmap over loop |"
-        + (" recorded, tasks/s |" if recorded else ""),
-        "|---|---|---|---|---|---|---|" + ("---|" if recorded else ""),
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(heads)}",
     ]
     for row in report["results"]:
-        lines.append(
-            f"| {row['method']} | {row['network']} | {row['episode']} | {row['meta_batch']} "
-            f"| {row['vmap']['tasks_per_second']} | {row['loop']['tasks_per_second']} | {row['vmap_over_loop']} |"
-            + (f" {row['cuda_graph']['tasks_per_second']} |" if recorded else "")
-        )
+        cells = [row[name] for name in ("method", "network", "episode", "meta_batch")]
+        cells += [row[way]["tasks_per_second"] for way in shown]
+        cells += [row["vmap_over_loop"] for _ in compared]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join([*lines, ""])
 
 

@@ -25,8 +25,8 @@ class Recorded(Generic[K, T]):
 
     What it does may depend on ``kind`` and on the shapes of ``tasks``, on nothing else that changes. The first call of
     each pair is an ordinary one, so that errors are the ordinary ones, and a pair that never comes again is never recorded;
-    the second records. Tensors that are given out hold until the next call. Random draws follow torch's generators, which
-    may be seeded anew before every call.
+    the second records, into memory of its own. Tensors that are given out hold until the next call. Random draws follow
+    torch's generators, which may be seeded anew before every call.
 
     Raises ``NetworkError``, beginning with ``where``, when the work cannot be recorded.
     """
