@@ -140,7 +140,7 @@ def render() -> str:
     parts.append(
         "## Training speed\n\nOmniglot-sized random tasks; the loop runs the same code one task at a time.\n\n"
     )
-    parts += [speed(json.loads(path.read_text())) for path in sorted((HERE / "speed/results").glob("*.json"))]
+    parts += [speed(json.loads(path.read_text())) + "\n" for path in sorted((HERE / "speed/results").glob("*.json"))]
     return "".join(parts).rstrip() + "\n"
 
 
