@@ -164,14 +164,17 @@ def _gradient(
         sums = torch.stack([cost, *(p.grad.sum() for p in net.parameters() if p.grad is not None)])
         return cost, metrics, torch.isfinite(sums).all()
 
-    if not config.cuda_graph:
-        return gradient
-    if device.type != "cuda":
+    check_device(config, device, where=algorithm.name)
+    return Recorded(gradient, net.parameters(), where=algorithm.name) if config.cuda_graph else gradient
+
+
+def check_device(config: FitConfig, device: torch.device, *, where: str) -> None:
+    """Refuse to record what is not done on a CUDA device."""
+    if config.cuda_graph and device.type != "cuda":
         raise ConfigError(
-            f"{algorithm.name}: --cuda-graph records the work of a CUDA device, the network is on {device}. "
+            f"{where}: --cuda-graph records the work of a CUDA device, the network is on {device}. "
             "Leave it out, or give --device cuda."
         )
-    return Recorded(gradient, net.parameters(), where=algorithm.name)
 
 
 def _diverged(algorithm: Algorithm[Any], cost: Tensor, metrics: dict[str, Tensor], step: int) -> DivergenceError:

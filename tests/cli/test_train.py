@@ -239,6 +239,13 @@ def test_episodes_of_fewer_shots(root: Path, tmp_path: Path, call: Call) -> None
     assert not (tmp_path / "no").exists()
 
 
+def test_a_graph_needs_a_cuda_device(tmp_path: Path, call: Call) -> None:
+    for command in (("train", "maml", "glyphs"), ("reproduce", "maml-sinusoid")):
+        done = call(*command, "--cuda-graph", "--device", "cpu", "--out", tmp_path / "no")
+        refused(done, "maml: --cuda-graph records the work of a CUDA device, the network is on cpu. Leave it out")
+    assert not (tmp_path / "no").exists()
+
+
 def test_episodes_of_fewer_ways(root: Path, tmp_path: Path, call: Call) -> None:
     sizes = ("--ways", "2", "--shots", "2", "--queries", "1", "--steps", "2")
     few = ("images", "--root", root, *PICTURES, *sizes, "--train-queries", "2", "--train-fewest-ways")

@@ -16,7 +16,7 @@ from ..errors import ConfigError, TaskError
 from ..networks import networks
 from ..runs import Run, create, read
 from ..tasks import Source, sources
-from ..train import FitConfig, FitState
+from ..train import FitConfig, FitState, check_device
 from .console import device_named, stderr
 from .flags import combine, one_of, parse
 from .training import train_in
@@ -146,6 +146,7 @@ def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Seq
         training, validation, _ = _training(run), _validation(run), run.tasks("test")
     else:  # what is never trained needs no training data
         training, validation = run.tasks("test"), None
+    check_device(run.fit, device, where=algorithm.name)
     net = run.build(training.spec).to(device)
     create(out, run, training.spec, overwrite=settings.overwrite)
     train_in(out, run, net, training, validation, FitState(), save_every=settings.save_every)
