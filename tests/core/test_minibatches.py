@@ -2,9 +2,10 @@ from collections import Counter
 
 import pytest
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from tokay import Examples, Task, over_tasks
-from tokay.core.minibatches import cycle, minibatches
+from tokay.core.minibatches import _kept, cycle, minibatches
 
 
 @pytest.mark.parametrize("n, batch, steps", [(6, 2, 9), (5, 2, 10), (7, 3, 14), (5, 4, 10), (3, 1, 7), (4, 4, 3)])
@@ -68,3 +69,23 @@ def test_the_order_is_the_same_for_every_task_of_a_map(chunk_size: int | None) -
     )
     for order in seen:
         assert torch.equal(order[..., 0].long(), cycle(7, 3, 5))
+
+
+def test_no_index_is_left_over_from_a_derivative() -> None:
+    """What torch.func.grad wraps is dead after it: it must not be what the next call finds."""
+    x = torch.arange(11.0)[:, None]
+
+    def total(x: torch.Tensor) -> torch.Tensor:
+        return sum(b.x.square().sum() for b in minibatches(Examples(x, x), 4, 5))  # type: ignore[return-value]
+
+    counts = torch.bincount(cycle(11, 4, 5).flatten(), minlength=11)
+    for _ in range(2):
+        assert not any(is_functorch_wrapped_tensor(index) for index in _kept.values())
+        assert torch.equal(torch.func.grad(total)(x)[:, 0], 2 * x[:, 0] * counts)
+        assert torch.equal(torch.func.vmap(torch.func.grad(total))(x.expand(3, 11, 1))[2, :, 0], 2 * x[:, 0] * counts)
+    with torch.inference_mode():
+        total(x)
+    again = x.clone().requires_grad_()
+    total(again).backward()
+    assert again.grad is not None
+    assert torch.equal(again.grad[:, 0], 2 * x[:, 0] * counts)
