@@ -132,7 +132,7 @@ def _together(each: Iterable[tuple[int, Task]], device: torch.device) -> Iterato
     done, start, parts = 0, 0, list[Task]()
     for index, block in each:
         most = 1 if device.type == "cpu" else min(_TOGETHER, comfortable(block, device)) // BLOCK
-        if parts and (len(parts) >= most or block.support.x.shape[1:] != parts[0].support.x.shape[1:]):
+        if parts and (len(parts) >= most or _shapes(block) != _shapes(parts[0])):
             yield start, done, _joined(parts)
             parts = []
         if not parts:
@@ -140,6 +140,10 @@ def _together(each: Iterable[tuple[int, Task]], device: torch.device) -> Iterato
         parts.append(block)
         done += tasks_in(block)
     yield start, done, _joined(parts)
+
+
+def _shapes(tasks: Task) -> list[torch.Size]:
+    return [tensor.shape[1:] for part in tasks for tensor in part]
 
 
 def _joined(parts: list[Task]) -> Task:
@@ -180,10 +184,11 @@ def _depends_on_other_queries(algorithm: Algorithm[Any], net: nn.Module, tasks: 
 def comfortable(tasks: Task, device: torch.device) -> int:
     """So many tasks that a few hundred examples are in the network at a time: more would not fit a processor's cache.
 
-    An accelerator wants many at once.
+    An accelerator wants many at once, as far as its memory goes: so many that their inputs are 32 million numbers.
     """
-    examples = tasks.support.x.shape[1] + tasks.query.x.shape[1]
-    return max(1, (500 if device.type == "cpu" else 20_000) // examples)
+    x = tasks.support.x
+    examples = x.shape[1] + tasks.query.x.shape[1]
+    return max(1, 500 // examples if device.type == "cpu" else 32_000_000 // (examples * x[0, 0].numel()))
 
 
 def comfortable_chunk(tasks: Task) -> int:
