@@ -94,7 +94,7 @@ def slow(method: LearnedOptimizer, net: nn.Module, begun: Tensor, one: Task, *, 
         leaf = theta.detach().requires_grad_()
         rows = cycle(len(one.support.x), method.inner_batch, method.inner_steps)[step]
         (slope,) = torch.autograd.grad(loss_at(net, leaf, Examples(one.support.x[rows], one.support.y[rows])), leaf)
-        signal = log_and_sign(slope).T if method.preprocess == "log-sign" else slope[:, None]
+        signal = log_and_sign(slope, method.log_range).T if method.preprocess == "log-sign" else slope[:, None]
         for layer in range(method.lstm_layers):
             weights = (o.lstm.from_input[layer], o.lstm.from_hidden[layer], o.lstm.bias[layer], zero)
             state[layer] = torch.lstm_cell(signal, state[layer], *weights)
@@ -107,11 +107,20 @@ def row_of(net: nn.Module) -> Tensor:
     return torch.cat([p.flatten() for p in net.weights().values()])
 
 
-@pytest.mark.parametrize("preprocess, batch", [("log-sign", 6), ("none", 6), ("log-sign", 4)])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"inner_batch": 6},
+        {"inner_batch": 6, "log_range": 3.0},
+        {"inner_batch": 6, "preprocess": "none"},
+        {"inner_batch": 4},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("unroll", [1, 2, 3, 5, 20])
-def test_segments_are_cut_where_they_should_be(preprocess: Any, batch: int, unroll: int) -> None:
+def test_segments_are_cut_where_they_should_be(how: dict[str, Any], unroll: int) -> None:
     """Greedy (1), ones that do not divide the steps, and the whole trajectory at once (5, 20)."""
-    method, net = built(inner_steps=5, unroll_steps=unroll, preprocess=preprocess, inner_batch=batch)
+    method, net = built(inner_steps=5, unroll_steps=unroll, **how)
     one = task()
     cost, _ = method.loss(net, one)
     losses = torch.stack(list(slow(method, net, row_of(net), one, cut=True)))

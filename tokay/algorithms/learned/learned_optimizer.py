@@ -4,7 +4,7 @@ The optimizer itself is learned: two layers of LSTM, the same for every weight o
 
     θ_t = θ_(t-1) + s m_t,      (m_t, h_t) = LSTM(prep(∇f(θ_(t-1))), h_(t-1)),      minimise  E_f Σ_t f(θ_t)  over LSTM,
 
-with a scale s. prep(v) = (log|v| / 10, sign v), or (-1, e^10 v) where |v| < e^-10; quadratics go without. The sum is
+with a scale s. prep(v) = (log|v| / p, sign v), or (-1, e^p v) where |v| < e^-p; quadratics go without. The sum is
 differentiated in segments of ``unroll_steps``, between which θ and h count as constants, and ∇f counts as a constant
 throughout, both as in the paper. ``unroll_steps = 1`` is the greedy form: every step learns from what it does at once.
 
@@ -17,8 +17,8 @@ the paper's; on episodes it is what one wants. The start θ_0 may be learned too
 episodes): with ∇f constant, θ_t moves as θ_0 does, so it gets the gradient of every segment. ``start="random"`` is the
 paper's: every task begins at weights of its own, drawn with the size of the network's usual ones (there N(0, 0.01²) for
 quadratics); biases and norms begin as built. 100 steps in segments of 20 are the paper's; the defaults are for episodes.
-s = 0.05 is chosen here, by measurement on episodes (the authors' code: 0.01, for 100 steps). The text of the paper has 10 in
-prep, the authors' code 5 on pictures.
+s = 0.05 is chosen here, by measurement on episodes (the authors' code: 0.01, for 100 steps). p = 10 is the paper's; the
+authors' code has 5 on pictures.
 """
 
 from collections.abc import Iterator, Mapping
@@ -56,10 +56,10 @@ from ...core.task import Examples, Task, TaskSpec
 class LearnedStep(nn.Module):
     """The optimizer: from a gradient to a step, coordinate by coordinate."""
 
-    def __init__(self, units: int, layers: int, scale: float, *, preprocess: bool) -> None:
+    def __init__(self, units: int, layers: int, scale: float, *, log_range: float | None) -> None:
         super().__init__()
-        self.preprocess, self.scale = preprocess, scale
-        self.lstm = CoordinateLSTM(2 if preprocess else 1, units, layers=layers)
+        self.log_range, self.scale = log_range, scale
+        self.lstm = CoordinateLSTM(1 if log_range is None else 2, units, layers=layers)
         self.weight = nn.Parameter(torch.empty(units).uniform_(-1, 1) / units**0.5)
         self.bias = nn.Parameter(torch.zeros(1))
 
@@ -69,7 +69,7 @@ class LearnedStep(nn.Module):
 
     def forward(self, weights: Tensor, gradient: Tensor, loss: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """One step of the weights ``[P]``, by their gradient ``[P]``; the loss is not looked at."""
-        seen = log_and_sign(gradient) if self.preprocess else gradient[None]  # [inputs, P]
+        seen = gradient[None] if self.log_range is None else log_and_sign(gradient, self.log_range)  # [inputs, P]
         h, hidden = self.lstm(seen, hidden)
         return weights + self.scale * (self.weight @ h + self.bias), hidden
 
@@ -133,6 +133,8 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     """where the learner begins: at learned weights, or as in the paper at weights drawn for every task"""
     preprocess: Literal["log-sign", "none"] = "log-sign"
     """what is done to gradients: logarithm and sign, or nothing (for quadratics)"""
+    log_range: float = 10.0
+    """p: gradients from e^-p up are told by logarithm and sign, smaller ones as they are (authors' code: 5 on pictures)"""
     step_scale: float = 0.05
     """what the LSTM's output is multiplied by (the authors' code: 0.01)"""
     lstm_units: int = 20
@@ -141,13 +143,15 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     """layers of the LSTM"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_steps", "unroll_steps", "inner_batch", "step_scale", "lstm_units", "lstm_layers")
+        require_positive(self, "inner_steps", "unroll_steps", "inner_batch")
+        require_positive(self, "log_range", "step_scale", "lstm_units", "lstm_layers")
         require_choice(self, "start", ("learned", "random"))
         require_choice(self, "preprocess", ("log-sign", "none"))
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """Backbone and linear head, which are learned only as a start, and the optimizer beside them."""
-        step = LearnedStep(self.lstm_units, self.lstm_layers, self.step_scale, preprocess=self.preprocess == "log-sign")
+        log_range = self.log_range if self.preprocess == "log-sign" else None
+        step = LearnedStep(self.lstm_units, self.lstm_layers, self.step_scale, log_range=log_range)
         return WithOptimizer(with_head(backbone, spec), step, drawn=self.start == "random")
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
