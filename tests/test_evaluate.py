@@ -1,7 +1,6 @@
 """Evaluations by hand, and what they must not depend on."""
 
 import gc
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from tokay import (
     evaluate,
 )
 from tokay.core.seeding import generator
-from tokay.evaluate import BLOCK, _together, move
+from tokay.evaluate import BLOCK, move
 from tokay.tasks.pool import ClassPool, Episodes
 
 WAYS = 3
@@ -212,30 +211,6 @@ def test_progress_is_told() -> None:
     told: list[int] = []
     evaluate(ProtoNet(), built(ProtoNet()), Recorded(), tasks=2 * BLOCK + 1, advanced=told.append)
     assert told == [BLOCK, 2 * BLOCK, 2 * BLOCK + 1]
-
-
-def test_an_accelerator_takes_many_blocks_of_one_shape_at_a_time() -> None:
-    numbers = count()
-
-    def block(tasks: int, shots: int = 5, size: int = 2, queries: int = 5) -> Task:
-        x, q = (torch.full((tasks, n, size), float(next(numbers))) for n in (shots, queries))
-        return Task(Examples(x, x), Examples(q, q))
-
-    large = {"size": 100_000}
-    given = [block(BLOCK), block(BLOCK), block(BLOCK, 7), block(BLOCK, 7, queries=9)]
-    given += [block(BLOCK, **large), block(3, **large)]
-    for device, taken in (
-        ("cpu", [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1)]),
-        ("cuda", [(0, 2), (2, 1), (3, 1), (4, 1), (5, 1)]),
-    ):
-        found = list(_together(iter(enumerate(given)), torch.device(device)))
-        assert [start for start, _, _ in found] == [start for start, _ in taken]
-        assert found[-1][1] == 5 * BLOCK + 3
-        for (start, blocks), (_, _, whole) in zip(taken, found, strict=True):
-            expected = torch.cat([part.support.x for part in given[start : start + blocks]])
-            assert torch.equal(whole.support.x, expected)
-    many = [block(BLOCK) for _ in range(50)]
-    assert [done for _, done, _ in _together(iter(enumerate(many)), torch.device("cuda"))] == [500, 1000, 1250]
 
 
 # Whether answers saw other queries.
