@@ -59,6 +59,7 @@ def budget(reports: list[dict[str, Any]]) -> str:
         name, recipe = f"- `{report['recipe'].removeprefix('budget-')}`: ", RECIPES[report["recipe"]]
         told += [name + recipe.note] if recipe.note else []
         told += _given_up([report])
+    told += _spent(reports)
     told += ["", "Protocols of the published figures:", "", *protocols(rows, SETTINGS)]
     return "\n".join([*lines, "", *told, ""])
 
@@ -86,6 +87,8 @@ def challenge(reports: list[dict[str, Any]]) -> str:
         "",
         "Errors of people and of Bayesian program learning are not here: no source of theirs could be read. One Siamese "
         "network's published errors within and between are 24.2 and 10.7 (small background set) [N].",
+        "",
+        *_spent(reports),
         *_given_up(reports),
     ]
     return "\n".join([*lines, ""])
@@ -181,6 +184,33 @@ def _given_up(reports: list[dict[str, Any]]) -> list[str]:
         for report in reports
         if not report["command"].startswith(" ".join(("tokay train", *RECIPES[report["recipe"]].train, "")))
     ]
+
+
+def _spent(reports: list[dict[str, Any]]) -> list[str]:
+    """What the budget of steps, planned beforehand, came to: on which processor, and the time where it is another by a tenth."""
+    trained = [report for report in reports if report["steps"]]
+    by_processor: dict[str, list[str]] = {}
+    other, unknown = [], []
+    for report in trained:
+        name = f"`{report['recipe'].partition('-')[2]}`"
+        by_processor.setdefault(report["hardware"], []).append(name)
+        seconds = report.get("training_processor_seconds")
+        if seconds is None:
+            unknown.append(name)
+        elif abs(seconds / 60 / report["budget_minutes"] - 1) > 0.1:
+            other.append(f"{name} {seconds / 60:.1f}")
+    lines = []
+    if len(by_processor) > 1:
+        _, *fewer = sorted(by_processor.items(), key=lambda item: -len(item[1]))
+        where = "; ".join(f"on {processor}: {', '.join(names)}" for processor, names in fewer)
+        lines.append(f"- Not trained on the processor of most, so not for quite the same budget: {where}.")
+    if other:
+        lines.append(
+            f"- Processor minutes that training took, where they are not 15 to within a tenth: {', '.join(other)}."
+        )
+    if unknown:
+        lines.append(f"- Processor time was not recorded of {', '.join(unknown)}.")
+    return lines
 
 
 def _by_method(reports: list[dict[str, Any]], begins: str) -> dict[str, dict[str, Any]]:
