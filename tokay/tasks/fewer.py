@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from ..core.task import Examples, Task, TaskSource
-from ..errors import ConfigError
 from .shots import check_fewest, drawn_shots
 from .source import on_device
 
@@ -30,7 +29,7 @@ class FewerShots:
 
     def __init__(self, source: TaskSource, *, fewest: int, shots: int) -> None:
         remedy = "Choose --train-fewest-shots in that range."
-        check_fewest(fewest, shots, where="train", of="shots of training", remedy=remedy)
+        check_fewest(fewest, shots, where="train", of=" of training", remedy=remedy)
         self.source, self.fewest, self.shots, self.spec = source, fewest, shots, source.spec
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
@@ -62,11 +61,8 @@ class FewerWays:
     """
 
     def __init__(self, source: TaskSource, *, fewest: int, ways: int) -> None:
-        if not 1 <= fewest <= ways:
-            raise ConfigError(
-                f"train: fewest_ways must be from 1 to the {ways} ways of training, got {fewest}. "
-                "Choose --train-fewest-ways in that range."
-            )
+        remedy = "Choose --train-fewest-ways in that range."
+        check_fewest(fewest, ways, where="train", what="ways", of=" of training", remedy=remedy)
         self.source, self.fewest, self.ways, self.spec = source, fewest, ways, source.spec
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:

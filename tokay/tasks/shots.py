@@ -6,11 +6,11 @@ from ..errors import ConfigError
 
 
 def check_fewest(
-    fewest: int | None, shots: int, *, where: str, of: str = "shots", remedy: str = "Raise --shots."
+    fewest: int | None, most: int, *, where: str, what: str = "shots", of: str = "", remedy: str = "Raise --shots."
 ) -> None:
-    """Refuse a lower end of the range that is below 1 or above ``shots``, its upper end. None is no range."""
-    if fewest is not None and not 1 <= fewest <= shots:
-        raise ConfigError(f"{where}: fewest_shots must be from 1 to the {shots} {of}, got {fewest}. {remedy}")
+    """Refuse a lower end of the range that is below 1 or above ``most``, its upper end. None is no range."""
+    if fewest is not None and not 1 <= fewest <= most:
+        raise ConfigError(f"{where}: fewest_{what} must be from 1 to the {most} {what}{of}, got {fewest}. {remedy}")
 
 
 def drawn_shots(fewest: int | None, shots: int, generator: torch.Generator) -> int:
