@@ -13,7 +13,7 @@ from tokay.core.task import Examples, Task
 from tokay.errors import ConfigError, NetworkError
 from tokay.evaluate import move
 
-from ..training import MAML_HERE, Lines, built, config, equal, weights
+from ..training import MAML_HERE, Lines, built, config, weights
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -47,16 +47,13 @@ def test_a_replayed_step_is_an_ordinary_one(method: Any, optimizer: Any, chunk_s
 
 @on_cuda
 def test_draws_are_of_the_step() -> None:
-    """Dropout differs from step to step and is that of an ordinary training."""
+    """Dropout is that of an ordinary training, in every step: a replay that drew the recorded masks again would differ."""
     (ordinary, costs), (replayed, again) = (
         trained(MAML_HERE, nn.Dropout(0.5), steps=8, cuda_graph=graph) for graph in (False, True)
     )
     assert again == pytest.approx(costs, rel=1e-10)
-    assert equal(ordinary, replayed) or all(
-        torch.allclose(value, replayed[name], rtol=1e-9, atol=1e-11) for name, value in ordinary.items()
-    )
-    still, _ = trained(MAML_HERE, nn.Dropout(0.5), steps=8, cuda_graph=True, seed=2)
-    assert not equal(still, replayed)
+    for name, value in ordinary.items():
+        torch.testing.assert_close(replayed[name], value, rtol=1e-9, atol=1e-11)
 
 
 @on_cuda
