@@ -1,5 +1,6 @@
 """The learned optimizer against SGD, and its truncated segments against a hand-written loop with ``detach``."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tokay import (
+    ConfigError,
     Examples,
     FitConfig,
     LearnedOptimizer,
@@ -73,6 +75,28 @@ def test_an_lstm_that_passes_the_gradient_on_is_gradient_descent(steps: int) -> 
         torch.testing.assert_close(found[name], p, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("steps", [1, 4])
+def test_descent_beside_an_lstm_that_is_silent_is_gradient_descent(steps: int) -> None:
+    method, net = built(inner_steps=steps, descent_rate=0.3)
+    with torch.no_grad():
+        net.optimizer.weight.zero_()
+        net.optimizer.bias.zero_()
+        net.optimizer.log_rate.fill_(math.log(0.2))  # learned since
+    support = task().support
+    loss = examples_loss(net.net)
+    expected = gradient_descent(lambda p: loss(p, support), trainable(net.net), lr=0.2, steps=steps)
+    for name, p in method.adapt(net, support).items():
+        torch.testing.assert_close(p, expected[name], rtol=1e-12, atol=1e-14)
+
+
+def test_without_descent_there_is_no_rate_to_learn() -> None:
+    assert "log_rate" not in dict(built()[1].optimizer.named_parameters())
+    rate = built(descent_rate=0.3)[1].optimizer.log_rate
+    assert float(rate.detach().exp()) == pytest.approx(0.3)
+    with pytest.raises(ConfigError, match=r"learned-optimizer: descent_rate must not be negative, got -0.1"):
+        LearnedOptimizer(descent_rate=-0.1)
+
+
 def loss_at(net: nn.Module, row: Tensor, part: Examples) -> Tensor:
     """Cross-entropy of the learner with the weights ``row``."""
     shapes = {name: p.shape for name, p in net.weights().items()}
@@ -100,7 +124,13 @@ def slow(method: LearnedOptimizer, net: nn.Module, begun: Tensor, one: Task, *, 
             state[layer] = torch.lstm_cell(signal, state[layer], *weights)
             signal = state[layer][0]
         theta = theta + method.step_scale * (signal @ o.weight + o.bias)
+        if method.descent_rate:
+            theta = theta - o.log_rate.exp() * slope
         yield loss_at(net, theta, one.query)
+
+
+def judgement(method: LearnedOptimizer, losses: list[Tensor]) -> Tensor:
+    return losses[-1] if method.judged == "last" else torch.stack(losses).mean()
 
 
 def row_of(net: nn.Module) -> Tensor:
@@ -114,6 +144,8 @@ def row_of(net: nn.Module) -> Tensor:
         {"inner_batch": 6, "log_range": 3.0},
         {"inner_batch": 6, "preprocess": "none"},
         {"inner_batch": 4},
+        {"inner_batch": 4, "descent_rate": 0.3},
+        {"inner_batch": 4, "judged": "last"},
     ],
     ids=str,
 )
@@ -123,22 +155,23 @@ def test_segments_are_cut_where_they_should_be(how: dict[str, Any], unroll: int)
     method, net = built(inner_steps=5, unroll_steps=unroll, **how)
     one = task()
     cost, _ = method.loss(net, one)
-    losses = torch.stack(list(slow(method, net, row_of(net), one, cut=True)))
-    assert float(cost.detach()) == pytest.approx(float(losses.detach().mean()), rel=1e-12)
+    judged = judgement(method, list(slow(method, net, row_of(net), one, cut=True)))
+    assert float(cost.detach()) == pytest.approx(float(judged.detach()), rel=1e-12)
     found = torch.autograd.grad(cost, list(net.optimizer.parameters()))
-    expected = torch.autograd.grad(losses.mean(), list(net.optimizer.parameters()), materialize_grads=True)
+    expected = torch.autograd.grad(judged, list(net.optimizer.parameters()), materialize_grads=True)
     for (name, _), a, b in zip(net.optimizer.named_parameters(), found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-13, msg=lambda m, name=name: f"{name}: {m}")
 
 
+@pytest.mark.parametrize("judged", ["every", "last"])
 @pytest.mark.parametrize("unroll", [1, 2, 5])
-def test_a_learned_start_gets_every_segments_gradient(unroll: int) -> None:
+def test_a_learned_start_gets_every_segments_gradient(unroll: int, judged: str) -> None:
     """As if nothing were cut: with constant gradients every state moves as the start does."""
-    method, net = built(inner_steps=5, unroll_steps=unroll)
+    method, net = built(inner_steps=5, unroll_steps=unroll, judged=judged)
     one = task()
     found = torch.autograd.grad(method.loss(net, one)[0], list(net.net.parameters()))
-    losses = torch.stack(list(slow(method, net, row_of(net), one, cut=False)))
-    for a, b in zip(found, torch.autograd.grad(losses.mean(), list(net.net.parameters())), strict=True):
+    expected = judgement(method, list(slow(method, net, row_of(net), one, cut=False)))
+    for a, b in zip(found, torch.autograd.grad(expected, list(net.net.parameters())), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-13)
 
 

@@ -18,9 +18,15 @@ episodes): with ∇f constant, θ_t moves as θ_0 does, so it gets the gradient 
 paper's: every task begins at weights of its own, drawn with the size of the network's usual ones (there N(0, 0.01²) for
 quadratics); biases and norms begin as built. 100 steps in segments of 20 are the paper's; the defaults are for episodes.
 s = 0.05 is chosen here, by measurement on episodes (the authors' code: 0.01, for 100 steps). p = 10 is the paper's; the
-authors' code has 5 on pictures.
+authors' code has 5 on pictures. ``judged="last"`` minimises E_f f(θ_T) alone: the paper writes Σ_t w_t f(θ_t) and takes all
+w_t = 1; cut segments before the last then teach the LSTM nothing.
+
+Off by default, and not the paper's: ``descent_rate`` α adds a plain step to the LSTM's, θ_t = θ_(t-1) - α ∇f + s m_t with
+one α learned, so that the untrained optimizer descends already and the LSTM learns what is better (a nominal term, as in
+Harrison et al. 2022, arXiv:2209.11208). Without it a learned start is dragged along by steps that mean nothing yet.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +36,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
-from ...core.algorithm import Algorithm, require_choice, require_positive
+from ...core.algorithm import Algorithm, require_choice, require_not_negative, require_positive
 from ...core.coordinatewise import (
     CoordinateLSTM,
     Hidden,
@@ -56,12 +62,15 @@ from ...core.task import Examples, Task, TaskSpec
 class LearnedStep(nn.Module):
     """The optimizer: from a gradient to a step, coordinate by coordinate."""
 
-    def __init__(self, units: int, layers: int, scale: float, *, log_range: float | None) -> None:
+    def __init__(
+        self, units: int, layers: int, scale: float, *, log_range: float | None, descent_rate: float = 0.0
+    ) -> None:
         super().__init__()
         self.log_range, self.scale = log_range, scale
         self.lstm = CoordinateLSTM(1 if log_range is None else 2, units, layers=layers)
         self.weight = nn.Parameter(torch.empty(units).uniform_(-1, 1) / units**0.5)
         self.bias = nn.Parameter(torch.zeros(1))
+        self.log_rate = nn.Parameter(torch.tensor([math.log(descent_rate)])) if descent_rate else None
 
     def start(self, weights: Tensor) -> Hidden:
         """Nothing seen yet."""
@@ -71,7 +80,8 @@ class LearnedStep(nn.Module):
         """One step of the weights ``[P]``, by their gradient ``[P]``; the loss is not looked at."""
         seen = gradient[None] if self.log_range is None else log_and_sign(gradient, self.log_range)  # [inputs, P]
         h, hidden = self.lstm(seen, hidden)
-        return weights + self.scale * (self.weight @ h + self.bias), hidden
+        step = self.scale * (self.weight @ h + self.bias)
+        return weights + (step if self.log_rate is None else step - self.log_rate.exp() * gradient), hidden
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +130,7 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     )
     exceptions: ClassVar[Mapping[str, str]] = {
         "finite_differences": "a surrogate: gradients count as constants, and so does each segment's beginning",
+        "refuses[descent_rate=0]": "at 0 there is the LSTM's step alone, which is the paper's",
         "class_permutation[start=random]": "each row of a head drawn at random stays with its number, not with its class",
     }
 
@@ -127,6 +138,8 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     """steps on a task (the paper's 100)"""
     unroll_steps: int = 5
     """steps differentiated through at once (the paper's 20; 1: greedy)"""
+    judged: Literal["every", "last"] = "every"
+    """after which steps f is judged: every one, as in the paper's experiments, or the last"""
     inner_batch: int = 128
     """support examples in a step"""
     start: Literal["learned", "random"] = "learned"
@@ -137,6 +150,8 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     """p: gradients from e^-p up are told by logarithm and sign, smaller ones as they are (authors' code: 5 on pictures)"""
     step_scale: float = 0.05
     """what the LSTM's output is multiplied by (the authors' code: 0.01)"""
+    descent_rate: float = 0.0
+    """α that a plain gradient step beside the LSTM's begins with, learned from there (0: none, as in the paper)"""
     lstm_units: int = 20
     """units of every layer of the LSTM"""
     lstm_layers: int = 2
@@ -145,13 +160,17 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     def __post_init__(self) -> None:
         require_positive(self, "inner_steps", "unroll_steps", "inner_batch")
         require_positive(self, "log_range", "step_scale", "lstm_units", "lstm_layers")
+        require_not_negative(self, "descent_rate")
+        require_choice(self, "judged", ("every", "last"))
         require_choice(self, "start", ("learned", "random"))
         require_choice(self, "preprocess", ("log-sign", "none"))
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """Backbone and linear head, which are learned only as a start, and the optimizer beside them."""
         log_range = self.log_range if self.preprocess == "log-sign" else None
-        step = LearnedStep(self.lstm_units, self.lstm_layers, self.step_scale, log_range=log_range)
+        step = LearnedStep(
+            self.lstm_units, self.lstm_layers, self.step_scale, log_range=log_range, descent_rate=self.descent_rate
+        )
         return WithOptimizer(with_head(backbone, spec), step, drawn=self.start == "random")
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
@@ -170,13 +189,18 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
         own, loss = trainable(optimizer), examples_loss(learner)
         batches = minibatches(task.support, self.inner_batch, self.inner_steps)
 
-        def segment(own: Params, row: Tensor, carried: list[Any], seen: list[Examples]) -> tuple[Tensor, Any]:
-            """The losses after each step, summed and divided by the number of all steps; where it ends."""
+        weight = [1 / self.inner_steps] * self.inner_steps
+        if self.judged == "last":
+            weight = [0.0] * (self.inner_steps - 1) + [1.0]
+
+        def segment(own: Params, row: Tensor, carried: list[Any], first: int) -> tuple[Tensor, Any]:
+            """The losses after each step from ``first`` on, by their weights; where the segment ends."""
             total = row.new_zeros(())
-            for batch in seen:
-                gradient, value = constant_gradient(loss, row, weights, batch)
+            for step in range(first, min(first + self.unroll_steps, self.inner_steps)):
+                gradient, value = constant_gradient(loss, row, weights, batches[step])
                 row, carried = advance(partial(_called, optimizer, own), row, gradient, value, carried)
-                total = total + loss(unflatten(row, weights), task.query) / self.inner_steps
+                if weight[step]:
+                    total = total + weight[step] * loss(unflatten(row, weights), task.query)
             return total, (total, row, carried)
 
         begun = flatten(self._begun(weights, task.support))
@@ -185,13 +209,12 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
         cost = row.new_zeros(())
         pulls: list[Tensor] = []
         for first in range(0, self.inner_steps, self.unroll_steps):
-            seen = batches[first : first + self.unroll_steps]
             if torch.is_grad_enabled():
-                slopes, (value, row, carried) = grad(segment, (0, 1), has_aux=True)(constant, row, carried, seen)
+                slopes, (value, row, carried) = grad(segment, (0, 1), has_aux=True)(constant, row, carried, first)
                 pulls += [(slopes[0][name] * (w - w.detach())).sum() for name, w in own.items()]
                 pulls.append((slopes[1] * (begun - begun.detach())).sum())
             else:
-                value, (_, row, carried) = segment(constant, row, carried, seen)
+                value, (_, row, carried) = segment(constant, row, carried, first)
             cost = cost + value
         measured = metrics(forward(learner, unflatten(row, weights), task.query.x), task.query.y)
         return sum(pulls, start=cost), measured
