@@ -216,6 +216,12 @@ def test_adapting_is_the_way_that_was_judged() -> None:
     assert len(list(method.path(net, one.support))) == 6
 
 
+def test_at_test_takes_the_test_steps() -> None:
+    method = LearnedOptimizer(inner_steps=3, test_steps=7)
+    assert method.at_test() == LearnedOptimizer(inner_steps=7, test_steps=7)
+    assert LearnedOptimizer(inner_steps=3).at_test() == LearnedOptimizer(inner_steps=3)
+
+
 def test_a_random_start_is_the_tasks_own() -> None:
     """The same however it is computed, another for every task, with the size of the built weights; biases as built."""
     method = LearnedOptimizer(start="random", inner_steps=1)

@@ -28,9 +28,9 @@ Harrison et al. 2022, arXiv:2209.11208). Without it a learned start is dragged a
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -136,6 +136,8 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
 
     inner_steps: int = 5
     """steps on a task (the paper's 100)"""
+    test_steps: int | None = None
+    """steps on a new task, where it is not as many"""
     unroll_steps: int = 5
     """steps differentiated through at once (the paper's 20; 1: greedy)"""
     judged: Literal["every", "last"] = "every"
@@ -158,7 +160,7 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     """layers of the LSTM"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "inner_steps", "unroll_steps", "inner_batch")
+        require_positive(self, "inner_steps", "test_steps", "unroll_steps", "inner_batch")
         require_positive(self, "log_range", "step_scale", "lstm_units", "lstm_layers")
         require_not_negative(self, "descent_rate")
         require_choice(self, "judged", ("every", "last"))
@@ -172,6 +174,9 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
             self.lstm_units, self.lstm_layers, self.step_scale, log_range=log_range, descent_rate=self.descent_rate
         )
         return WithOptimizer(with_head(backbone, spec), step, drawn=self.start == "random")
+
+    def at_test(self) -> Self:  # noqa: D102
+        return replace(self, inner_steps=self.test_steps or self.inner_steps)
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
         begun = self._begun(split_optimizer(net)[1], support)
