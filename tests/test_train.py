@@ -86,6 +86,33 @@ def test_tasks_are_a_function_of_the_seed_and_the_step() -> None:
     assert len(set(slopes[0])) == 4
 
 
+class Changing(Lines):
+    """Tasks that change as training goes on: what it gives itself is never used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: list[tuple[float, Lines]] = []
+
+    def at_progress(self, progress: float) -> Lines:
+        self.moments.append((progress, Lines()))
+        return self.moments[-1][1]
+
+
+def test_tasks_that_change_are_those_of_the_step() -> None:
+    source, again, plain = Changing(), Changing(), Lines()
+    net, other = built(), built()
+    list(fit(MAML_HERE, net, source, config()))
+    assert [progress for progress, _ in source.moments] == [0, 0.25, 0.5, 0.75]
+    assert [len(lines.given) for _, lines in source.moments] == [1, 1, 1, 1]
+    assert not source.given
+    list(fit(MAML_HERE, other, plain, config()))
+    assert equal(weights(net), weights(other))  # the same tasks, for these do not differ
+    first = fit(MAML_HERE, built(), again, config())
+    state = [next(first), next(first)][-1].state
+    list(fit(MAML_HERE, built(), again, config(), state=state))
+    assert [progress for progress, _ in again.moments] == [0, 0.25, 0.5, 0.75]
+
+
 def test_clipping() -> None:
     for changes, limit in (({"clip_norm": 1e-3}, 1e-3), ({"clip_value": 1e-4}, None)):
         net = built()

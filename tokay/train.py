@@ -19,7 +19,7 @@ from .core.network import device_of
 from .core.outer import make_optimizer, rate_factor
 from .core.recorded import Recorded
 from .core.seeding import derive, generator
-from .core.task import Task, TaskSource, check_task
+from .core.task import Paced, Task, TaskSource, check_task
 from .core.unused import check_used
 from .errors import ConfigError, DivergenceError
 from .evaluate import evaluate, move
@@ -88,7 +88,8 @@ def fit(
     gradient = _gradient(algorithm, net, config, chunk, device)
 
     def drawn(step: int) -> Task:
-        return move(source.sample(meta_batch, generator(config.seed, "train", step)), device)
+        paced = source.at_progress(step / config.steps) if isinstance(source, Paced) else source
+        return move(paced.sample(meta_batch, generator(config.seed, "train", step)), device)
 
     upcoming: Task | None = None
     while state.step < config.steps:

@@ -77,6 +77,35 @@ def test_the_loss_is_the_mean_over_the_sequence(kind: str) -> None:
     torch.testing.assert_close(measured["loss"], torch.stack(asked).mean(), rtol=1e-12, atol=1e-12)
 
 
+def test_classes_that_do_not_occur_are_no_choice() -> None:
+    """Two classes of three: the loss is that of a choice between the two, and the third learns nothing."""
+    net = network()
+    with torch.no_grad():
+        net.head.bias[1] = 5.0  # would be the answer otherwise
+    support, query = (examples(n) for n in (7, 5))
+    support, query = (Examples(p.x, one_hot(torch.arange(len(p.x)) % 2 * 2, D)) for p in (support, query))
+    loss, measured = sequence_loss(net, Task(support, query))
+    seen, along = read(net, support)
+    answers = torch.cat([along, ask(net, seen, query.x)])[:, [0, 2]]
+    y = torch.cat([support.y, query.y])[:, 2].long()
+    torch.testing.assert_close(loss, F.cross_entropy(answers, y), rtol=1e-12, atol=0)
+    right = (answers.argmax(1) == y).double()
+    torch.testing.assert_close(measured["accuracy"], right[7:].mean(), rtol=1e-12, atol=0)
+    weight, bias = torch.autograd.grad(loss, [net.head.weight, net.head.bias])
+    assert not weight[1].any()
+    assert float(bias[1]) == 0
+    assert weight[[0, 2]].abs().min() > 0
+
+
+def test_a_class_that_is_only_asked_for_is_a_choice() -> None:
+    net, support, query = network(), examples(4), examples(3)
+    support = Examples(support.x, one_hot(torch.arange(4) % 2, D))
+    loss, _ = sequence_loss(net, Task(support, query))
+    seen, along = read(net, support)
+    answers, y = torch.cat([along, ask(net, seen, query.x)]), torch.cat([support.y, query.y])
+    torch.testing.assert_close(loss, F.cross_entropy(answers, y.double()), rtol=1e-12, atol=0)
+
+
 def test_a_sequence_goes_on() -> None:
     """Its queries are the next rows, one after the other; no label is read, and nothing is asked of what is read first."""
     net, x = network("sequence"), torch.randn(7, 4, dtype=torch.float64)

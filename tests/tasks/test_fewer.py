@@ -85,13 +85,23 @@ def test_classes_that_are_left_keep_their_places() -> None:
     assert differ, "which classes are left is drawn for every task"
 
 
-def test_every_doubling_of_the_ways_is_as_likely() -> None:
-    source = FewerWays(Glyphs().tasks("train", Sizes(ways=15, shots=1, queries=1)), fewest=2, ways=15)
-    ways = [source.sample(1, generator(0, "train", i)).support.x.shape[1] for i in range(600)]
-    for low in (2, 4, 8):
-        assert abs(sum(low <= w < 2 * low for w in ways) - 200) < 58  # five standard deviations
-    assert min(ways) == 2
-    assert max(ways) == 15
+def test_every_number_of_ways_is_as_likely() -> None:
+    source = FewerWays(Glyphs().tasks("train", Sizes(ways=5, shots=1, queries=1)), fewest=2, ways=5)
+    ways = [source.sample(1, generator(0, "train", i)).support.x.shape[1] for i in range(400)]
+    assert set(ways) == {2, 3, 4, 5}
+    for number in set(ways):
+        assert abs(ways.count(number) - 100) < 44  # five standard deviations
+
+
+def test_the_most_ways_grow_by_the_same_factor_until_half_of_training() -> None:
+    source = FewerWays(Glyphs().tasks("train", Sizes(ways=20, shots=1, queries=1)), fewest=2, ways=20)
+    assert source.most == 20
+    most = [source.at_progress(p).most for p in (0, 0.1, 0.25, 0.4, 0.499, 0.5, 0.9)]
+    assert most == [2, 3, 6, 12, 19, 20, 20]  # 2 * 10^(2p): 2, 3.2, 6.3, 12.6, 19.9, 20, 20
+    assert FewerWays(source, fewest=20, ways=20).at_progress(0).most == 20
+    early = source.at_progress(0.25).to("cpu")
+    met = {early.sample(1, generator(0, "train", i)).support.x.shape[1] for i in range(100)}
+    assert met == {2, 3, 4, 5, 6}
 
 
 def test_rows_that_are_left_are_those_of_their_classes() -> None:

@@ -68,7 +68,7 @@ class Settings(PointSettings):
     usual; always as many as usual if left out"""
     train_fewest_ways: int | None = None
     """classes in the smallest training episodes, for methods that read a task as a sequence: each outer step then draws from
-    so many to as many as usual, small numbers more often"""
+    so many to a number that grows, to as many as usual after half of the training"""
 
 
 @dataclass(frozen=True, kw_only=True)

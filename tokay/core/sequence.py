@@ -104,7 +104,20 @@ def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
     """
     seen, along = read(net, task.support)
     answers = ask(net, seen, task.query.x)
+    if kind_of(task.support.y) == "classification":
+        occur = task.support.y.any(0) | task.query.y.any(0)
+        along, answers = _among(occur, along), _among(occur, answers)
     measured = metrics(answers, task.query.y)
     if _parts(net).goes_on:
         return measured["loss"], measured
     return objective(torch.cat([along, answers]), torch.cat([task.support.y, task.query.y])), measured
+
+
+def _among(occur: Tensor, answers: Tensor) -> Tensor:
+    """``answers`` ``[m, d]`` without hope for the classes that do not ``occur`` ``[d]`` in the task.
+
+    A task of a few of the classes (``FewerWays``) would teach which do not occur. That is so much easier than to bind labels
+    to inputs that the cells saturate with it, and nothing else is learned.
+    """
+    never = torch.finfo(answers.dtype).min / 2  # finite, for what is no target is 0 times it
+    return torch.where(occur, answers, never)

@@ -1,7 +1,7 @@
 """The three values that flow through everything: examples, a task, and what a network must know of tasks."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -86,6 +86,15 @@ class TaskSource(Protocol):
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
         """Draw ``tasks`` tasks: every tensor of the result has a leading axis of that length."""
+        ...
+
+
+@runtime_checkable
+class Paced(TaskSource, Protocol):
+    """A source whose training tasks change as training goes on."""
+
+    def at_progress(self, progress: float) -> TaskSource:
+        """What is drawn from when a share ``progress`` of training, from 0 to below 1, is done."""
         ...
 
 

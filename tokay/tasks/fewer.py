@@ -1,6 +1,5 @@
 """Episodes whose number of shots, or of ways, changes from meta-batch to meta-batch."""
 
-import math
 from typing import Self
 
 import torch
@@ -44,11 +43,13 @@ class FewerShots:
 
 
 class FewerWays:
-    """The tasks of ``source``, all of one sample with ``fewest`` to ``ways`` classes, each doubling of them as likely.
+    """The tasks of ``source``, all of one sample with ``fewest`` to ``most`` classes, each number as likely.
 
-    So the short sequences, which are learned first, are half of all, and cost little. Which classes are left is drawn anew
-    for every task, and targets keep their places: a task of three classes asks for three of the ``ways`` outputs. For
-    methods that read a task as a sequence, as ``FewerShots`` is; others need an example of every class they may answer.
+    In training ``most`` grows (``at_progress``): by the same factor in every step, from ``fewest`` to all ``ways`` after half of
+    it. So the short sequences are learned first, and cost little. Which classes are left is drawn anew for every task, and
+    targets keep their places: a task of three classes has three of the ``ways`` labels. For methods that read a task as a
+    sequence, as ``FewerShots`` is; others need an example of every class they may answer. Santoro et al. (2016,
+    arXiv:1605.06065) let the number of classes grow, too.
 
     Raises ``ConfigError`` when ``fewest`` is not from 1 to the ``ways`` that the tasks of ``source`` have.
 
@@ -58,17 +59,26 @@ class FewerWays:
     >>> drawn = [episodes.sample(2, torch.Generator().manual_seed(i)).support.y.shape[1] for i in range(20)]
     >>> sorted(set(drawn))
     [8, 10]
+    >>> episodes.at_progress(0).sample(2, torch.Generator()).support.y.shape
+    torch.Size([2, 8, 5])
     """
 
-    def __init__(self, source: TaskSource, *, fewest: int, ways: int) -> None:
+    def __init__(self, source: TaskSource, *, fewest: int, ways: int, most: int | None = None) -> None:
         remedy = "Choose --train-fewest-ways in that range."
         check_fewest(fewest, ways, where="train", what="ways", of=" of training", remedy=remedy)
         self.source, self.fewest, self.ways, self.spec = source, fewest, ways, source.spec
+        self.most = most or ways
+
+    def at_progress(self, progress: float) -> Self:
+        """The same tasks, with as many classes at most as there are by then."""
+        most = int(
+            self.fewest * (self.ways / self.fewest) ** min(1.0, 2 * progress) + 1e-9
+        )  # 20 may come out as 19.99...
+        return type(self)(self.source, fewest=self.fewest, ways=self.ways, most=most)
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
         """``tasks`` of them; a pure function of the state of ``generator``."""
-        doublings = math.log2((self.ways + 1) / self.fewest) * float(torch.rand((), generator=generator))
-        ways = min(self.ways, int(self.fewest * 2**doublings))
+        ways = drawn_shots(self.fewest, self.most, generator)
         keys = torch.rand(tasks, self.ways, generator=generator)
         support, query = self.source.sample(tasks, generator)
         left = (keys.argsort(1) < ways).to(support.y.device)  # [tasks, ways], as many in every task
@@ -76,7 +86,7 @@ class FewerWays:
 
     def to(self, device: torch.device | str) -> Self:
         """The same tasks, drawn on ``device`` where ``source`` can."""
-        return type(self)(on_device(self.source, device), fewest=self.fewest, ways=self.ways)
+        return type(self)(on_device(self.source, device), fewest=self.fewest, ways=self.ways, most=self.most)
 
 
 def _first(support: Examples, shots: int) -> Examples:
