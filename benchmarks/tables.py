@@ -88,6 +88,11 @@ def challenge(reports: list[dict[str, Any]]) -> str:
         "Errors of people and of Bayesian program learning are not here: no source of theirs could be read. One Siamese "
         "network's published errors within and between are 24.2 and 10.7 (small background set) [N].",
         "",
+        *(
+            f"- `{method}`: {RECIPES[its['recipe']].note}"
+            for method, its in rows.items()
+            if RECIPES[its["recipe"]].note
+        ),
         *_spent(reports),
         *_given_up(reports),
     ]

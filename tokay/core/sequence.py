@@ -100,7 +100,7 @@ def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
     """The mean loss of all predictions, those along the support set and those of the queries; the metrics of the queries.
 
     With one query it is the mean over the positions of one sequence, as in the papers. While a sequence of bits is read
-    nothing is asked: there it is the mean over the queries alone.
+    nothing is asked: there it is the mean over the queries alone. Of classes only those that occur in the task are a choice.
     """
     seen, along = read(net, task.support)
     answers = ask(net, seen, task.query.x)

@@ -48,8 +48,7 @@ class FewerWays:
     In training ``most`` grows (``at_progress``): by the same factor in every step, from ``fewest`` to all ``ways`` after half of
     it. So the short sequences are learned first, and cost little. Which classes are left is drawn anew for every task, and
     targets keep their places: a task of three classes has three of the ``ways`` labels. For methods that read a task as a
-    sequence, as ``FewerShots`` is; others need an example of every class they may answer. Santoro et al. (2016,
-    arXiv:1605.06065) let the number of classes grow, too.
+    sequence, as ``FewerShots`` is; others need an example of every class they may answer.
 
     Raises ``ConfigError`` when ``fewest`` is not from 1 to the ``ways`` that the tasks of ``source`` have.
 
