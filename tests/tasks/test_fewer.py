@@ -99,6 +99,9 @@ def test_the_most_ways_grow_by_the_same_factor_until_half_of_training() -> None:
     most = [source.at_progress(p).most for p in (0, 0.1, 0.25, 0.4, 0.499, 0.5, 0.9)]
     assert most == [2, 3, 6, 12, 19, 20, 20]  # 2 * 10^(2p): 2, 3.2, 6.3, 12.6, 19.9, 20, 20
     assert FewerWays(source, fewest=20, ways=20).at_progress(0).most == 20
+    assert (
+        FewerWays(source, fewest=11, ways=15).at_progress(0.5).most == 15
+    )  # 11 * (15 / 11) is below 15 in floating point
     early = source.at_progress(0.25).to("cpu")
     met = {early.sample(1, generator(0, "train", i)).support.x.shape[1] for i in range(100)}
     assert met == {2, 3, 4, 5, 6}
