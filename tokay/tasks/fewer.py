@@ -70,9 +70,8 @@ class FewerWays:
 
     def at_progress(self, progress: float) -> Self:
         """The same tasks, with as many classes at most as there are by then."""
-        most = int(
-            self.fewest * (self.ways / self.fewest) ** min(1.0, 2 * progress) + 1e-9
-        )  # 15 may come out as 14.99...
+        grown = self.fewest * (self.ways / self.fewest) ** min(1.0, 2 * progress)
+        most = int(grown + 1e-9)  # 15 may come out as 14.99...
         return type(self)(self.source, fewest=self.fewest, ways=self.ways, most=most)
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:

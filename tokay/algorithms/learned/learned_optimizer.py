@@ -22,8 +22,8 @@ authors' code has 5 on pictures. ``judged="last"`` minimises E_f f(θ_T) alone: 
 w_t = 1; cut segments before the last then teach the LSTM nothing.
 
 Off by default, and not the paper's: ``descent_rate`` α adds a plain step to the LSTM's, θ_t = θ_(t-1) - α ∇f + s m_t with
-one α learned, so that the untrained optimizer descends already and the LSTM learns what is better (a nominal term, as in
-Harrison et al. 2022, arXiv:2209.11208). Without it a learned start is dragged along by steps that mean nothing yet.
+one α learned, so that the untrained optimizer descends already, s can be small, and the LSTM learns what is better (a
+nominal term, as in Harrison et al. 2022, arXiv:2209.11208).
 """
 
 import math
