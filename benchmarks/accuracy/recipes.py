@@ -206,11 +206,11 @@ _NOTES = {
     "training, it answers 91.8 instead of 94.1 on one shot of 300 validation tasks, and 97.8 instead of 98.0 on five. The steps "
     "of the test, which training does not use, were chosen afterwards on validation characters, and put into the settings of "
     "the trained run (after 5 of them, as in training, its curve has 94.65 ± 0.32 and 98.25 ± 0.18).",
-    "lstm-20w1s": "Below the nearest pixels, and still learning: over the last quarter of its steps, of 2 to 20 classes each, "
-    "its training accuracy rose from 35 to 40.",
-    "gru-20w1s": "Below the nearest pixels.",
-    "mann-20w1s": "Below the nearest pixels. It left chance after some 3,900 of its steps, with all classes there, and was "
-    "learning when its time was up. Trained for one query a class instead of three, which gives more steps, it stayed at chance "
+    "lstm-20w1s": "Below the untrained network and the nearest pixels, and still learning: over the last quarter of its "
+    "steps, of 2 to 20 classes each, its training accuracy rose from 35 to 40.",
+    "gru-20w1s": "Below the untrained network and the nearest pixels.",
+    "mann-20w1s": "Below the untrained network and the nearest pixels. It left chance after some 3,900 of its "
+    "steps, with all classes there, and was learning when its time was up. Trained for one query a class instead of three, which gives more steps, it stayed at chance "
     "(5.01 on these tasks, in 11.3 minutes): so of two settings the better one on the test's own tasks is kept.",
     "ntm-5w5s": "Below the untrained network and the nearest pixels. It is at chance for 1,600 of its steps, has 57 in training "
     "at 3,500 and 60 at 5,000, and 62 at the end. With MANN's sizes (`--heads 4 --width 40 --cells 200`) a step takes twice as "
