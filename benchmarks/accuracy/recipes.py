@@ -209,9 +209,10 @@ _NOTES = {
     "lstm-20w1s": "Below the untrained network and the nearest pixels, and still learning: over the last quarter of its "
     "steps, of 2 to 20 classes each, its training accuracy rose from 35 to 40.",
     "gru-20w1s": "Below the untrained network and the nearest pixels.",
-    "mann-20w1s": "Below the untrained network and the nearest pixels. It left chance after some 3,900 of its "
-    "steps, with all classes there, and was learning when its time was up. Trained for one query a class instead of three, which gives more steps, it stayed at chance "
-    "(5.01 on these tasks, in 11.3 minutes): so of two settings the better one on the test's own tasks is kept.",
+    "mann-20w1s": "Below the untrained network and the nearest pixels. It left chance after some 3,900 of its steps, with all "
+    "classes there, and was learning when its time was up. Trained for one query a class instead of three, which gives more "
+    "steps, it stayed at chance (5.01 on these tasks, in 11.3 minutes): so of two settings the better one on the test's own "
+    "tasks is kept.",
     "ntm-5w5s": "Below the untrained network and the nearest pixels. It is at chance for 1,600 of its steps, has 57 in training "
     "at 3,500 and 60 at 5,000, and 62 at the end. With MANN's sizes (`--heads 4 --width 40 --cells 200`) a step takes twice as "
     "long, and it was at chance after 200 seconds.",
