@@ -4,9 +4,14 @@ A published figure is shown with its protocol and where it was read ([P] the pap
 another paper); figures nobody could verify are not here.
 """
 
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import tokay
+
+sys.path.insert(0, str(Path(__file__).parent))
+from notes import NOTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,27 +203,6 @@ _GROUPS = {"relation": {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}, "strokes": 
 TASKS = {"strokes": 300}
 TASKS_BETWEEN = {"strokes": 300, "hausdorff": 300}
 _ON_FIVE = ("finetune", "maml")
-_NOTES = {
-    "anil-5w": "The steps of the test, which training does not use, were chosen afterwards on validation characters (after "
-    "3 of them, the default, its curve has 96.11 ± 0.29 and 97.06 ± 0.45: on five shots the second to fourth overshoot).",
-    "learned-optimizer-5w": "An LSTM beside a plain step with a learned rate (`--descent-rate`), which is not in the paper; the "
-    "best without had 93.43 ± 0.36 and 97.69 ± 0.17, on five shots below `finetune`. What the LSTM adds: silenced after "
-    "training, it answers 91.8 instead of 94.1 on one shot of 300 validation tasks, and 97.8 instead of 98.0 on five. The steps "
-    "of the test, which training does not use, were chosen afterwards on validation characters, and put into the settings of "
-    "the trained run (after 5 of them, as in training, its curve has 94.65 ± 0.32 and 98.25 ± 0.18).",
-    "lstm-20w1s": "Below the untrained network and the nearest pixels, and still learning: over the last quarter of its "
-    "steps, of 2 to 20 classes each, its training accuracy rose from 35 to 40.",
-    "gru-20w1s": "Below the untrained network and the nearest pixels.",
-    "mann-20w1s": "Below the untrained network and the nearest pixels. It left chance after some 3,900 of its steps, with all "
-    "classes there, and was learning when its time was up. Trained for one query a class instead of three, which gives more "
-    "steps, it stayed at chance (5.01 on these tasks, in 11.3 minutes): so of two settings the better one on the test's own "
-    "tasks is kept.",
-    "ntm-5w5s": "Below the untrained network and the nearest pixels. It is at chance for 1,600 of its steps, has 57 in training "
-    "at 3,500 and 60 at 5,000, and 62 at the end. With MANN's sizes (`--heads 4 --width 40 --cells 200`) a step takes twice as "
-    "long, and it was at chance after 200 seconds.",
-    "maml-5w": "Without second derivatives: `first-order-maml`, and by smaller steps on more queries, with nothing lost, "
-    "`first-order-maml-small-steps`.",
-}
 
 for _name, _kind in tokay.algorithms().items():
     if "classification" in _kind.kinds:
@@ -230,7 +214,7 @@ for _name, _kind in tokay.algorithms().items():
         for _group, _sizes in _GROUPS.get(_name, _groups).items():
             _on_five = _name in _ON_FIVE and "5w5s" in _sizes
             _notes = [
-                _NOTES.get(_name + _group),
+                NOTES.get(f"budget-{_name}{_group}"),
                 f"Trained on five shots instead: `five-shots-{_name}` below." if _on_five else "",
             ]
             RECIPES[f"budget-{_name}{_group}"] = Recipe(
@@ -262,30 +246,12 @@ for _name in _ON_FIVE:
         evaluations=(Protocol(name="5w5s", flags=_SIZES["5w5s"]),),
     )
 
-_RUNS_NOTES = {
-    "strokes": "The four people who drew each alphabet of the runs draw alike, which suits it: the same characters by people "
-    "at random have 9.0 % errors, by two others 8.0 and 12.0 %, with a model trained before this one "
-    "(`tokay/algorithms/generative/strokes.py` tells how that was looked at). The figure says nothing of handwriting at large."
-}
-
 # The one-shot challenge: learned from the background alphabets, scored within alphabets (the official runs, 400 answers in
 # 20 tasks) and between them. One network for both, never one figure.
-for _name in (
-    "hausdorff",
-    "nearest",
-    "strokes",
-    "protonet",
-    "matching",
-    "siamese",
-    "relation",
-    "simpleshot",
-    "baseline++",
-    "snail",
-    "mann",
-    "lstm",
-    "gru",
-    "ntm",
-):
+_BY_SHAPE = ("hausdorff", "nearest", "strokes")
+_BY_FEATURES = ("protonet", "matching", "siamese", "relation", "simpleshot", "baseline++")
+_BY_READING = ("snail", "mann", "lstm", "gru", "ntm")
+for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
     _learns = tokay.algorithms()[_name].learns
     _flags = {**SHORT_BUDGET, "hausdorff": _AS_DRAWN}.get(_name, ())
     _between = " ".join(("omniglot --split lake --rotations train", *(_AS_DRAWN if _flags == _AS_DRAWN else ())))
@@ -296,7 +262,7 @@ for _name in (
             Protocol(name="within alphabets: the official 20 runs"),
             Protocol(name="between alphabets", flags=("--on", _between), tasks=TASKS_BETWEEN.get(_name)),
         ),
-        note=_RUNS_NOTES.get(_name, ""),
+        note=NOTES.get(f"runs-{_name}", ""),
     )
 
 # Neural processes on curves of a Gaussian process, whose exact posterior bounds them. At a constant rate the loss of `anp`

@@ -12,21 +12,17 @@ from torch import Tensor, nn
 from tokay import (
     ConfigError,
     Examples,
-    FitConfig,
     LearnedOptimizer,
-    Sizes,
     Task,
     TaskSpec,
-    fit,
     gradient_descent,
     one_hot,
     over_tasks,
 )
-from tokay.core.coordinatewise import WithOptimizer, log_and_sign
+from tokay.core.coordinatewise import log_and_sign
 from tokay.core.inner import examples_loss, trainable
 from tokay.core.meta_gradient import accumulate_meta_gradient
 from tokay.core.minibatches import cycle
-from tokay.tasks import Quadratic
 
 SPEC = TaskSpec(x_shape=(4,), y_dim=3)
 
@@ -270,33 +266,3 @@ def test_many_tasks_are_averaged() -> None:
     for p, *parts in zip(net.parameters(), *each, strict=True):
         assert p.grad is not None
         torch.testing.assert_close(p.grad, torch.stack(parts).mean(0), rtol=1e-9, atol=1e-12)
-
-
-def test_an_optimizer_serves_networks_it_was_not_trained_on() -> None:
-    """Trained on quadratics with a linear model, it lowers the loss of other widths and depths, and of its own."""
-    torch.manual_seed(0)
-    method = LearnedOptimizer(start="random", preprocess="log-sign", inner_steps=10, unroll_steps=5, step_scale=0.05)
-    source = Quadratic(entries="uniform").tasks("train", Sizes(shots=10))
-    hidden = nn.Sequential(nn.Linear(10, 8), nn.Tanh())
-    net = method.build(hidden, source.spec)
-    config = FitConfig(steps=30, meta_batch=4, lr=0.01, validate_every=0)
-    first, *_, end = list(fit(method, net, source, config))
-    assert end.metrics["loss"] < 0.5 * first.metrics["loss"]
-    unseen = source.sample(20, torch.Generator().manual_seed(9))
-
-    def before_and_after(other: nn.Module) -> tuple[float, float]:
-        beside = WithOptimizer(other, net.optimizer)
-
-        def ends(one: Task) -> tuple[Tensor, Tensor]:
-            path = list(method.path(beside, one.support))
-            return tuple(F.mse_loss(method.predict(beside, s, one.query.x), one.query.y) for s in (path[0], path[-1]))
-
-        with torch.no_grad():
-            before, after = over_tasks(ends, unseen)
-        return float(before.mean()), float(after.mean())
-
-    wider = nn.Sequential(nn.Linear(10, 20), nn.Tanh(), nn.Linear(20, 1))
-    deeper = nn.Sequential(nn.Linear(10, 8), nn.Tanh(), nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 1))
-    for other in (wider, deeper):
-        before, after = before_and_after(other)
-        assert after < 0.5 * before
