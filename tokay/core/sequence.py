@@ -7,19 +7,26 @@ set is read in its order. A query is one more step from where that ended, so no 
 Where the task itself is a sequence (of kind ``sequence``: rows of bits) there are no labels to read: the support rows are
 read, and the queries go on from there, one after the other.
 
+With ``standardise`` features are measured against the support set (``standardise.py``) and labels read √F times as large, F
+the number of features: so a class weighs as much as an input. It is of no paper here. Without it an LSTM that reads ten
+classes sees little in an input but what all of them share, and stays for long at remembering the last two or three.
+
 The memory is a cell: a module with ``outputs``, ``start`` and a step, as ``recurrent`` describes them.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from ..errors import ConfigError
 from .beside import built_as
 from .network import feature_size
 from .objectives import Metrics, metrics, objective
 from .recurrent import where_real
+from .standardise import Measure, as_it_is, measured_by
 from .task import Examples, Task, TaskSpec, kind_of
 
 
@@ -28,6 +35,7 @@ class Seen(NamedTuple):
 
     memory: Any  # of the cell, a tensor or several: without an axis of examples
     label: Tensor  # [d], the last label, which is read along with the next input; [0] where there are none
+    measure: Measure  # of the features
 
 
 class SequenceNet(nn.Module):
@@ -35,23 +43,34 @@ class SequenceNet(nn.Module):
 
     ``cell`` makes the cell for a number of inputs. The module itself answers inputs ``[m, *x_shape]`` from nothing: as
     the first ones of a task. ``goes_on``: the queries are the rest of the sequence, and there are no labels.
+
+    Raises ``ConfigError`` when it is to ``standardise`` for such a task.
     """
 
-    def __init__(self, backbone: nn.Module, spec: TaskSpec, cell: Any) -> None:
+    def __init__(self, backbone: nn.Module, spec: TaskSpec, cell: Any, *, standardise: bool = False) -> None:
         super().__init__()
-        self.backbone = backbone
+        self.backbone, self.standardise = backbone, standardise
         self.goes_on = spec.kind == "sequence"
+        if self.goes_on and standardise:
+            raise ConfigError(
+                "standardise must be off where the task itself is a sequence: it has no labels, and no support set to measure "
+                "against. Leave --standardise out."
+            )
         self.label_size = 0 if self.goes_on else spec.y_dim
-        self.cell = cell(feature_size(backbone, spec) + self.label_size)
+        features = feature_size(backbone, spec)
+        self.label_gain = math.sqrt(features) if standardise else 1.0
+        self.cell = cell(features + self.label_size)
         self.head = nn.Linear(self.cell.outputs, spec.y_dim)
 
     def start(self, like: Tensor) -> Seen:
         """Nothing seen yet, in the dtype and on the device of ``like``."""
-        return Seen(self.cell.start(like), like.new_zeros(self.label_size))
+        return Seen(self.cell.start(like), like.new_zeros(self.label_size), as_it_is(like))
 
     def step(self, features: Tensor, seen: Seen) -> tuple[Tensor, Any]:
-        """Read ``features`` [..., features] and the label before: the answer ``[..., d]``, and the memory afterwards."""
-        output, memory = self.cell(torch.cat([features, seen.label], -1), seen.memory)
+        """Read ``features`` [..., features], in the measure of the task, and the label before: the answer ``[..., d]``, and the
+        memory afterwards.
+        """
+        output, memory = self.cell(torch.cat([features, self.label_gain * seen.label], -1), seen.memory)
         return self.head(output), memory
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,13 +82,12 @@ def _parts(net: nn.Module) -> SequenceNet:
     return built_as(SequenceNet, net, "sequence: takes the network that the method's build made")
 
 
-def _in_turn(parts: SequenceNet, seen: Seen, x: Tensor, y: Tensor | None) -> tuple[Seen, list[Tensor]]:
-    """Read ``x`` row after row, each with the label before it (none without ``y``): what is seen then, and the answers."""
+def _in_turn(parts: SequenceNet, seen: Seen, features: Tensor, y: Tensor | None) -> tuple[Seen, list[Tensor]]:
+    """Read ``features`` row after row, each with the label before it (none without ``y``): what is seen then, and the answers."""
     answers = []
-    features = parts.backbone(x) if len(x) else x  # no network needs to stand an empty batch
-    for t in range(len(x)):
+    for t in range(len(features)):
         answered, memory = parts.step(features[t], seen)
-        following = Seen(memory, seen.label if y is None else y[t].to(x.dtype))
+        following = Seen(memory, seen.label if y is None else y[t].to(features.dtype), seen.measure)
         if y is not None and kind_of(y) == "classification":
             following = where_real(y[t].any(), following, seen)
         seen = following
@@ -80,20 +98,29 @@ def _in_turn(parts: SequenceNet, seen: Seen, x: Tensor, y: Tensor | None) -> tup
 def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
     """Read the support set: what is remembered of it, and what was predicted on the way ``[n, d]``.
 
-    Row t is predicted from the examples before it alone. Padding (all-false labels of classes) is skipped.
+    Row t is predicted from the examples before it alone, but for the measure of the features where the network is to
+    ``standardise``: that is of all inputs of the support set. Padding (all-false labels of classes) is skipped.
     """
     parts, (x, y) = _parts(net), support
-    seen, answers = _in_turn(parts, parts.start(x), x, None if parts.goes_on else y)
-    return seen, torch.stack(answers) if answers else x.new_zeros(y.shape)
+    seen = parts.start(x)
+    if not len(x):  # no network needs to stand an empty batch
+        return seen, x.new_zeros(y.shape)
+    features = parts.backbone(x)
+    if parts.standardise:
+        real = y.any(1) if kind_of(y) == "classification" else y.new_ones(len(y), dtype=torch.bool)
+        seen = seen._replace(measure=measured_by(features, real))
+        features = seen.measure.of(features)
+    seen, answers = _in_turn(parts, seen, features, None if parts.goes_on else y)
+    return seen, torch.stack(answers)
 
 
 def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
     """Answer inputs ``[m, *x_shape]`` with ``[m, d]``, each as if it came next; or, of a sequence, each after the other."""
     parts = _parts(net)
     if parts.goes_on:
-        return torch.stack(_in_turn(parts, seen, x, None)[1])
+        return torch.stack(_in_turn(parts, seen, parts.backbone(x), None)[1])
     each = tree_map(lambda tensor: tensor.expand(len(x), *tensor.shape), seen)
-    return parts.step(parts.backbone(x), each)[0]
+    return parts.step(seen.measure.of(parts.backbone(x)), each)[0]
 
 
 def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

@@ -60,13 +60,15 @@ class GRU(Algorithm[Seen], name="gru"):
 
     units: int = 200
     """gated units"""
+    standardise: bool = False
+    """measure features against the support set, and read labels as large as them"""
 
     def __post_init__(self) -> None:
         require_positive(self, "units")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """The backbone, the GRU that reads its features and a label, and a linear layer."""
-        return SequenceNet(backbone, spec, partial(GRUMemory, hidden=self.units))
+        return SequenceNet(backbone, spec, partial(GRUMemory, hidden=self.units), standardise=self.standardise)
 
     def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
         return read(net, support)[0]

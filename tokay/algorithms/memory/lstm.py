@@ -61,13 +61,15 @@ class LSTM(Algorithm[Seen], name="lstm"):
 
     cells: int = 200
     """LSTM cells"""
+    standardise: bool = False
+    """measure features against the support set, and read labels as large as them"""
 
     def __post_init__(self) -> None:
         require_positive(self, "cells")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """The backbone, the LSTM that reads its features and a label, and a linear layer."""
-        return SequenceNet(backbone, spec, partial(LSTMMemory, hidden=self.cells))
+        return SequenceNet(backbone, spec, partial(LSTMMemory, hidden=self.cells), standardise=self.standardise)
 
     def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
         return read(net, support)[0]

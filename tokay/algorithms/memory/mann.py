@@ -156,6 +156,8 @@ class MANN(Algorithm[Seen], name="mann"):
     """how many slots are read, and written, at a time"""
     decay: float = 0.95
     """what is left of a slot's usage after a step"""
+    standardise: bool = False
+    """measure features against the support set, and read labels as large as them"""
 
     def __post_init__(self) -> None:
         require_positive(self, "cells", "slots", "width", "heads", "decay")
@@ -169,7 +171,7 @@ class MANN(Algorithm[Seen], name="mann"):
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """The backbone, the controller with its memory, and a linear layer."""
         sizes = {name: getattr(self, name) for name in ("cells", "slots", "width", "heads", "decay")}
-        return SequenceNet(backbone, spec, partial(LRUMemory, **sizes))
+        return SequenceNet(backbone, spec, partial(LRUMemory, **sizes), standardise=self.standardise)
 
     def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
         return read(net, support)[0]

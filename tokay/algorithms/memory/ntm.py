@@ -200,6 +200,8 @@ class NTM(Algorithm[Seen], name="ntm"):
     """how many slots are written, and then read, at a time"""
     reach: int = 1
     """how many slots a head can move in a step, to either side"""
+    standardise: bool = False
+    """measure features against the support set, and read labels as large as them"""
 
     def __post_init__(self) -> None:
         require_choice(self, "controller", ("lstm", "feedforward"))
@@ -213,7 +215,7 @@ class NTM(Algorithm[Seen], name="ntm"):
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """The backbone, the controller with its memory, and a linear layer."""
         sizes = {name: getattr(self, name) for name in ("controller", "cells", "slots", "width", "heads", "reach")}
-        return SequenceNet(backbone, spec, partial(TuringMachine, **sizes))
+        return SequenceNet(backbone, spec, partial(TuringMachine, **sizes), standardise=self.standardise)
 
     def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
         return read(net, support)[0]
