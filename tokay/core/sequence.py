@@ -47,7 +47,9 @@ class SequenceNet(nn.Module):
     Raises ``ConfigError`` when it is to ``standardise`` for such a task.
     """
 
-    def __init__(self, backbone: nn.Module, spec: TaskSpec, cell: Any, *, standardise: bool = False) -> None:
+    def __init__(
+        self, backbone: nn.Module, spec: TaskSpec, cell: Any, *, standardise: bool = False, label_scale: float = 1.0
+    ) -> None:
         super().__init__()
         self.backbone, self.standardise = backbone, standardise
         self.goes_on = spec.kind == "sequence"
@@ -58,7 +60,7 @@ class SequenceNet(nn.Module):
             )
         self.label_size = 0 if self.goes_on else spec.y_dim
         features = feature_size(backbone, spec)
-        self.label_gain = math.sqrt(features) if standardise else 1.0
+        self.label_gain = label_scale * (math.sqrt(features) if standardise else 1.0)
         self.cell = cell(features + self.label_size)
         self.head = nn.Linear(self.cell.outputs, spec.y_dim)
 

@@ -44,3 +44,13 @@ def test_no_query_sees_another() -> None:
 def test_settings() -> None:
     assert GRU.ordered
     assert GRU().units == 200
+
+
+def test_labels_are_read_as_large_as_told() -> None:
+    """Twice as large with half the weights is the same."""
+    x, y = torch.randn(6, 4), one_hot(torch.arange(6) % 2, 2)
+    once, twice = (GRU(label_scale=scale).build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=2)) for scale in (1.0, 2.0))
+    twice.load_state_dict(once.state_dict())
+    with torch.no_grad():
+        twice.cell.from_input.weight[:, 4:] /= 2
+    torch.testing.assert_close(GRU().along(twice, Examples(x, y)), GRU().along(once, Examples(x, y)))

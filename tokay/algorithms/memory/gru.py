@@ -62,13 +62,16 @@ class GRU(Algorithm[Seen], name="gru"):
     """gated units"""
     standardise: bool = False
     """measure features against the support set, and read labels as large as them"""
+    label_scale: float = 1.0
+    """how many times as large labels are read"""
 
     def __post_init__(self) -> None:
-        require_positive(self, "units")
+        require_positive(self, "units", "label_scale")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """The backbone, the GRU that reads its features and a label, and a linear layer."""
-        return SequenceNet(backbone, spec, partial(GRUMemory, hidden=self.units), standardise=self.standardise)
+        cell = partial(GRUMemory, hidden=self.units)
+        return SequenceNet(backbone, spec, cell, standardise=self.standardise, label_scale=self.label_scale)
 
     def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
         return read(net, support)[0]
