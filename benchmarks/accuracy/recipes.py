@@ -188,12 +188,13 @@ _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
 # Readers stay at chance for their first minutes where a task is a sequence of 25, or of 20 classes: of the former shorter ones
-# come mixed in, of the latter the classes grow in number. At the rate of 2e-3, which is good for LSTM, GRU never left chance on
-# 25; at 1e-3 it had not after two minutes, nor after three with growing classes, too.
+# come mixed in, of the latter the classes grow in number, and features are measured against the support set. With its labels
+# as large as features GRU learned nothing, with 0.15 of it (1.7 times a one-hot's own) it did.
 _FASTER = ("--lr", "2e-3", "--schedule", "linear")
 _MIXED = {
     "lstm-5w5s": ("--train-fewest-shots", "1", *_FASTER),
-    **dict.fromkeys(("gru-5w5s", "ntm-5w5s"), ("--train-fewest-shots", "1")),
+    "gru-5w5s": ("--train-fewest-shots", "1", "--standardise", "--label-scale", "0.15", *_FASTER),
+    "ntm-5w5s": ("--train-fewest-shots", "1", "--standardise"),
     "lstm-20w1s": ("--train-fewest-ways", "2", "--standardise", *_FASTER),
     "gru-20w1s": ("--train-fewest-ways", "2", "--standardise", "--label-scale", "0.15", *_FASTER),
     **dict.fromkeys(("mann-20w1s", "ntm-20w1s"), ("--train-fewest-ways", "2", "--train-queries", "1", "--standardise")),
@@ -253,7 +254,7 @@ _BY_FEATURES = ("protonet", "matching", "siamese", "relation", "simpleshot", "ba
 _BY_READING = ("snail", "mann", "lstm", "gru", "ntm")
 for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
     _learns = tokay.algorithms()[_name].learns
-    _flags = {**SHORT_BUDGET, "hausdorff": _AS_DRAWN}.get(_name, ())
+    _flags = (*{**SHORT_BUDGET, "hausdorff": _AS_DRAWN}.get(_name, ()), *_MIXED.get(f"{_name}-20w1s", ()))
     _between = " ".join(("omniglot --split lake --rotations train", *(_AS_DRAWN if _flags == _AS_DRAWN else ())))
     RECIPES[f"runs-{_name}"] = Recipe(
         train=(_name, "omniglot-runs", *_flags, "--validate-every", "0"),
