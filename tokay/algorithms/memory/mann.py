@@ -103,10 +103,13 @@ class MANN(Algorithm[Seen], name="mann"):
     """MANN: an LSTM with a memory beside it, written where it was last read or where it is least used.
 
     State: ``Seen``: a ``Memory`` (slots [slots, width], controller [cells] twice, what was read [heads * width] and where
-    [heads, slots], usage [slots]) and the last label [d].
+    [heads, slots], usage [slots]), the last label [d], and the measure of the features (centre
+    [features] and spread, [] and 1 without ``standardise``).
 
     Take it to learn from a stream of examples, a class at any number of instances: ``tokay evaluate --instances`` shows the
-    accuracy at each. It takes 100,000 episodes, as in the paper; prefer ProtoNet, or SNAIL, with fewer.
+    accuracy at each. It takes 100,000 episodes, as in the paper, and fewer with ``standardise`` (of no paper;
+    ``core/sequence.py``), which looks at all inputs of the support set, so not on a stream; prefer ProtoNet, or SNAIL,
+    with fewer.
 
     >>> net = MANN().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = MANN().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))

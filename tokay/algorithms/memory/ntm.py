@@ -157,7 +157,8 @@ class NTM(Algorithm[Seen], name="ntm"):
     """NTM: a controller that learns to use a memory like a tape: write here, go on, find, read back.
 
     State: ``Seen``: a ``Tape`` (slots [slots, width], the controller's memory, what was read [heads * width], where it was
-    written and read [heads, slots] each) and the last label [d].
+    written and read [heads, slots] each), the last label [d], and the measure of the features (centre [features]
+    and spread, [] and 1 without ``standardise``).
 
     Take it where a task is an algorithm on a sequence. For few examples of classes prefer MANN, whose heads know which slots
     are free, or SNAIL; all of them take many thousands of tasks.
