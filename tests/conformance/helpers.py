@@ -134,8 +134,9 @@ def variants(kind: type[tokay.Algorithm[Any]]) -> dict[str, tokay.Algorithm[Any]
     found = {"": kind()}
     types = get_type_hints(kind)
     for field in fields(kind):
-        if get_origin(types[field.name]) is Literal:
-            for value in get_args(types[field.name]):
+        hint = types[field.name]
+        if hint is bool or get_origin(hint) is Literal:
+            for value in get_args(hint) or (True, False):
                 if value != field.default:
                     found[f"{field.name}={value}"] = replace(kind(), **{field.name: value})
     return found

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from tokay import Examples, Task, TaskSpec, one_hot, over_tasks
 from tokay.core.recurrent import LSTMMemory
 from tokay.core.sequence import SequenceNet, ask, read, sequence_loss
-from tokay.errors import ConfigError
 
 D = 3
 
@@ -236,11 +235,6 @@ def test_standardised_with_nothing_seen() -> None:
     seen, along = read(net, examples(0))
     assert along.shape == (0, D)
     torch.testing.assert_close(ask(net, seen, query.x), ask(plain, plain.start(query.x), query.x))
-
-
-def test_a_sequence_of_its_own_has_nothing_to_standardise() -> None:
-    with pytest.raises(ConfigError, match=r"^standardise must be off where .* Leave --standardise out\.$"):
-        network("sequence", standardise=True)
 
 
 def test_it_takes_its_own_network_alone() -> None:

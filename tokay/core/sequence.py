@@ -21,13 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from ..errors import ConfigError
 from .beside import built_as
 from .network import feature_size
 from .objectives import Metrics, metrics, objective
 from .recurrent import where_real
 from .standardise import Measure, as_it_is, measured_by
-from .task import Examples, Task, TaskSpec, kind_of
+from .task import Examples, Kind, Task, TaskSpec, kind_of
 
 
 class Seen(NamedTuple):
@@ -43,8 +42,6 @@ class SequenceNet(nn.Module):
 
     ``cell`` makes the cell for a number of inputs. The module itself answers inputs ``[m, *x_shape]`` from nothing: as
     the first ones of a task. ``goes_on``: the queries are the rest of the sequence, and there are no labels.
-
-    Raises ``ConfigError`` when it is to ``standardise`` for such a task.
     """
 
     def __init__(
@@ -53,11 +50,6 @@ class SequenceNet(nn.Module):
         super().__init__()
         self.backbone, self.standardise = backbone, standardise
         self.goes_on = spec.kind == "sequence"
-        if self.goes_on and standardise:
-            raise ConfigError(
-                "standardise must be off where the task itself is a sequence: it has no labels, and no support set to measure "
-                "against. Leave --standardise out."
-            )
         self.label_size = 0 if self.goes_on else spec.y_dim
         features = feature_size(backbone, spec)
         self.label_gain = label_scale * (math.sqrt(features) if standardise else 1.0)
@@ -101,7 +93,8 @@ def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
     """Read the support set: what is remembered of it, and what was predicted on the way ``[n, d]``.
 
     Row t is predicted from the examples before it alone, but for the measure of the features where the network is to
-    ``standardise``: that is of all inputs of the support set. Padding (all-false labels of classes) is skipped.
+    ``standardise``: that is of all inputs of the support set (``on_the_way`` is without). Padding (all-false labels of
+    classes) is skipped.
     """
     parts, (x, y) = _parts(net), support
     seen = parts.start(x)
@@ -116,6 +109,17 @@ def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
     return seen, torch.stack(answers)
 
 
+def on_the_way(net: nn.Module, support: Examples) -> Tensor:
+    """What is predicted of each example from those before it ``[n, d]``: where features are measured against what was seen,
+    every beginning of the sequence is read anew.
+    """
+    if not _parts(net).standardise:
+        return read(net, support)[1]
+    x, y = support
+    states = (read(net, Examples(x[:t], y[:t]))[0] for t in range(len(x)))
+    return torch.cat([ask(net, state, x[t : t + 1]) for t, state in enumerate(states)])
+
+
 def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
     """Answer inputs ``[m, *x_shape]`` with ``[m, d]``, each as if it came next; or, of a sequence, each after the other."""
     parts = _parts(net)
@@ -123,6 +127,11 @@ def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
         return torch.stack(_in_turn(parts, seen, parts.backbone(x), None)[1])
     each = tree_map(lambda tensor: tensor.expand(len(x), *tensor.shape), seen)
     return parts.step(seen.measure.of(parts.backbone(x)), each)[0]
+
+
+def measurable(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Those of ``kinds`` that can be standardised: a task that is itself a sequence has no support set to measure against."""
+    return tuple(kind for kind in kinds if kind != "sequence")
 
 
 def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

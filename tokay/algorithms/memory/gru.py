@@ -26,8 +26,8 @@ from ...core.algorithm import Algorithm, Outer, require_positive
 from ...core.cost import Cost
 from ...core.objectives import Metrics
 from ...core.recurrent import GRUMemory
-from ...core.sequence import Seen, SequenceNet, ask, read, sequence_loss
-from ...core.task import Examples, Task, TaskSpec
+from ...core.sequence import Seen, SequenceNet, ask, measurable, on_the_way, read, sequence_loss
+from ...core.task import Examples, Kind, Task, TaskSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,9 @@ class GRU(Algorithm[Seen], name="gru"):
         cell = partial(GRUMemory, hidden=self.units)
         return SequenceNet(backbone, spec, cell, standardise=self.standardise, label_scale=self.label_scale)
 
+    def takes(self) -> tuple[Kind, ...]:  # noqa: D102
+        return measurable(self.kinds) if self.standardise else self.kinds
+
     def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
         return read(net, support)[0]
 
@@ -81,7 +84,7 @@ class GRU(Algorithm[Seen], name="gru"):
         return ask(net, state, x)
 
     def along(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
-        return read(net, support)[1]
+        return on_the_way(net, support)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
         """The mean loss over the sequence, and the metrics of the queries."""

@@ -35,8 +35,8 @@ from ...core.external_memory import add_to_slots, blank_slots, cosine_weights, l
 from ...core.objectives import Metrics
 from ...core.recipe import Check, Recipe
 from ...core.recurrent import LSTMMemory
-from ...core.sequence import Seen, SequenceNet, ask, read, sequence_loss
-from ...core.task import Examples, Task, TaskSpec
+from ...core.sequence import Seen, SequenceNet, ask, measurable, on_the_way, read, sequence_loss
+from ...core.task import Examples, Kind, Task, TaskSpec
 from ...errors import ConfigError
 
 
@@ -108,8 +108,7 @@ class MANN(Algorithm[Seen], name="mann"):
 
     Take it to learn from a stream of examples, a class at any number of instances: ``tokay evaluate --instances`` shows the
     accuracy at each. It takes 100,000 episodes, as in the paper, and fewer with ``standardise`` (of no paper;
-    ``core/sequence.py``), which looks at all inputs of the support set, so not on a stream; prefer ProtoNet, or SNAIL,
-    with fewer.
+    ``core/sequence.py``), which reads a stream anew for each of its examples; prefer ProtoNet, or SNAIL, with fewer.
 
     >>> net = MANN().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = MANN().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -176,6 +175,9 @@ class MANN(Algorithm[Seen], name="mann"):
         sizes = {name: getattr(self, name) for name in ("cells", "slots", "width", "heads", "decay")}
         return SequenceNet(backbone, spec, partial(LRUMemory, **sizes), standardise=self.standardise)
 
+    def takes(self) -> tuple[Kind, ...]:  # noqa: D102
+        return measurable(self.kinds) if self.standardise else self.kinds
+
     def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
         return read(net, support)[0]
 
@@ -183,7 +185,7 @@ class MANN(Algorithm[Seen], name="mann"):
         return ask(net, state, x)
 
     def along(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
-        return read(net, support)[1]
+        return on_the_way(net, support)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
         """The mean loss over the sequence, and the metrics of the queries."""

@@ -49,8 +49,8 @@ from ...core.external_memory import (
 from ...core.objectives import Metrics
 from ...core.recipe import Check, Recipe
 from ...core.recurrent import LSTMMemory
-from ...core.sequence import Seen, SequenceNet, ask, read, sequence_loss
-from ...core.task import Examples, Task, TaskSpec
+from ...core.sequence import Seen, SequenceNet, ask, measurable, on_the_way, read, sequence_loss
+from ...core.task import Examples, Kind, Task, TaskSpec
 from ...errors import ConfigError
 
 Controller = Literal["lstm", "feedforward"]
@@ -218,6 +218,9 @@ class NTM(Algorithm[Seen], name="ntm"):
         sizes = {name: getattr(self, name) for name in ("controller", "cells", "slots", "width", "heads", "reach")}
         return SequenceNet(backbone, spec, partial(TuringMachine, **sizes), standardise=self.standardise)
 
+    def takes(self) -> tuple[Kind, ...]:  # noqa: D102
+        return measurable(self.kinds) if self.standardise else self.kinds
+
     def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
         return read(net, support)[0]
 
@@ -225,7 +228,7 @@ class NTM(Algorithm[Seen], name="ntm"):
         return ask(net, state, x)
 
     def along(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
-        return read(net, support)[1]
+        return on_the_way(net, support)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
         """The mean loss over the rows that are asked for, and the metrics of the queries."""
