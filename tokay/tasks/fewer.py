@@ -46,8 +46,9 @@ class FewerWays:
     """The tasks of ``source``, all of one sample with ``fewest`` to ``most`` classes, each number as likely.
 
     In training ``most`` grows (``at_progress``): by the same factor in every step, from ``fewest`` to all ``ways`` after half of
-    it. So the short sequences are learned first, and cost little. Which classes are left is drawn anew for every task, and
-    targets keep their places: a task of three classes has three of the ``ways`` labels. For methods that read a task as a
+    it. So the short sequences are learned first, and cost little. The classes left are those of the first labels (which class
+    has which label is drawn for every task, as ever): a reader learns what to do with a few labels, and then with more; where
+    any of the ``ways`` labels may occur it learns all from the start, which takes longer. For methods that read a task as a
     sequence, as ``FewerShots`` is; others need an example of every class they may answer.
 
     Raises ``ConfigError`` when ``fewest`` is not from 1 to the ``ways`` that the tasks of ``source`` have.
@@ -77,10 +78,8 @@ class FewerWays:
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
         """``tasks`` of them; a pure function of the state of ``generator``."""
         ways = drawn_shots(self.fewest, self.most, generator)
-        keys = torch.rand(tasks, self.ways, generator=generator)
         support, query = self.source.sample(tasks, generator)
-        left = (keys.argsort(1) < ways).to(support.y.device)  # [tasks, ways], as many in every task
-        return Task(*(_kept(part, (part.y & left[:, None]).any(2)) for part in (support, query)))
+        return Task(*(_kept(part, part.y[..., :ways].any(2)) for part in (support, query)))
 
     def to(self, device: torch.device | str) -> Self:
         """The same tasks, drawn on ``device`` where ``source`` can."""
