@@ -196,7 +196,10 @@ _MIXED = {
     "gru-5w5s": ("--train-fewest-shots", "1", "--standardise", "--label-scale", "0.15", *_FASTER),
     "ntm-5w5s": ("--train-fewest-shots", "1", "--standardise"),
     "lstm-20w1s": ("--train-fewest-ways", "2", "--standardise", *_FASTER),
-    "gru-20w1s": ("--train-fewest-ways", "2", "--standardise", "--label-scale", "0.15", *_FASTER),
+    "gru-20w1s": (
+        *("--train-fewest-ways", "2", "--standardise", "--label-scale", "0.15"),
+        *("--keep-spread", "4", *_FASTER),
+    ),
     "mann-20w1s": ("--train-fewest-ways", "2", "--train-queries", "1", "--standardise", *_FASTER),
     "ntm-20w1s": ("--train-fewest-ways", "2", "--train-queries", "1", "--standardise"),
 }

@@ -92,3 +92,19 @@ def test_rows_that_do_not_count_are_passed_over(cell: type[LSTMMemory] | type[GR
     torch.testing.assert_close(found[real], short, rtol=1e-12, atol=1e-12)
     assert not bool(found[0].any())
     assert torch.equal(found[3], found[2])
+
+
+def test_units_of_a_gru_begin_apart_in_what_they_keep() -> None:
+    """Without input, σ(b) of a unit is left after a step; only those biases differ from torch's start."""
+    torch.manual_seed(3)
+    plain = GRUMemory(3, 200)
+    torch.manual_seed(3)
+    apart = GRUMemory(3, 200, keep_spread=4.0)
+    differ = [name for name, p in plain.named_parameters() if not torch.equal(p, apart.get_parameter(name))]
+    assert differ == ["from_input.bias"]
+    gates, kept = (cell.from_input.bias.detach().chunk(3) for cell in (plain, apart))
+    assert torch.equal(kept[0], gates[0])
+    assert torch.equal(kept[2], gates[2])
+    assert -4 < float(kept[1].min()) < -3.5
+    assert 3.5 < float(kept[1].max()) < 4
+    assert abs(float(kept[1].mean())) < 5 * 4 / 3**0.5 / 200**0.5  # five standard deviations

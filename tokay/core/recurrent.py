@@ -78,17 +78,22 @@ class LSTMMemory(nn.Module):
 class GRUMemory(nn.Module):
     """A gated recurrent unit: what it remembers is its output, ``[..., hidden]``.
 
+    ``keep_spread``: the biases of the gate that keeps begin uniform in ±this, so that some units hold for long what others
+    let go at once (as in Tallec & Ollivier 2018, arXiv:1804.11188, whose range is that of the lengths expected).
+
     >>> cell = GRUMemory(3, 5)
     >>> cell(torch.randn(7, 3), cell.start(torch.zeros(7)))[0].shape
     torch.Size([7, 5])
     """
 
-    def __init__(self, inputs: int, hidden: int) -> None:
+    def __init__(self, inputs: int, hidden: int, *, keep_spread: float = 0.0) -> None:
         super().__init__()
         self.outputs = hidden
         self.from_input = nn.Linear(inputs, 3 * hidden)
         self.from_hidden = nn.Linear(hidden, 3 * hidden)
         _uniform(self, hidden)
+        if keep_spread:
+            nn.init.uniform_(self.from_input.bias.detach()[hidden : 2 * hidden], -keep_spread, keep_spread)
 
     def start(self, like: Tensor) -> Tensor:
         """Zeros, of the dtype and on the device of ``like``."""

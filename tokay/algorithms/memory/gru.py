@@ -22,7 +22,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, Outer, require_positive
+from ...core.algorithm import Algorithm, Outer, require_not_negative, require_positive
 from ...core.cost import Cost
 from ...core.objectives import Metrics
 from ...core.recurrent import GRUMemory
@@ -37,8 +37,8 @@ class GRU(Algorithm[Seen], name="gru"):
     State: ``Seen``: the memory (the units' activations, [units]), the last label [d], and the measure of the
     features (centre [features] and spread, [] and 1 without ``standardise``).
 
-    As ``lstm``, with three quarters of its weights. With ``standardise`` it wants a ``label_scale`` of about 0.15. Prefer
-    SNAIL or MANN for classes, MAML where gradient steps can be afforded.
+    As ``lstm``, with three quarters of its weights. With ``standardise`` it wants a ``label_scale`` of about 0.15, and
+    a ``keep_spread`` of 4 has left chance sooner. Prefer SNAIL or MANN for classes, MAML where gradient steps can be afforded.
 
     >>> net = GRU().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = GRU().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -56,6 +56,7 @@ class GRU(Algorithm[Seen], name="gru"):
     ordered = True
     exceptions: ClassVar[Mapping[str, str]] = {
         "class_permutation": "labels are inputs, each with weights of its own; random labels make them alike on average",
+        "refuses[keep_spread=0]": "all units begin alike, as in torch",
         "learns[classification]": "binding labels to inputs takes ten thousand episodes and more, the check has 960",
     }
 
@@ -65,13 +66,16 @@ class GRU(Algorithm[Seen], name="gru"):
     """measure features against the support set, and read labels as large as them"""
     label_scale: float = 1.0
     """how many times as large labels are read"""
+    keep_spread: float = 0.0
+    """how far apart units begin in how much they keep: biases of that gate are uniform in plus and minus this"""
 
     def __post_init__(self) -> None:
         require_positive(self, "units", "label_scale")
+        require_not_negative(self, "keep_spread")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """The backbone, the GRU that reads its features and a label, and a linear layer."""
-        cell = partial(GRUMemory, hidden=self.units)
+        cell = partial(GRUMemory, hidden=self.units, keep_spread=self.keep_spread)
         return SequenceNet(backbone, spec, cell, standardise=self.standardise, label_scale=self.label_scale)
 
     def takes(self) -> tuple[Kind, ...]:  # noqa: D102
