@@ -1,13 +1,16 @@
 """Reading a task, against a slow loop over torch's own cell, one example at a time."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tokay import Examples, Task, TaskSpec, one_hot, over_tasks
+import tokay
+from tokay import ConfigError, Examples, Task, TaskSpec, one_hot, over_tasks
+from tokay.core.answer import check_kind
 from tokay.core.recurrent import LSTMMemory
 from tokay.core.sequence import SequenceNet, ask, read, sequence_loss
 
@@ -235,6 +238,16 @@ def test_standardised_with_nothing_seen() -> None:
     seen, along = read(net, examples(0))
     assert along.shape == (0, D)
     torch.testing.assert_close(ask(net, seen, query.x), ask(plain, plain.start(query.x), query.x))
+
+
+@pytest.mark.parametrize("kind", [k for k in tokay.algorithms().values() if hasattr(k, "standardise")])
+def test_a_sequence_of_its_own_has_nothing_to_standardise(kind: Any) -> None:
+    spec = TaskSpec(x_shape=(4,), y_dim=D, kind="sequence")
+    check_kind(kind(), spec, where="train")
+    with pytest.raises(
+        ConfigError, match=rf"^train: {kind.name} learns classification or regression, got sequence tasks"
+    ):
+        check_kind(kind(standardise=True), spec, where="train")
 
 
 def test_it_takes_its_own_network_alone() -> None:
