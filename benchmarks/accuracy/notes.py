@@ -15,7 +15,7 @@ NOTES = {
     "budget-lstm-20w1s": (
         "With `--standardise`, which is of no paper; without it 17.70 ± 0.21 on these tasks, below the untrained network and "
         "the nearest pixels. With it, but with few classes under labels drawn from all 20 (`FewerWays` keeps the first ones "
-        "since), 30.97 ± 0.35."
+        "since), 30.97 ± 0.35 after 10,640 steps. It is right as often about the classes it read first as about the last."
     ),
     "budget-gru-20w1s": (
         "Below the untrained network and the nearest pixels. It is right as often about the classes it read first as about "
