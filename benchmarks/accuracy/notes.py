@@ -27,6 +27,9 @@ NOTES = {
         "the nearest pixels. With it at a constant rate of 1e-3, and few classes under labels drawn from all 20, 25.84 ± 0.30: "
         "the rate was changed after that figure, on the ground that others gain by a falling one."
     ),
+    "budget-ntm-20w1s": (
+        "Level with the untrained network and below the nearest pixels, at a constant rate; a falling one was not tried."
+    ),
     "budget-ntm-5w5s": (
         "Below the untrained network and the nearest pixels. Its steps were planned while three processes shared the two "
         "cores, so it had half as many as without `--standardise`, where it had 62.21 ± 0.77."
