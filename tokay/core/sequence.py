@@ -113,9 +113,9 @@ def on_the_way(net: nn.Module, support: Examples) -> Tensor:
     """What is predicted of each example from those before it ``[n, d]``: where features are measured against what was seen,
     every beginning of the sequence is read anew.
     """
-    if not _parts(net).standardise:
-        return read(net, support)[1]
     x, y = support
+    if not (_parts(net).standardise and len(x)):
+        return read(net, support)[1]
     states = (read(net, Examples(x[:t], y[:t]))[0] for t in range(len(x)))
     return torch.cat([ask(net, state, x[t : t + 1]) for t, state in enumerate(states)])
 
