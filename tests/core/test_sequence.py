@@ -12,7 +12,7 @@ import tokay
 from tokay import ConfigError, Examples, Task, TaskSpec, one_hot, over_tasks
 from tokay.core.answer import check_kind
 from tokay.core.recurrent import LSTMMemory
-from tokay.core.sequence import SequenceNet, ask, on_the_way, read, sequence_loss
+from tokay.core.sequence import SequenceNet, ask, read, sequence_loss
 
 D = 3
 
@@ -236,7 +236,7 @@ def test_standardised_with_nothing_seen() -> None:
     net, plain, query = network(standardise=True), network(), examples(4)
     plain.load_state_dict(net.state_dict())
     seen, along = read(net, examples(0))
-    assert along.shape == on_the_way(net, examples(0)).shape == (0, D)
+    assert along.shape == tokay.LSTM(standardise=True).along(net, examples(0)).shape == (0, D)
     torch.testing.assert_close(ask(net, seen, query.x), ask(plain, plain.start(query.x), query.x))
 
 

@@ -100,6 +100,8 @@ class Algorithm(ABC, Generic[State]):
         Here by adapting to every beginning of the sequence; a method that finds it all in one pass says so.
         """
         x, y = support
+        if not len(x):
+            return x.new_zeros(y.shape)
         starts = (self.adapt(net, Examples(x[:t], y[:t])) for t in range(len(x)))
         return torch.cat([self.predict(net, state, x[t : t + 1]) for t, state in enumerate(starts)])
 

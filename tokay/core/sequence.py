@@ -93,7 +93,7 @@ def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
     """Read the support set: what is remembered of it, and what was predicted on the way ``[n, d]``.
 
     Row t is predicted from the examples before it alone, but for the measure of the features where the network is to
-    ``standardise``: that is of all inputs of the support set (``on_the_way`` is without). Padding (all-false labels of
+    ``standardise``: that is of all inputs of the support set (``along`` is without). Padding (all-false labels of
     classes) is skipped.
     """
     parts, (x, y) = _parts(net), support
@@ -107,17 +107,6 @@ def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
         features = seen.measure.of(features)
     seen, answers = _in_turn(parts, seen, features, None if parts.goes_on else y)
     return seen, torch.stack(answers)
-
-
-def on_the_way(net: nn.Module, support: Examples) -> Tensor:
-    """What is predicted of each example from those before it ``[n, d]``: where features are measured against what was seen,
-    every beginning of the sequence is read anew.
-    """
-    x, y = support
-    if not (_parts(net).standardise and len(x)):
-        return read(net, support)[1]
-    states = (read(net, Examples(x[:t], y[:t]))[0] for t in range(len(x)))
-    return torch.cat([ask(net, state, x[t : t + 1]) for t, state in enumerate(states)])
 
 
 def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:

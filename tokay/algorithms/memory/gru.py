@@ -26,7 +26,7 @@ from ...core.algorithm import Algorithm, Outer, require_not_negative, require_po
 from ...core.cost import Cost
 from ...core.objectives import Metrics
 from ...core.recurrent import GRUMemory
-from ...core.sequence import Seen, SequenceNet, ask, measurable, on_the_way, read, sequence_loss
+from ...core.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.task import Examples, Kind, Task, TaskSpec
 
 
@@ -88,7 +88,7 @@ class GRU(Algorithm[Seen], name="gru"):
         return ask(net, state, x)
 
     def along(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
-        return on_the_way(net, support)
+        return super().along(net, support) if self.standardise else read(net, support)[1]
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
         """The mean loss over the sequence, and the metrics of the queries."""

@@ -35,7 +35,7 @@ from ...core.external_memory import add_to_slots, blank_slots, cosine_weights, l
 from ...core.objectives import Metrics
 from ...core.recipe import Check, Recipe
 from ...core.recurrent import LSTMMemory
-from ...core.sequence import Seen, SequenceNet, ask, measurable, on_the_way, read, sequence_loss
+from ...core.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.task import Examples, Kind, Task, TaskSpec
 from ...errors import ConfigError
 
@@ -185,7 +185,7 @@ class MANN(Algorithm[Seen], name="mann"):
         return ask(net, state, x)
 
     def along(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
-        return on_the_way(net, support)
+        return super().along(net, support) if self.standardise else read(net, support)[1]
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
         """The mean loss over the sequence, and the metrics of the queries."""
