@@ -1,7 +1,8 @@
-"""Cells against torch's own."""
+"""Cells against torch's own, and against the formulas of the paper."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -33,15 +34,24 @@ def test_the_lstm_is_that_of_torch() -> None:
     assert ours.outputs == 5
 
 
-def test_the_gru_is_that_of_torch() -> None:
+def test_the_gru_is_that_of_its_paper() -> None:
+    """Cho et al. 2014, eq. 5 to 8, unit by unit, and their f in front of the gate that keeps."""
     ours = GRUMemory(3, 5).double()
-    theirs = torchs(ours, nn.GRUCell(3, 5).double())
-    x = doubles(6, 7, 3)
-    memory, expected = ours.start(x), x.new_zeros(7, 5)
-    for inputs in x:
-        output, memory = ours(inputs, memory)
-        expected = theirs(inputs, expected)
-        torch.testing.assert_close((output, memory), (expected, expected), rtol=1e-12, atol=1e-12)
+    weights = {name: p.detach().numpy() for name, p in ours.named_parameters()}
+    into, bias = np.split(weights["from_input.weight"], 3), np.split(weights["from_input.bias"], 3)
+    back = [*np.split(weights["from_hidden.weight"], 2), weights["from_picked.weight"]]
+    h, memory = np.zeros(5), ours.start(doubles(1))
+    for x in doubles(6, 3):
+        r, z = (1 / (1 + np.exp(-(into[k] @ x.numpy() + bias[k] + back[k] @ h))) for k in (0, 1))
+        h = np.array(
+            [
+                z[j] * h[j] + (1 - z[j]) * np.tanh(into[2][j] @ x.numpy() + bias[2][j] + sum(back[2][j] * r * h))
+                for j in range(5)
+            ]
+        )
+        output, memory = ours(x, memory)
+        np.testing.assert_allclose(output.detach(), h, rtol=1e-12)
+        np.testing.assert_allclose(memory.detach(), h, rtol=1e-12)
     assert ours.outputs == 5
 
 

@@ -29,20 +29,6 @@ def lstm_step(gates: Tensor, cell: Tensor, *, dim: int = -1) -> tuple[Tensor, Te
     return out.sigmoid() * cell.tanh(), cell
 
 
-def gru_step(from_input: Tensor, from_hidden: Tensor, hidden: Tensor) -> Tensor:
-    """The hidden state ``[..., h]`` after a step, from what input and hidden state add to the gates ``[..., 3h]``.
-
-    n = tanh(n_x + σ(r) n_h),  h' = (1 - σ(z)) n + σ(z) h, with the gates in torch's order r, z, n (Cho et al. 2014,
-    arXiv:1406.1078, in the form in which the reset gate comes after the product).
-
-    >>> gru_step(torch.zeros(6), torch.zeros(6), torch.ones(2))
-    tensor([0.5000, 0.5000])
-    """
-    (reset_x, keep_x, new_x), (reset_h, keep_h, new_h) = from_input.chunk(3, -1), from_hidden.chunk(3, -1)
-    keep = (keep_x + keep_h).sigmoid()
-    return (1 - keep) * (new_x + (reset_x + reset_h).sigmoid() * new_h).tanh() + keep * hidden
-
-
 def _uniform(cell: nn.Module, hidden: int) -> None:
     """All weights uniform in ±1/sqrt(hidden), as torch starts its cells."""
     for p in cell.parameters():
@@ -78,8 +64,12 @@ class LSTMMemory(nn.Module):
 class GRUMemory(nn.Module):
     """A gated recurrent unit: what it remembers is its output, ``[..., hidden]``.
 
-    ``keep_spread``: the biases of the gate that keeps begin uniform in ±this, so that some units hold for long what others
-    let go at once (as in Tallec & Ollivier 2018, arXiv:1804.11188, whose range is that of the lengths expected).
+    h' = (1 - z) tanh(W x + U (r h)) + z h, with the reset gate r and the gate z that keeps (Cho et al. 2014,
+    arXiv:1406.1078, eq. 5 to 8). As in the paper r comes before the product with U: an input picks from what is remembered,
+    and U mixes what it picked. Where torch and cuDNN have it, behind U, it compares inputs with remembered ones less well.
+
+    ``keep_spread``: the biases of z begin uniform in ±this, so that some units hold for long what others let go at once (as
+    in Tallec & Ollivier 2018, arXiv:1804.11188, whose range is that of the lengths expected).
 
     >>> cell = GRUMemory(3, 5)
     >>> cell(torch.randn(7, 3), cell.start(torch.zeros(7)))[0].shape
@@ -89,8 +79,9 @@ class GRUMemory(nn.Module):
     def __init__(self, inputs: int, hidden: int, *, keep_spread: float = 0.0) -> None:
         super().__init__()
         self.outputs = hidden
-        self.from_input = nn.Linear(inputs, 3 * hidden)
-        self.from_hidden = nn.Linear(hidden, 3 * hidden)
+        self.from_input = nn.Linear(inputs, 3 * hidden)  # of r, z and the candidate
+        self.from_hidden = nn.Linear(hidden, 2 * hidden, bias=False)  # of r and z
+        self.from_picked = nn.Linear(hidden, hidden, bias=False)
         _uniform(self, hidden)
         if keep_spread:
             nn.init.uniform_(self.from_input.bias.detach()[hidden : 2 * hidden], -keep_spread, keep_spread)
@@ -101,7 +92,11 @@ class GRUMemory(nn.Module):
 
     def forward(self, inputs: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """A step: ``inputs`` ``[..., inputs]``."""
-        output = gru_step(self.from_input(inputs), self.from_hidden(memory), memory)
+        reset_x, keep_x, new_x = self.from_input(inputs).chunk(3, -1)
+        reset_h, keep_h = self.from_hidden(memory).chunk(2, -1)
+        keep = (keep_x + keep_h).sigmoid()
+        new = (new_x + self.from_picked((reset_x + reset_h).sigmoid() * memory)).tanh()
+        output = (1 - keep) * new + keep * memory
         return output, output
 
 

@@ -11,8 +11,8 @@ a learning algorithm:
 Nothing is optimised on a new task: adapting is one pass over the support set.
 
 Deviations: no paper has this very form; it is ``lstm`` (which names what differs from Hochreiter et al. and Santoro et al.,
-arXiv:1605.06065) with another cell. The reset gate comes after the product with the hidden state, as in torch; in Cho et al.
-it comes before. A task may have many queries: each is alone behind the support set, and weighs as much as any other prediction.
+arXiv:1605.06065) with another cell, that of Cho et al. (``core/recurrent.py``; torch's has its reset gate in another place).
+A task may have many queries: each is alone behind the support set, and weighs as much as any other prediction.
 """
 
 from collections.abc import Mapping
@@ -37,8 +37,8 @@ class GRU(Algorithm[Seen], name="gru"):
     State: ``Seen``: the memory (the units' activations, [units]), the last label [d], and the measure of the
     features (centre [features] and spread, [] and 1 without ``standardise``).
 
-    As ``lstm``, with three quarters of its weights. With ``standardise`` it wants a ``label_scale`` of about 0.15, and
-    a ``keep_spread`` of 4 has left chance sooner. Prefer SNAIL or MANN for classes, MAML where gradient steps can be afforded.
+    As ``lstm``, with three quarters of its weights. With ``standardise``, a ``label_scale`` of 0.5 and a ``keep_spread`` of 2
+    learn a little sooner. Prefer SNAIL or MANN for classes, MAML where gradient steps can be afforded.
 
     >>> net = GRU().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = GRU().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
