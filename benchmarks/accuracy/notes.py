@@ -18,9 +18,9 @@ NOTES = {
         "since), 30.97 ± 0.35 after 10,640 steps. It is right as often about the classes it read first as about the last."
     ),
     "budget-gru-20w1s": (
-        "Below the untrained network and the nearest pixels. It is right as often about the classes it read first as about "
-        "the last (14 to 25 % by place, 200 validation tasks), so it does not forget: it tells characters apart badly. Before "
-        "`--standardise`, `--keep-spread` and labels that come one after the other 13.24 ± 0.20."
+        "With `--standardise`, which is of no paper, and 16 tasks a step; with 8 of them 26.10 ± 0.29 on these tasks, level with "
+        "the nearest pixels. With the reset gate where torch has it, behind the mixing of what is remembered, 17.95 ± 0.20, "
+        "below both baselines: its unit is that of Cho et al. since. Before all that 13.24 ± 0.20."
     ),
     "budget-mann-20w1s": (
         "With `--standardise`, which is of no paper; without it 12.80 ± 0.18 on these tasks, below the untrained network and "
