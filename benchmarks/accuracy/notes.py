@@ -18,8 +18,8 @@ NOTES = {
         "since), 30.97 ± 0.35 after 10,640 steps. It is right as often about the classes it read first as about the last."
     ),
     "budget-gru-20w1s": (
-        "With `--standardise`, which is of no paper, and 16 tasks a step; with 8 of them 26.10 ± 0.29 on these tasks, level with "
-        "the nearest pixels. With the reset gate where torch has it, behind the mixing of what is remembered, 17.95 ± 0.20, "
+        "With `--standardise`, which is of no paper, and 16 tasks a step; with 8 of them 26.10 ± 0.29 on these tasks, as level "
+        "with the nearest pixels. With the reset gate where torch has it, behind the mixing of what is remembered, 17.95 ± 0.20, "
         "below both baselines: its unit is that of Cho et al. since. Before all that 13.24 ± 0.20."
     ),
     "budget-mann-20w1s": (
@@ -28,7 +28,8 @@ NOTES = {
         "the rate was changed after that figure, on the ground that others gain by a falling one."
     ),
     "budget-ntm-20w1s": (
-        "Level with the untrained network and below the nearest pixels, at a constant rate; a falling one was not tried."
+        "With `--standardise`, which is of no paper, 16 tasks a step and 32 slots, both chosen on ten validation classes. With 8 "
+        "and 128 it had 25.32 ± 0.30 on these tasks, a little below the nearest pixels; at a constant rate 21.84 ± 0.28."
     ),
     "budget-ntm-5w5s": (
         "With `--standardise`, which is of no paper, one query per class in training and a falling rate. With three queries "
