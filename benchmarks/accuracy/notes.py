@@ -29,7 +29,7 @@ NOTES = {
     ),
     "budget-ntm-20w1s": (
         "With `--standardise`, which is of no paper. Above the untrained network, a little below the nearest pixels. At a "
-        "constant rate 21.84 ± 0.28. With 32 slots and 16 tasks a step it had 38.4 % after 130 seconds on ten validation classes, "
+        "constant rate 21.84 ± 0.28. With 32 slots and 16 tasks a step it had 38.4 % after 130 s on ten validation classes, "
         "against 32.3 so, and 20.82 ± 0.27 on these tasks after the whole time: this is the better of the two on them."
     ),
     "budget-ntm-5w5s": (
