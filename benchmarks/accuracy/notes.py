@@ -20,6 +20,7 @@ NOTES = {
     "budget-gru-5w1s": (
         "With the reset gate where torch has it, behind the mixing of what is remembered; the unit is that of Cho et al. since."
     ),
+    "budget-gru-5w5s": "With `--standardise`, which is of no paper.",
     "budget-gru-20w1s": (
         "With `--standardise`, which is of no paper, and 16 tasks a step; its steps, planned beside other work, took 11.1 of "
         "15 minutes by the clock. With 8 tasks, for 14.6, 26.10 ± 0.29 on these tasks: either is level with the nearest pixels. "
