@@ -188,8 +188,8 @@ _SIZES: dict[str, tuple[str, ...]] = {
 }
 # Readers stay at chance for their first minutes where a task is a sequence of 25, or of 20 classes: of the former shorter ones
 # come mixed in, of the latter the classes grow in number, and features are measured against the support set. After 200
-# seconds GRU is right on 16.8 % of 20 validation classes so, on 16.1 with 8 tasks a step, 15.6 with those, a label scale of 0.15, a
-# spread of 4 and three queries, 12.3 with neither scale nor spread.
+# seconds GRU is right on 16.8 % of 20 validation classes so, on 16.1 with 8 tasks a step, 15.6 with those, a label scale of 0.15,
+# a spread of 4 and three queries, 12.3 with neither scale nor spread.
 _FASTER = ("--lr", "2e-3", "--schedule", "linear")
 _UNITS = ("--standardise", "--label-scale", "0.5", "--keep-spread", "2")
 _ONE_QUERY = ("--train-queries", "1")
