@@ -1,5 +1,9 @@
 """What must be told beside the figures of a recipe."""
 
+_TESTED_AFTER = (
+    "The steps of the test, which training does not use, were chosen afterwards on validation characters, and put into the "
+    "settings of the trained run ({})."
+)
 NOTES = {
     "budget-anil-5w": (
         "The steps of the test, which training does not use, were chosen afterwards on validation characters (after 3 of "
@@ -41,18 +45,9 @@ NOTES = {
         "and a constant rate it was below the untrained network and the nearest pixels: 62.21 ± 0.77 without `--standardise`, "
         "63.09 ± 0.72 with it, after 3,692 steps. The changes were not tried on validation characters: `mann` had gained by them."
     ),
-    "budget-maml-20w1s": (
-        "The steps of the test, which training does not use, were chosen afterwards on validation characters, and put into the "
-        "settings of the trained run (after 3 of them, the default, 69.97 ± 1.31)."
-    ),
-    "budget-maml++-20w1s": (
-        "The steps of the test, which training does not use, were chosen afterwards on validation characters, and put into the "
-        "settings of the trained run (after 5 of them, the default, 91.70 ± 0.44)."
-    ),
-    "budget-anil-20w1s": (
-        "The steps of the test, which training does not use, were chosen afterwards on validation characters, and put into the "
-        "settings of the trained run (after 20 of them, as on five ways, 90.58 ± 0.44)."
-    ),
+    "budget-maml-20w1s": _TESTED_AFTER.format("after 3 of them, the default, 69.97 ± 1.31"),
+    "budget-maml++-20w1s": _TESTED_AFTER.format("after 5 of them, the default, 91.70 ± 0.44"),
+    "budget-anil-20w1s": _TESTED_AFTER.format("after 20 of them, as on five ways, 90.58 ± 0.44"),
     "budget-maml-5w": (
         "Without second derivatives: `first-order-maml`, and by smaller steps on more queries, with nothing lost, "
         "`first-order-maml-small-steps`."
