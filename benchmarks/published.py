@@ -17,10 +17,15 @@ def published(method: str) -> dict[str, Check]:
     return found
 
 
+def figure(method: str, setting: str) -> str:
+    """The figure of one setting, a dash where there is none."""
+    known = published(method)
+    return known[setting].published if setting in known else "–"
+
+
 def figures(method: str, settings: Iterable[str]) -> str:
     """One cell: the figures of all settings, a dash where there is none."""
-    known = published(method)
-    cells = [known[setting].published if setting in known else "–" for setting in settings]
+    cells = [figure(method, setting) for setting in settings]
     return " / ".join(cells) if set(cells) != {"–"} else ""
 
 

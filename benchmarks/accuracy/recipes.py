@@ -12,6 +12,7 @@ import tokay
 
 sys.path.insert(0, str(Path(__file__).parent))
 from notes import NOTES
+from short_budget import AS_DRAWN, OF_A_SIZE, SHORT_BUDGET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,71 +141,12 @@ RECIPES = {
     ),
 }
 
-
-# What a quarter of an hour of one core asks of the methods whose outer steps are dear: more and smaller ones. Chosen on
-# validation characters, but for `ntm` and `gru`, which take those of `mann` and `lstm`, and the drawn size of `strokes`; all
-# else, and all other methods, as they are by default.
-def _small(filters: int = 32, tasks: int = 4, lr: str = "2e-3") -> tuple[str, ...]:
-    return ("--filters", str(filters), "--meta-batch", str(tasks), "--lr", lr, "--schedule", "linear")
-
-
-_READERS = ("--network", "conv4", "--filters", "32", "--train-queries", "3", "--meta-batch", "8")
-_AS_DRAWN = ("--size", "105")
-SHORT_BUDGET = {
-    **dict.fromkeys(("maml", "anil", "meta-sgd", "taml"), _small()),
-    "maml++": (*_small(), "--inner-steps", "2"),
-    "abml": (*_small(), "--samples", "1", "--query-samples", "1", "--inner-steps", "1"),
-    "leo": (*_small(), "--test-tuning-steps", "50"),
-    "versa": ("--meta-batch", "4"),
-    "matching": ("--train-ways", "20", "--train-queries", "5", "--meta-batch", "1", "--scale", "10"),
-    "relation": ("--train-ways", "10", "--train-queries", "5"),
-    **dict.fromkeys(("lstm", "gru", "mann", "snail"), _READERS),
-    "strokes": _AS_DRAWN,
-    "ntm": (*_READERS, "--optimizer", "adam", "--lr", "1e-3"),
-    "reptile": (
-        *(*_small(lr="8e-3"), "--optimizer", "adam", "--inner", "sgd", "--inner-lr", "0.4"),
-        *("--test-steps", "20", "--test-batch", "25"),
-    ),
-    "imaml": (
-        *(*_small(lr="8e-3"), "--train-queries", "5", "--proximal", "0.1", "--inner-lr", "0.4"),
-        *("--inner-steps", "5", "--cg-steps", "2", "--test-steps", "10"),
-    ),
-    "meta-lstm": (
-        *(*_small(filters=16, lr="8e-3"), "--train-queries", "5"),
-        *("--lstm-units", "5", "--inner-lr", "0.4"),
-    ),
-    "learned-optimizer": (
-        *(*_small(filters=16, lr="8e-3"), "--train-queries", "5", "--lstm-layers", "1", "--lstm-units", "2"),
-        *("--step-scale", "0.003", "--descent-rate", "0.4", "--judged", "last", "--test-steps", "10"),
-    ),
-}
-
 # Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks. It is
 # trained for one shot, once for five ways and once for twenty, or once for both where it answers any number of classes: a
 # short budget has so many more small tasks that the five-shot test gains from it, too (_ON_FIVE shows it). Only those that
 # read a task as a sequence are trained for its length, and relation nets, which add the maps of a class up, for its shots.
 _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
-}
-# Readers stay at chance for their first minutes where a task is a sequence of 25, or of 20 classes: of the former shorter ones
-# come mixed in, of the latter the classes grow in number, and features are measured against the support set. After 200
-# seconds GRU is right on 16.8 % of 20 validation classes so, on 16.1 with 8 tasks a step, on 12.3 with 8 and neither scale nor
-# spread. Steps of the test, which training does not use, are from curves of 200 validation tasks: trained for one step at a rate
-# of 2.0, on twenty classes the second and third go wrong (maml 83.2, 79.9 and 68.0 %; taml takes its one step unseen), and
-# trained for two, maml++ has 90.8 % after those and 89.8 after five.
-_FASTER = ("--lr", "2e-3", "--schedule", "linear")
-_UNITS = ("--standardise", "--label-scale", "0.5", "--keep-spread", "2")
-_ONE_QUERY = ("--train-queries", "1")
-_OF_A_SIZE = {
-    "lstm-5w5s": ("--train-fewest-shots", "1", *_FASTER),
-    "gru-5w5s": ("--train-fewest-shots", "1", *_UNITS, *_FASTER),
-    "ntm-5w5s": ("--train-fewest-shots", "1", *_ONE_QUERY, "--standardise", *_FASTER),
-    "lstm-20w1s": ("--train-fewest-ways", "2", "--standardise", *_FASTER),
-    "gru-20w1s": ("--train-fewest-ways", "2", *_ONE_QUERY, "--meta-batch", "16", *_UNITS, *_FASTER),
-    **dict.fromkeys(("mann-20w1s", "ntm-20w1s"), ("--train-fewest-ways", "2", *_ONE_QUERY, "--standardise", *_FASTER)),
-    "anil-5w": ("--test-steps", "20"),
-    **dict.fromkeys(("anil-20w1s", "maml-20w1s", "taml-20w1s"), ("--test-steps", "1")),
-    "maml++-20w1s": ("--test-steps", "2"),
 }
 _GROUPS = {"relation": {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}, "strokes": {"": ("5w1s",)}}
 # Fewer where a task takes seconds: 75 queries of 5 programs, 20 of 20 drawings of 105 pixels.
@@ -228,7 +170,7 @@ for _name, _kind in tokay.algorithms().items():
             RECIPES[f"budget-{_name}{_group}"] = Recipe(
                 train=(
                     *(_name, "omniglot", *_SIZES[_sizes[0]], *SHORT_BUDGET.get(_name, ())),
-                    *(*_OF_A_SIZE.get(_name + _group, ()), "--validate-every", "0"),
+                    *(*OF_A_SIZE.get(_name + _group, ()), "--validate-every", "0"),
                 ),
                 minutes=15 if _kind.learns else 0,
                 evaluations=tuple(
@@ -261,8 +203,8 @@ _BY_FEATURES = ("protonet", "matching", "siamese", "relation", "simpleshot", "ba
 _BY_READING = ("snail", "mann", "lstm", "gru", "ntm")
 for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
     _learns = tokay.algorithms()[_name].learns
-    _flags = (*{**SHORT_BUDGET, "hausdorff": _AS_DRAWN}.get(_name, ()), *_OF_A_SIZE.get(f"{_name}-20w1s", ()))
-    _between = " ".join(("omniglot --split lake --rotations train", *(_AS_DRAWN if _flags == _AS_DRAWN else ())))
+    _flags = (*{**SHORT_BUDGET, "hausdorff": AS_DRAWN}.get(_name, ()), *OF_A_SIZE.get(f"{_name}-20w1s", ()))
+    _between = " ".join(("omniglot --split lake --rotations train", *(AS_DRAWN if _flags == AS_DRAWN else ())))
     RECIPES[f"runs-{_name}"] = Recipe(
         train=(_name, "omniglot-runs", *_flags, "--validate-every", "0"),
         minutes=15 if _learns else 0,
@@ -271,6 +213,17 @@ for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
             Protocol(name="between alphabets", flags=("--on", _between), tasks=TASKS_BETWEEN.get(_name)),
         ),
         note=NOTES.get(f"runs-{_name}", ""),
+    )
+
+# Sequences of fifty, ten of each of five classes: how often a class is known when it comes for the first, second, ... time.
+for _name in ("mann", "lstm"):
+    RECIPES[f"instances-{_name}"] = Recipe(
+        train=(
+            *(_name, "omniglot", "--ways", "5", "--shots", "10", "--queries", "1", *SHORT_BUDGET[_name]),
+            *(*OF_A_SIZE["by-instance"], "--validate-every", "0"),
+        ),
+        minutes=15,
+        evaluations=(Protocol(name="by instance", flags=("--instances",)),),
     )
 
 # Neural processes on curves of a Gaussian process, whose exact posterior bounds them. At a constant rate the loss of `anp`
