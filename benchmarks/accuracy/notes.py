@@ -23,8 +23,8 @@ NOTES = {
     ),
     **dict.fromkeys(("budget-gru-5w1s", "budget-gru-5w5s"), "With `--standardise`, which is of no paper."),
     "budget-gru-20w1s": (
-        "With `--standardise`, which is of no paper. Trained for two minutes less, 26.22 ± 0.29, with 8 tasks a step 26.10 ± 0.29; "
-        "with the reset gate where torch has it, behind the mixing of what is remembered, 17.95 ± 0.20, below both baselines."
+        "With `--standardise`, which is of no paper. Two minutes less had 26.22 ± 0.29, and 8 tasks a step 26.10 ± 0.29; with "
+        "the reset gate where torch has it, behind the mixing of what is remembered, 17.95 ± 0.20, below both baselines."
     ),
     "budget-mann-20w1s": (
         "With `--standardise`, which is of no paper; without it 12.80 ± 0.18 on these tasks, below the untrained network and "
