@@ -111,7 +111,7 @@ def reproduced(reports: list[dict[str, Any]]) -> str:
     for report in reports:
         note = known[report["recipe"]][1].note
         told = [
-            f"trained in {report['training_seconds'] / 60:.1f} minutes on {report['hardware']}",
+            f"trained in {report['training_seconds'] / 60:.1f} minutes{_since(report)} on {report['hardware']}",
             report.get("run", ""),
         ]
         notes.append(f"- `{report['recipe']}`: {'; '.join(filter(None, [*told, note]))}.")
@@ -121,6 +121,11 @@ def reproduced(reports: list[dict[str, Any]]) -> str:
 def measured(begins: str = "") -> list[dict[str, Any]]:
     """The results of all recipes whose names begin so."""
     return [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob(f"{begins}*.json"))]
+
+
+def _since(report: dict[str, Any]) -> str:
+    """What the minutes leave out."""
+    return " since it was resumed" if report.get("resumed") else ""
 
 
 def render() -> str:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from published import figure, figures, protocols
 
 sys.path.insert(0, str(Path(__file__).parent / "accuracy"))
-from recipes import RECIPES, TASKS, TASKS_BETWEEN
+from recipes import ONE_QUERY, RECIPES, TASKS, TASKS_BETWEEN
 
 SETTINGS = {"5w1s": "5-way 1-shot", "5w5s": "5-way 5-shot", "20w1s": "20-way 1-shot"}
 
@@ -33,12 +33,13 @@ def budget_rows(reports: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, 
 
 def budget(reports: list[dict[str, Any]]) -> str:
     """Every method at one budget as one table, best first."""
+    alone = "".join(f" (`{name}` 1 on {' and '.join(settings)})" for name, settings in ONE_QUERY.items())
     lines = [
         "### Every method at the same budget: 15 minutes of one processor core",
         "",
-        "Omniglot, `random` split, 15 queries, no validation, seed 0, defaults but for what `accuracy/short_budget.py` says; "
-        f"{_unseen(TASKS)}, the same for all; *t*: transductive. In brackets the outer steps, which `accuracy/plan.json` found "
-        f"to fit. {_made(reports)}",
+        f"Omniglot, `random` split, 15 queries{alone}, no validation, seed 0, defaults but for what "
+        f"`accuracy/short_budget.py` says; {_unseen(TASKS)}, the same for all; *t*: transductive. In brackets the outer "
+        f"steps, which `accuracy/plan.json` found to fit. {_made(reports)}",
         "",
         "![Errors of every method, with their intervals](budget.png)",
         "",

@@ -148,9 +148,10 @@ RECIPES = {
 _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
-_GROUPS = {"relation": {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}, "strokes": {"": ("5w1s",)}}
-# Fewer where a task takes seconds: 75 queries of 5 programs, 20 of 20 drawings of 105 pixels.
+_GROUPS = {"relation": {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}}
+# Fewer where a task takes seconds: some 400 pairs of programs, or of drawings of 105 pixels.
 TASKS = {"strokes": 300}
+ONE_QUERY = {"strokes": ("5w5s", "20w1s")}
 TASKS_BETWEEN = {"strokes": 300, "hausdorff": 300}
 _ON_FIVE = ("finetune", "maml")
 
@@ -174,7 +175,12 @@ for _name, _kind in tokay.algorithms().items():
                 ),
                 minutes=15 if _kind.learns else 0,
                 evaluations=tuple(
-                    Protocol(name=_size, flags=_SIZES[_size], tasks=TASKS.get(_name)) for _size in _sizes
+                    Protocol(
+                        name=_size,
+                        flags=_SIZES[_size] + (("--queries", "1") if _size in ONE_QUERY.get(_name, ()) else ()),
+                        tasks=TASKS.get(_name),
+                    )
+                    for _size in _sizes
                 ),
                 note=" ".join(filter(None, _notes)),
             )

@@ -92,6 +92,8 @@ def test_goes_on_where_it_stopped(call: Call, tmp_path: Path) -> None:
     again = call(*words, "--resume", "--json")
     assert again.code == 0, again.err
     assert json.loads(again.out)["results"] == json.loads(first.out)["results"]
+    assert [json.loads(told.out)["resumed"] for told in (first, again)] == [False, True]
+    assert "s of training since it was resumed" in call(*words, "--resume").err
     refused(call(*words[:3], "0.1", *words[4:], "--resume"), "for 2 steps", "--fraction")
     assert call(*words, "--overwrite").code == 0
 

@@ -84,6 +84,7 @@ def run(arguments: Sequence[str]) -> None:
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
         "training_seconds": round(seconds, 1),
+        "resumed": asked.resume,  # then the seconds are those of the last sitting
         "note": recipe.note,
         "results": _checked(asked, recipe, out),
     }
@@ -167,4 +168,5 @@ def _print(kind: type[Algorithm[Any]], recipe: Recipe, report: dict[str, Any]) -
     stdout.print(listing)
     if recipe.note:
         stdout.print(recipe.note, markup=False)
-    stderr.print(f"{report['hardware']}, {report['training_seconds']:.0f} s of training, seed {report['seed']}.")
+    since = " since it was resumed" if report["resumed"] else ""
+    stderr.print(f"{report['hardware']}, {report['training_seconds']:.0f} s of training{since}, seed {report['seed']}.")
