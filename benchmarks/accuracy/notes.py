@@ -4,6 +4,10 @@ _TESTED_AFTER = (
     "The steps of the test, which training does not use, were chosen afterwards on validation characters, and put into the "
     "settings of the trained run ({})."
 )
+_TESTED_BEFORE = (
+    "The steps of the test, which training does not use, were chosen on validation characters after training, before any of "
+    "these figures was seen ({})."
+)
 NOTES = {
     "budget-anil-5w": (
         "The steps of the test, which training does not use, were chosen afterwards on validation characters (after 3 of "
@@ -43,6 +47,11 @@ NOTES = {
     "budget-maml-20w1s": _TESTED_AFTER.format("after 3 of them, the default, 69.97 ± 1.31"),
     "budget-maml++-20w1s": _TESTED_AFTER.format("after 5 of them, the default, 91.70 ± 0.44"),
     "budget-anil-20w1s": _TESTED_AFTER.format("after 20 of them, as on five ways, 90.58 ± 0.44"),
+    "budget-imaml-20w1s": _TESTED_BEFORE.format("after 10 of them 78.5 %, after 30 80.6, of 200 validation tasks"),
+    "budget-learned-optimizer-20w1s": (
+        "An LSTM beside a plain step with a learned rate (`--descent-rate`), which is not in the paper. "
+        + _TESTED_BEFORE.format("after 5 of them, as in training, 81.0 %, after 10 79.1, of 200 validation tasks")
+    ),
     "budget-maml-5w": (
         "Without second derivatives: `first-order-maml`, and by smaller steps on more queries, with nothing lost, "
         "`first-order-maml-small-steps`."
