@@ -222,15 +222,11 @@ for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
     )
 
 # Sequences of fifty, ten of each of five classes: how often a class is known when it comes for the first, second, ... time.
-for _name in ("mann", "lstm"):
-    RECIPES[f"instances-{_name}"] = Recipe(
-        train=(
-            *(_name, "omniglot", "--ways", "5", "--shots", "10", "--queries", "1", *SHORT_BUDGET[_name]),
-            *(*OF_A_SIZE["by-instance"], "--validate-every", "0"),
-        ),
-        minutes=15,
-        evaluations=(Protocol(name="by instance", flags=("--instances",)),),
-    )
+RECIPES["instances-mann"] = replace(
+    RECIPES["budget-mann-5w5s"],
+    evaluations=(Protocol(name="by instance", flags=("--shots", "10", "--queries", "1", "--instances")),),
+    note=NOTES["instances-mann"],
+)
 
 # Neural processes on curves of a Gaussian process, whose exact posterior bounds them. At a constant rate the loss of `anp`
 # jumps about: in 90 seconds -1.27 nats per value on validation curves, with a rate falling to 0 -0.82 (cnp -0.53, -0.60).

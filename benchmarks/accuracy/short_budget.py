@@ -60,7 +60,7 @@ OF_A_SIZE = {
     "lstm-5w5s": ("--train-fewest-shots", "1", *_FASTER),
     "gru-5w1s": (*_UNITS, *_FASTER),
     "gru-5w5s": ("--train-fewest-shots", "1", *_UNITS, *_FASTER),
-    **dict.fromkeys(("ntm-5w5s", "by-instance"), ("--train-fewest-shots", "1", *_ONE_QUERY, "--standardise", *_FASTER)),
+    "ntm-5w5s": ("--train-fewest-shots", "1", *_ONE_QUERY, "--standardise", *_FASTER),
     "lstm-20w1s": ("--train-fewest-ways", "2", "--standardise", *_FASTER),
     "gru-20w1s": ("--train-fewest-ways", "2", *_ONE_QUERY, *_MORE_TASKS, *_UNITS, *_FASTER),
     "mann-20w1s": ("--train-fewest-ways", "2", *_ONE_QUERY, "--standardise", *_FASTER),
