@@ -201,6 +201,7 @@ def optimizers(reports: list[dict[str, Any]]) -> str:
 TABLES = {
     "budget-": budget,
     "runs-": challenge,
+    "instances-": instances,
     "gp-": likelihoods,
     "copy-": sequences,
     "optimizers-": optimizers,
