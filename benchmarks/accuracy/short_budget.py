@@ -41,7 +41,7 @@ SHORT_BUDGET = {
     ),
 }
 
-# What they ask beside that for a number of classes or shots, or for the official runs.
+# What they ask beside that for a number of classes or shots, or for the official runs (`runs-snail` without a trial).
 # Readers stay at chance for their first minutes where a task is a sequence of 25, or of 20 classes: of the former shorter ones
 # come mixed in, of the latter the classes grow in number, and features are measured against the support set. GRU is right on
 # 16.8 % of 20 validation classes after 200 seconds so, on 16.1 with 8 tasks a step, on 12.3 with 8 and neither scale nor
