@@ -209,8 +209,11 @@ _BY_FEATURES = ("protonet", "matching", "siamese", "relation", "simpleshot", "ba
 _BY_READING = ("snail", "mann", "lstm", "gru", "ntm")
 for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
     _learns = tokay.algorithms()[_name].learns
-    _own = (f"{_name}-20w1s", f"runs-{_name}")
-    _flags = {**SHORT_BUDGET, "hausdorff": AS_DRAWN}.get(_name, ()) + sum((OF_A_SIZE.get(key, ()) for key in _own), ())
+    _flags = (
+        *{**SHORT_BUDGET, "hausdorff": AS_DRAWN}.get(_name, ()),
+        *OF_A_SIZE.get(f"{_name}-20w1s", ()),
+        *OF_A_SIZE.get(f"runs-{_name}", ()),
+    )
     _between = " ".join(("omniglot --split lake --rotations train", *(AS_DRAWN if _flags == AS_DRAWN else ())))
     RECIPES[f"runs-{_name}"] = Recipe(
         train=(_name, "omniglot-runs", *_flags, "--validate-every", "0"),
