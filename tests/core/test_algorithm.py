@@ -129,3 +129,20 @@ def test_along_adapts_to_every_beginning() -> None:
     y = torch.tensor([[1, 0], [0, 1], [1, 0]]).bool()
     x = torch.tensor([[10.0], [20.0], [30.0]]).double()
     assert Last().along(nn.Identity(), Examples(x, y)).tolist() == [[9, 9], [21, 20], [30, 31]]
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_along_asks_beside_what_came_before() -> None:
+    """A network that takes the mean of its batch off, as batch norm does, sees the inputs so far and none that follow."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Centred(Algorithm[int], name="centred"):
+        def adapt(self, net: nn.Module, support: Examples) -> int:
+            return 100 * len(support.y)
+
+        def predict(self, net: nn.Module, state: int, x: Tensor) -> Tensor:
+            return state + x - x.mean(0)
+
+    x = torch.tensor([[10.0], [20.0], [60.0]]).double()
+    along = Centred().along(nn.Identity(), Examples(x, torch.ones(3, 1).bool()))
+    assert along.tolist() == [[0], [100 + 20 - 15], [200 + 60 - 30]]

@@ -97,13 +97,14 @@ class Algorithm(ABC, Generic[State]):
     def along(self, net: nn.Module, support: Examples) -> Tensor:
         """What is predicted of each support example ``[n, d]`` from those before it, for a method that is ``ordered``.
 
-        Here by adapting to every beginning of the sequence; a method that finds it all in one pass says so.
+        Here by adapting to every beginning of the sequence, and asking the next input beside the inputs before it, as
+        ``inductive`` asks a query: batch norm sees those and nothing later. A method that finds it all in one pass says so.
         """
         x, y = support
         if not len(x):
             return x.new_zeros(y.shape)
         starts = (self.adapt(net, Examples(x[:t], y[:t])) for t in range(len(x)))
-        return torch.cat([self.predict(net, state, x[t : t + 1]) for t, state in enumerate(starts)])
+        return torch.cat([self.predict(net, state, x[: t + 1])[t:] for t, state in enumerate(starts)])
 
     def at_test(self) -> Self:
         """The same method with the settings the paper tests with (more inner steps, say)."""

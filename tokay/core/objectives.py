@@ -61,6 +61,20 @@ def wrong_bits(logits: Tensor, y: Tensor) -> Tensor:
     return ((logits > 0) != y.bool()).sum().to(logits.dtype)
 
 
+def only_of(logits: Tensor, *labels: Tensor) -> Tensor:
+    """``logits`` ``[n, d]`` without hope for the classes that are in none of ``labels`` ``[m, d]``, which may be of any length.
+
+    A task of a few of the classes (``FewerWays``) would teach which do not occur, and that is so much easier than to bind
+    labels to inputs that an LSTM learned nothing else: five labels of twenty outputs were at chance when five of five were not.
+
+    >>> only_of(torch.zeros(1, 3), torch.tensor([[True, False, False]]), torch.tensor([[False, False, True]])).softmax(-1)
+    tensor([[0.5000, 0.0000, 0.5000]])
+    """
+    occur = torch.cat(labels).any(0)
+    never = torch.finfo(logits.dtype).min / 2  # finite, for what is no target is 0 times it
+    return torch.where(occur, logits, never)
+
+
 _Measure = Callable[[Tensor, Tensor], Tensor]
 _LOSS: dict[Kind, _Measure] = {
     "classification": cross_entropy,

@@ -10,8 +10,8 @@ read, and the queries go on from there, one after the other.
 With ``standardise`` features are measured against the support set (``standardise.py``) and labels read √F times as large, F
 the number of features: so a class weighs as much as an input. It is of no paper here. An LSTM that reads ten classes had
 28 % right after 100 seconds of training without, whatever its scales, rate and gates at the start, and 37 % with. What is
-predicted on the way is then asked prefix by prefix, one picture at a time, and batch norm of one picture is far from that of
-many: a MANN that knew 68 % of classes at their second presentation in one batch knew 24 % so.
+predicted on the way is then asked prefix by prefix, each input beside those before it: alone, batch norm of one picture would
+be far from that of many, and a MANN that knew 67 % of classes at their second presentation knew 24 % so.
 
 The memory is a cell: a module with ``outputs``, ``start`` and a step, as ``recurrent`` describes them.
 """
@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_map
 
 from .beside import built_as
 from .network import feature_size
-from .objectives import Metrics, metrics, objective
+from .objectives import Metrics, metrics, objective, only_of
 from .recurrent import where_real
 from .standardise import Measure, as_it_is, measured_by
 from .task import Examples, Kind, Task, TaskSpec, kind_of
@@ -134,19 +134,8 @@ def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
     seen, along = read(net, task.support)
     answers = ask(net, seen, task.query.x)
     if kind_of(task.support.y) == "classification":
-        occur = task.support.y.any(0) | task.query.y.any(0)
-        along, answers = _among(occur, along), _among(occur, answers)
+        along, answers = (only_of(part, task.support.y, task.query.y) for part in (along, answers))
     measured = metrics(answers, task.query.y)
     if _parts(net).goes_on:
         return measured["loss"], measured
     return objective(torch.cat([along, answers]), torch.cat([task.support.y, task.query.y])), measured
-
-
-def _among(occur: Tensor, answers: Tensor) -> Tensor:
-    """``answers`` ``[m, d]`` without hope for the classes that do not ``occur`` ``[d]`` in the task.
-
-    A task of a few of the classes (``FewerWays``) would teach which do not occur, and that is so much easier than to bind
-    labels to inputs that an LSTM learned nothing else: five labels of twenty outputs were at chance when five of five were not.
-    """
-    never = torch.finfo(answers.dtype).min / 2  # finite, for what is no target is 0 times it
-    return torch.where(occur, answers, never)

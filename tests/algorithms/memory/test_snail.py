@@ -57,6 +57,18 @@ def test_it_trains_on_the_queries_alone() -> None:
     assert measured["loss"] is cost
 
 
+def test_classes_that_do_not_occur_are_no_choice() -> None:
+    method, net = SNAIL(), network()
+    support, query = (Examples(p.x, one_hot(torch.arange(len(p.x)) % 2 * 2, WAYS)) for p in (examples(), examples(3)))
+    with torch.no_grad():
+        net.head.bias[1] = 5.0  # would be the answer otherwise
+    cost, measured = method.loss(net, Task(support, query))
+    answers = torch.stack([slowly(net, *support, asked) for asked in query.x])[:, [0, 2]]
+    y = query.y[:, 2].long()
+    torch.testing.assert_close(cost, F.cross_entropy(answers, y), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(measured["accuracy"], (answers.argmax(1) == y).double().mean())
+
+
 def test_the_future_changes_nothing() -> None:
     """Neither later inputs nor labels, nor the label of the example itself, change what is predicted on the way."""
     method, net, (x, y) = SNAIL(), network(), examples()

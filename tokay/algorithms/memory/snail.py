@@ -34,8 +34,9 @@ from ...core.beside import built_as
 from ...core.causal import CausalAttention, CausalDense, temporal_convolutions
 from ...core.cost import Cost
 from ...core.network import feature_size
+from ...core.objectives import Metrics, metrics, only_of
 from ...core.recipe import Check, Recipe
-from ...core.task import Examples, TaskSpec
+from ...core.task import Examples, Task, TaskSpec
 
 
 class Past(NamedTuple):
@@ -168,6 +169,12 @@ class SNAIL(Algorithm[Past], name="snail"):
     def predict(self, net: nn.Module, state: Past, x: Tensor) -> Tensor:  # noqa: D102
         parts = _parts(net)
         return parts.ask(state, parts.embed(x))
+
+    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
+        """The loss of the queries, a choice between the classes that occur in the task."""
+        answers = self.predict(net, self.adapt(net, task.support), task.query.x)
+        measured = metrics(only_of(answers, task.support.y, task.query.y), task.query.y)
+        return measured["loss"], measured
 
     def along(self, net: nn.Module, support: Examples) -> Tensor:
         """In one pass: what the layers make of the beginning of a sequence is the beginning of what they make of it."""
