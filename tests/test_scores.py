@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tokay import ConfigError, Score, paired_difference
+from tokay import ConfigError, Evaluation, Score, paired_difference
 
 
 @pytest.mark.parametrize("n", [2, 3, 600])
@@ -49,3 +49,27 @@ def test_pairing_takes_away_what_tasks_have_in_common() -> None:
 def test_pairing_needs_the_same_tasks() -> None:
     with pytest.raises(ConfigError, match=r"^compare: both runs must be scored on the same tasks, got 3 and 4"):
         paired_difference(torch.zeros(3), torch.zeros(4))
+
+
+@pytest.mark.parametrize(
+    ("means", "merit"),
+    [
+        ({"loss": 0.2, "accuracy": 0.9}, 0.9),
+        ({"loss": 0.2, "mse": 0.3}, -0.3),
+        ({"loss": 0.2, "bits": 7.0, "wrong_bits": 1.0}, -7.0),
+        ({"loss": 0.2, "mse": 0.3, "log_likelihood": 0.4}, 0.4),
+    ],
+)
+def test_merit_is_the_higher_the_better(means: dict[str, float], merit: float) -> None:
+    scores = {name: Score(mean=mean, ci95=0.0, tasks=2, median=mean) for name, mean in means.items()}
+    nothing: dict[str, torch.Tensor] = {}
+    found = Evaluation(
+        scores=scores,
+        curve={},
+        per_task=nothing,
+        per_step=nothing,
+        calibration_error=None,
+        transductive=False,
+        seconds=0,
+    )
+    assert found.merit == merit

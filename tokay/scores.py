@@ -58,6 +58,14 @@ class Evaluation:
         """What the tasks are judged by: ``accuracy``, ``mse`` for real targets, ``bits`` for sequences."""
         return measure_among(self.scores)
 
+    @property
+    def merit(self) -> float:
+        """How good it is, of two trained weights the higher the better: the log-likelihood where answers are distributions,
+        else the accuracy, or less than 0 by the error."""
+        if "log_likelihood" in self.scores:
+            return self["log_likelihood"].mean
+        return self[self.measure].mean * (1 if self.measure == "accuracy" else -1)
+
 
 class Difference(NamedTuple):
     """Run A minus run B over the same tasks: the mean of the paired differences and its 95% interval."""

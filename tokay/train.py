@@ -144,10 +144,9 @@ def _validate(
     checked = evaluate(
         algorithm, net, source, tasks=config.validation_tasks, seed=config.seed, curve=False, mode=config.mode
     )
-    score = checked[checked.measure].mean * (1 if checked.measure == "accuracy" else -1)
     # A tie goes to the later step: it has seen more, and an annealed run is meant to be used at its end.
-    if score >= state.best_score:
-        state.best_step, state.best_score = state.step, score
+    if checked.merit >= state.best_score:
+        state.best_step, state.best_score = state.step, checked.merit
         state.best_weights = deepcopy(net.state_dict())
     return checked
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from tokay import CNP, Examples, NetworkError, Sizes, Task, TaskSpec, evaluate
+from tokay import CNP, Examples, FitConfig, NetworkError, Sizes, Task, TaskSpec, evaluate, fit
 from tokay.core.answer import check_answers
 from tokay.core.seeding import generator
 from tokay.tasks import GaussianProcess
@@ -110,6 +110,21 @@ def test_evaluate_shows_the_log_likelihood(inductive: bool) -> None:
         total = sum(answer.log_prob(y).sum() for answer, y in zip(answers, targets, strict=True))
         assert float(found.per_task["log_likelihood"][i]) == pytest.approx(float(total.detach()) / 5, rel=1e-4)
     assert found.measure == "mse"
+
+
+def test_the_weights_of_the_best_log_likelihood_are_kept() -> None:
+    """Not those that hit the values best: what a distribution says of how sure it is counts."""
+    source = GaussianProcess(fewest_shots=2).tasks("train", Sizes(shots=6, queries=8))
+    torch.manual_seed(1)
+    net, seen = METHOD.build(nn.Identity(), source.spec), {}
+    settings = FitConfig(steps=30, lr=0.02, meta_batch=8, validate_every=1, validation_tasks=4)
+    for step in fit(METHOD, net, source, settings, validation=source):
+        assert step.validation is not None
+        seen[step.step] = [step.validation[name].mean for name in ("log_likelihood", "mse")]
+        state = step.state
+    best = max(seen, key=lambda s: seen[s][0])
+    assert best != min(seen, key=lambda s: seen[s][1]), "the test needs a run where they differ"
+    assert state.best_step == best
 
 
 def test_settings() -> None:
