@@ -101,6 +101,23 @@ class GRUMemory(nn.Module):
         return output, output
 
 
+class Feedforward(nn.Module):
+    """A cell that remembers nothing: one layer of tanh, such as may control a memory."""
+
+    def __init__(self, inputs: int, cells: int) -> None:
+        super().__init__()
+        self.outputs = cells
+        self.layer = nn.Linear(inputs, cells)
+
+    def start(self, like: Tensor) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+    def forward(self, inputs: Tensor, memory: tuple[()]) -> tuple[Tensor, tuple[()]]:
+        """A step: ``inputs`` ``[..., inputs]``."""
+        return self.layer(inputs).tanh(), ()
+
+
 def where_real(real: Tensor, new: T, old: T) -> T:
     """``new`` where the row that was read is ``real`` (a boolean scalar), else ``old``, of any nest of tensors."""
     chosen: T = tree_map(lambda a, b: torch.where(real, a, b), new, old)

@@ -48,7 +48,7 @@ from ...core.external_memory import (
 )
 from ...core.objectives import Metrics
 from ...core.recipe import Check, Recipe
-from ...core.recurrent import LSTMMemory
+from ...core.recurrent import Feedforward, LSTMMemory
 from ...core.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.task import Examples, Kind, Task, TaskSpec
 from ...errors import ConfigError
@@ -64,22 +64,6 @@ class Tape(NamedTuple):
     vectors: Tensor  # [heads * width], what was read last
     writing: Tensor  # [heads, slots], where it was written
     reading: Tensor  # [heads, slots], and read
-
-
-class Feedforward(nn.Module):
-    """A controller that remembers nothing: one layer of tanh."""
-
-    def __init__(self, inputs: int, cells: int) -> None:
-        super().__init__()
-        self.layer = nn.Linear(inputs, cells)
-
-    def start(self, like: Tensor) -> tuple[()]:
-        """Nothing."""
-        return ()
-
-    def forward(self, inputs: Tensor, memory: tuple[()]) -> tuple[Tensor, tuple[()]]:
-        """A step: ``inputs`` ``[..., inputs]``."""
-        return self.layer(inputs).tanh(), ()
 
 
 class Addressing(nn.Module):
