@@ -62,7 +62,7 @@ NOTES = {
         "with `--standardise` instead, which was tried first, 23.50 ± 0.96 the second time and 23.86 ± 0.74 the fifth, each "
         "picture asked alone; normalised together as here, 68.2 and 65.6 (100 other tasks)."
     ),
-    **dict.fromkeys(("runs-mann", "runs-ntm"), "With `--standardise`, which is of no paper."),
+    **dict.fromkeys(("runs-lstm", "runs-gru", "runs-mann", "runs-ntm"), "With `--standardise`, which is of no paper."),
     "runs-snail": (
         "With three queries per class in training and a constant rate, as in `snail-20w1s` above, it took 1,234 steps, was still "
         "learning, and had 87.75 ± 3.14 and 84.77 ± 0.34, below the nearest pixels. The change was not tried on validation "
