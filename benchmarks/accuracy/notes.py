@@ -25,7 +25,9 @@ NOTES = {
         "the nearest pixels. With it, but with few classes under labels drawn from all 20 (`FewerWays` keeps the first ones "
         "since), 30.97 ± 0.35 after 10,640 steps. It is right as often about the classes it read first as about the last."
     ),
-    **dict.fromkeys(("budget-gru-5w1s", "budget-gru-5w5s"), "With `--standardise`, which is of no paper."),
+    **dict.fromkeys(
+        ("budget-lstm-5w5s", "budget-gru-5w1s", "budget-gru-5w5s"), "With `--standardise`, which is of no paper."
+    ),
     "budget-gru-20w1s": (
         "With `--standardise`, which is of no paper. Two minutes less had 26.22 ± 0.29, and 8 tasks a step 26.10 ± 0.29; with "
         "the reset gate where torch has it, behind the mixing of what is remembered, 17.95 ± 0.20, below both baselines."

@@ -57,7 +57,7 @@ _ONE_QUERY = ("--train-queries", "1")
 _MORE_TASKS = ("--meta-batch", "16")
 _SIZES_OF_MANN = ("--cells", "200", "--slots", "32", "--width", "40", "--heads", "4")
 OF_A_SIZE = {
-    "lstm-5w5s": ("--train-fewest-shots", "1", *_FASTER),
+    "lstm-5w5s": ("--train-fewest-shots", "1", "--standardise", *_FASTER),
     "gru-5w1s": (*_UNITS, *_FASTER),
     "gru-5w5s": ("--train-fewest-shots", "1", *_UNITS, *_FASTER),
     "ntm-5w5s": ("--train-fewest-shots", "1", *_ONE_QUERY, "--standardise", *_FASTER),
