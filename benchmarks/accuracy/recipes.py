@@ -226,9 +226,10 @@ for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
     )
 
 # Sequences of fifty, ten of each of five classes: how often a class is known when it comes for the first, second, ... time.
-RECIPES["instances-mann"] = replace(
-    RECIPES["budget-mann-5w5s"],
-    evaluations=(Protocol(name="by instance", flags=("--shots", "10", "--queries", "1", "--instances")),),
+RECIPES["instances-mann"] = Recipe(
+    train=("mann", "omniglot", *SHORT_BUDGET["mann"], *OF_A_SIZE["instances-mann"], "--validate-every", "0"),
+    minutes=15,
+    evaluations=(Protocol(name="by instance", flags=("--instances",)),),
     note=NOTES["instances-mann"],
 )
 
