@@ -211,8 +211,7 @@ for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
     _learns = tokay.algorithms()[_name].learns
     _flags = (
         *{**SHORT_BUDGET, "hausdorff": AS_DRAWN}.get(_name, ()),
-        *OF_A_SIZE.get(f"{_name}-20w1s", ()),
-        *OF_A_SIZE.get(f"runs-{_name}", ()),
+        *OF_A_SIZE.get(f"runs-{_name}", OF_A_SIZE.get(f"{_name}-20w1s", ())),
     )
     _between = " ".join(("omniglot --split lake --rotations train", *(AS_DRAWN if _flags == AS_DRAWN else ())))
     RECIPES[f"runs-{_name}"] = Recipe(
