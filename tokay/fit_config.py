@@ -26,8 +26,7 @@ class FitConfig:
     clip_value: float | None = None
     """clamp every entry of the meta-gradient to plus or minus this; most methods' papers do not"""
     validate_every: int = 500
-    """outer steps between validations on held-out classes; the best is kept (by accuracy, error or log-likelihood; 0: never, the
-    last is kept)"""
+    """outer steps between validations on held-out classes; the best is kept (0: never, the last is kept)"""
     validation_tasks: int = 100
     """tasks in a validation"""
     seed: int = 0
