@@ -64,10 +64,9 @@ _MORE_TASKS = ("--meta-batch", "16")
 _SIZES_OF_MANN = ("--cells", "200", "--slots", "32", "--width", "40", "--heads", "4")
 OF_A_SIZE = {
     **dict.fromkeys(("lstm-5w1s", "mann-5w1s", "ntm-5w1s"), ("--standardise", *_FASTER)),
-    "lstm-5w5s": ("--train-fewest-shots", "1", "--standardise", *_FASTER),
+    **dict.fromkeys(("lstm-5w5s", "mann-5w5s", "ntm-5w5s"), ("--train-fewest-shots", "1", "--standardise", *_FASTER)),
     "gru-5w1s": (*_UNITS, *_FASTER),
     "gru-5w5s": ("--train-fewest-shots", "1", *_UNITS, *_FASTER),
-    "ntm-5w5s": ("--train-fewest-shots", "1", *_ONE_QUERY, "--standardise", *_FASTER),
     "lstm-20w1s": ("--train-fewest-ways", "2", "--standardise", *_FASTER),
     "gru-20w1s": ("--train-fewest-ways", "2", *_ONE_QUERY, *_MORE_TASKS, *_UNITS, *_FASTER),
     "mann-20w1s": ("--train-fewest-ways", "2", *_ONE_QUERY, "--standardise", *_FASTER),
