@@ -78,7 +78,8 @@ NOTES = {
         "With three queries per class in training and a constant rate it took 1,234 steps, was still learning, and had 87.75 ± "
         "3.14 and 84.77 ± 0.34, below the nearest pixels. In the settings of `snail-20w1s` above, 21 positions to look back over "
         "instead of 101, it took 4,205 and had 77.50 ± 3.52 and 76.99 ± 0.48, level with the nearest pixels: at the end 21 % of "
-        "its training tasks were right, of those of `snail-20w1s` 69. None was tried on validation characters of these alphabets; this is the best."
+        "its training tasks were right, of those of `snail-20w1s` 69. None was tried on validation characters of "
+        "these alphabets; this is the best."
     ),
     "runs-strokes": (
         "The four people who drew each alphabet of the runs draw alike, which suits it: the same characters by people at "
