@@ -103,10 +103,9 @@ def challenge(reports: list[dict[str, Any]]) -> str:
 def instances(reports: list[dict[str, Any]]) -> str:
     """How often a class is known when it comes for the first, second, ... time."""
     shown = (1, 2, 3, 5, 10)
-    together = any(row["by_instance"]["transductive"] for report in reports for row in report["results"])
-    seen = "Each answer is from the examples before it" + together * (
-        ", but for batch norm, which saw the pictures of the whole sequence together (*t*)"
-    )
+    seen = "Each answer is from the examples before it"
+    if any(row["by_instance"]["transductive"] for report in reports for row in report["results"]):
+        seen += ", but for batch norm, which saw the pictures of the whole sequence together (*t*)"
     lines = [
         "### By instance: a class that comes for the first, second, ... time",
         "",

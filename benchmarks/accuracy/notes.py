@@ -8,6 +8,7 @@ _TESTED_BEFORE = (
     "The steps of the test, which training does not use, were chosen on validation characters after training, before any of "
     "these figures was seen ({})."
 )
+_STANDARDISED = "With `--standardise`, which is of no paper."
 NOTES = {
     "budget-anil-5w": (
         "The steps of the test, which training does not use, were chosen afterwards on validation characters (after 3 of "
@@ -25,13 +26,10 @@ NOTES = {
         "the nearest pixels. With it, but with few classes under labels drawn from all 20 (`FewerWays` keeps the first ones "
         "since), 30.97 ± 0.35 after 10,640 steps. It is right as often about the classes it read first as about the last."
     ),
-    **dict.fromkeys(
-        tuple(
-            f"budget-{name}"
-            for name in ("lstm-5w1s", "lstm-5w5s", "gru-5w1s", "gru-5w5s", "mann-5w1s", "mann-5w5s", "ntm-5w1s")
-        ),
-        "With `--standardise`, which is of no paper.",
-    ),
+    **{
+        f"budget-{name}": _STANDARDISED
+        for name in ("lstm-5w1s", "lstm-5w5s", "gru-5w1s", "gru-5w5s", "mann-5w1s", "mann-5w5s", "ntm-5w1s")
+    },
     "budget-gru-20w1s": (
         "With `--standardise`, which is of no paper. Two minutes less had 26.22 ± 0.29, and 8 tasks a step 26.10 ± 0.29; with "
         "the reset gate where torch has it, behind the mixing of what is remembered, 17.95 ± 0.20, below both baselines."
@@ -69,7 +67,7 @@ NOTES = {
         "± 1.05 the second time, 78.68 ± 1.05 the fifth and 77.28 ± 1.16 the tenth on these tasks, but there batch norm saw the "
         "pictures of the whole sequence together, the later ones too."
     ),
-    **dict.fromkeys(("runs-lstm", "runs-gru", "runs-mann", "runs-ntm"), "With `--standardise`, which is of no paper."),
+    **{f"runs-{name}": _STANDARDISED for name in ("lstm", "gru", "mann", "ntm")},
     "budget-snail-20w1s": (
         "It looks back over the 21 positions that a task has. Over the 101 of five shots, with three queries per class in "
         "training and a constant rate, 53.04 ± 0.42 on these tasks after 1,316 steps."
