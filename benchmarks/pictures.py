@@ -8,8 +8,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from tokay.figures.training import BLUE, ORANGE
 from tokay.files import write_atomically
-from tokay.plots import BLUE, ORANGE
 
 _TICKS = (0.3, 0.5, 1, 2, 3, 5, 10, 20, 40, 80)
 

@@ -5,7 +5,7 @@ import argparse
 import torch
 
 import tokay
-from tokay.adaptation import adaptation
+from tokay.evaluation.adaptation_speed import adaptation
 from tokay.networks import MLP
 from tokay.tasks import Sinusoid
 

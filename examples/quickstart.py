@@ -4,7 +4,8 @@ import argparse
 
 import torch
 
-from tokay import FitConfig, Learner, ProtoNet, Sizes, evaluate, fit
+from tokay import FitConfig, Learner, ProtoNet, Sizes, fit
+from tokay.evaluation import evaluate
 from tokay.networks import Conv4Pool
 from tokay.tasks import Glyphs
 

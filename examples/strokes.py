@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from tokay import Examples, FitConfig, Sizes, Strokes, evaluate, fit
-from tokay.core.strokes.programs import Programs
-from tokay.plots import write_figure
+from tokay import Examples, FitConfig, Sizes, Strokes, fit
+from tokay.algorithms.generative.strokes.programs import Programs
+from tokay.evaluation import evaluate
+from tokay.figures.training import write_figure
 from tokay.tasks import Glyphs, Omniglot
 
 parser = argparse.ArgumentParser(description=__doc__)

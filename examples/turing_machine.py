@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from tokay import NTM, FitConfig, Sizes, evaluate, fit
+from tokay import NTM, FitConfig, Sizes, fit
+from tokay.evaluation import evaluate
+from tokay.figures.training import write_figure
 from tokay.networks import Linear
-from tokay.plots import write_figure
 from tokay.tasks import NTMCopy
 
 parser = argparse.ArgumentParser(description=__doc__)

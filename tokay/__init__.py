@@ -34,11 +34,10 @@ from .algorithms import (
     SimpleShot as SimpleShot,
     Strokes as Strokes,
 )
-from .checkpoint import load as load
 from .core.algorithm import Algorithm as Algorithm, algorithms as algorithms
-from .core.allocator import keep_freed_memory as keep_freed_memory
-from .core.batching import over_tasks as over_tasks
-from .core.inner import gradient_descent as gradient_descent
+from .core.engine.allocator import keep_freed_memory as keep_freed_memory
+from .core.engine.batching import over_tasks as over_tasks
+from .core.inner.descent import gradient_descent as gradient_descent
 from .core.task import (
     Examples as Examples,
     Sizes as Sizes,
@@ -55,8 +54,9 @@ from .errors import (
     TaskError as TaskError,
     TokayError as TokayError,
 )
-from .evaluate import evaluate as evaluate
-from .instances import Instances as Instances, by_instance as by_instance
-from .learner import Learner as Learner
-from .scores import Evaluation as Evaluation, Score as Score, paired_difference as paired_difference
-from .train import FitConfig as FitConfig, FitState as FitState, Step as Step, fit as fit
+from .evaluation.by_instance import Instances as Instances, by_instance as by_instance
+from .evaluation.evaluate import evaluate as evaluate
+from .evaluation.scores import Evaluation as Evaluation, Score as Score, paired_difference as paired_difference
+from .learner.learner import Learner as Learner
+from .runs.checkpoint import load as load
+from .training.fit import FitConfig as FitConfig, FitState as FitState, Step as Step, fit as fit

@@ -33,13 +33,13 @@ from tokay import (
     over_tasks,
     paired_difference,
 )
-from tokay.core.coordinatewise import WithOptimizer, drawn_weights
-from tokay.core.inner import SGD, Adam, InnerOptimizer, Moments, Params, examples_loss, optimize, trainable
-from tokay.core.minibatches import minibatches
-from tokay.core.noise import task_seed
+from tokay.core.inner.coordinatewise import WithOptimizer, drawn_weights
+from tokay.core.inner.descent import SGD, Adam, InnerOptimizer, Moments, Params, examples_loss, optimize, trainable
+from tokay.core.inner.minibatches import minibatches
 from tokay.core.objectives import objective
+from tokay.core.probability.noise import task_seed
 from tokay.core.seeding import generator
-from tokay.runs import git_commit
+from tokay.runs.run import git_commit
 from tokay.tasks import Glyphs, Quadratic
 
 sys.path.insert(0, str(Path(__file__).parent))

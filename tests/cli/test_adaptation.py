@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tokay import ConfigError
-from tokay.adaptation import Adaptation
-from tokay.checkpoint import load_model
 from tokay.cli.adaptation import adaptation_json, reach_of, told
-from tokay.evaluate import evaluate
-from tokay.runs import read
-from tokay.scores import Difference, Score
+from tokay.evaluation.adaptation_speed import Adaptation
+from tokay.evaluation.evaluate import evaluate
+from tokay.evaluation.scores import Difference, Score
+from tokay.runs.checkpoint import load_model
+from tokay.runs.run import read
 
 from .helpers import Call
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 import tokay
-from tokay.adaptation import adaptation
-from tokay.checkpoint import load_model
 from tokay.cli.adaptation import adaptation_json
+from tokay.evaluation.adaptation_speed import adaptation
+from tokay.runs.checkpoint import load_model
 
 from .helpers import SMALL, Call, quietly, refused
 

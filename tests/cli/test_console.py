@@ -8,7 +8,7 @@ import torch
 
 from tokay.cli.console import device_named, print_json, progress, shown, stderr, stdout, table
 from tokay.errors import ConfigError
-from tokay.scores import Score
+from tokay.evaluation.scores import Score
 
 
 def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 import tokay
-from tokay.checkpoint import load_model
 from tokay.files import read_tensors
-from tokay.runs import read
+from tokay.runs.checkpoint import load_model
+from tokay.runs.run import read
 from tokay.tasks.gaussian_process import Curves
 
 from .helpers import Call, refused

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tokay import Sizes
-from tokay.runs import read
+from tokay.runs.run import read
 from tokay.tasks import ClassPool, omniglot_runs
 
 from .helpers import Call, refused

@@ -17,7 +17,7 @@ from tokay.core.task import Sizes
 from tokay.errors import ConfigError
 from tokay.networks import networks
 from tokay.tasks import sources
-from tokay.train import FitConfig
+from tokay.training.fit import FitConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tokay.checkpoint import load_model
 from tokay.cli.scoring import Asked, as_asked
-from tokay.evaluate import evaluate
-from tokay.runs import read
+from tokay.evaluation.evaluate import evaluate
+from tokay.runs.checkpoint import load_model
+from tokay.runs.run import read
 from tokay.tasks import GaussianProcess, Sinusoid
 
 from .helpers import Call, refused

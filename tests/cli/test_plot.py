@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tokay.checkpoint import load_model
 from tokay.cli import plot
-from tokay.evaluate import evaluate
+from tokay.evaluation.evaluate import evaluate
+from tokay.runs.checkpoint import load_model
 
 from .helpers import Call, quietly, refused
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import tokay
-from tokay.checkpoint import load_model
 from tokay.cli import reproduce
 from tokay.core.recipe import Check, Recipe
-from tokay.instances import Instances
-from tokay.scores import Score
+from tokay.evaluation.by_instance import Instances
+from tokay.evaluation.scores import Score
+from tokay.runs.checkpoint import load_model
 
 from .helpers import Call, refused
 

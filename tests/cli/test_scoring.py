@@ -9,7 +9,7 @@ import torch
 from tokay.cli.scoring import Asked, as_asked, score_run
 from tokay.core.task import Sizes
 from tokay.errors import ConfigError
-from tokay.runs import read
+from tokay.runs.run import read
 
 from .helpers import Call, quietly
 

@@ -17,11 +17,11 @@ import pytest
 import torch
 
 import tokay
-from tokay.checkpoint import load_model, save_model, save_state
 from tokay.cli import training
 from tokay.cli.main import main
 from tokay.cli.training import _cut_log
 from tokay.files import read_tensors
+from tokay.runs.checkpoint import load_model, save_model, save_state
 
 from .helpers import Call, quietly
 

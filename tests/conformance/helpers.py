@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tokay
-from tokay.core.meta_gradient import accumulate_meta_gradient
+from tokay.core.engine.meta_gradient import accumulate_meta_gradient
 from tokay.core.task import Examples, Kind, Task, TaskSpec, one_hot
 
 WAYS, SHOTS, QUERIES, TASKS = 3, 2, 2, 3

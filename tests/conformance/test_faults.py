@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .files import each_file, part, tree
+from ..house.files import each_file, part, tree
 
 
 def faults(module: ast.Module, *, cli: bool) -> list[str]:

@@ -10,8 +10,8 @@ from torch import nn
 import tokay
 from tokay import FitConfig, Sizes, Task
 from tokay.core.task import Examples, TaskSpec
-from tokay.tasks.joint import JointBatches
-from tokay.tasks.pool import ClassPool, Episodes
+from tokay.tasks.class_pool import ClassPool, Episodes
+from tokay.tasks.joint_batches import JointBatches
 
 from .helpers import PICTURE, Case, cases, excused, small
 

@@ -11,8 +11,8 @@ from tokay.cli.flags import parse
 from tokay.cli.main import main
 from tokay.cli.reproduce import check_words, training_words
 from tokay.core.algorithm import recipes
+from tokay.core.engine.adaptation_states import is_shown
 from tokay.core.recipe import Recipe
-from tokay.core.states import is_shown
 from tokay.tasks import sources
 
 RECIPES = [(kind, recipe) for kind in tokay.algorithms().values() for recipe in kind.recipes]

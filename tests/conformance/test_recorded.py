@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from tokay import Task
-from tokay.core.meta_gradient import accumulate_meta_gradient
-from tokay.core.recorded import Recorded
-from tokay.evaluate import move
+from tokay.core.engine.cuda_graph import Recorded
+from tokay.core.engine.meta_gradient import accumulate_meta_gradient
+from tokay.evaluation.evaluate import move
 
 from .helpers import Case, each_case, each_norm, excused
 

@@ -5,9 +5,9 @@ import torch
 
 from tokay import ConfigError, Examples, Sizes, TaskError
 from tokay.core.task import check_task
+from tokay.tasks.class_pool import ClassPool
 from tokay.tasks.completion import Completion, Pixels
 from tokay.tasks.glyphs import SCRIPTS
-from tokay.tasks.pool import ClassPool
 
 SIDE = 5
 

@@ -10,7 +10,7 @@ from tokay.core.seeding import generator
 from tokay.core.task import Sizes, Split, check_task
 from tokay.errors import DataError, TaskError
 from tokay.tasks import Images, images as module, sources
-from tokay.tasks.folders import data_dir
+from tokay.tasks.data_folders import data_dir
 from tokay.tasks.images import list_class_folders, list_images, read_images
 from tokay.tasks.pictures import Channels
 

@@ -14,11 +14,11 @@ from tokay.core.seeding import generator
 from tokay.core.task import Sizes, Split
 from tokay.errors import DataError
 from tokay.tasks import ClassPool, Omniglot, omniglot as module
-from tokay.tasks.archive import read_archive
+from tokay.tasks.data_folders import data_dir
 from tokay.tasks.download import download
-from tokay.tasks.folders import data_dir
 from tokay.tasks.images import read_images
 from tokay.tasks.omniglot import characters, fetch, split_characters
+from tokay.tasks.omniglot_archive import read_archive
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ONE_EACH = Sizes(ways=5, shots=1, queries=1)

@@ -19,11 +19,11 @@ from tokay.tasks import (
     omniglot_runs as module,
     sources,
 )
-from tokay.tasks.folders import data_dir
+from tokay.tasks.data_folders import data_dir
 from tokay.tasks.omniglot_runs import run_drawings, runs_of
 
-from .test_archive_runs import entries, write
 from .test_omniglot import NAMES
+from .test_omniglot_archive_runs import entries, write
 
 RUN = Sizes(ways=20, shots=1, queries=1)
 ONE_EACH = Sizes(ways=5, shots=1, queries=1)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from rich.markup import escape
 from torch import Tensor
 
-from ..checkpoint import load_model
 from ..core.task import TaskSpec
 from ..errors import ConfigError
-from ..learner import Learner
-from ..runs import Run, read
+from ..learner.learner import Learner
+from ..runs.checkpoint import load_model
+from ..runs.run import Run, read
 from ..tasks import Images
 from ..tasks.images import list_class_folders, list_images, read_images
 from ..tasks.pictures import Channels

@@ -9,11 +9,11 @@ import torch
 from rich.markup import escape
 from rich.table import Table
 
-from ..adaptation import Adaptation
 from ..errors import ConfigError
-from ..plots import named
-from ..runs import Run, read
-from ..scores import Evaluation
+from ..evaluation.adaptation_speed import Adaptation
+from ..evaluation.scores import Evaluation
+from ..figures.training import named
+from ..runs.run import Run, read
 from .console import score_json, shown, table
 from .scoring import Asked, score_run
 
@@ -77,7 +77,7 @@ def adaptation_table(title: str, rows: Sequence[tuple[str, str, Adaptation]]) ->
 def told(speed: Adaptation) -> str:
     """In words.
 
-    >>> from tokay.scores import Score
+    >>> from tokay.evaluation.scores import Score
     >>> score = Score(0.75, 0.01, 100, 0.75)
     >>> told(Adaptation(measure="accuracy", steps=0, before=None, after=score, area=score, reach=0.9, reached=None,
     ...                 support=score, settled=None, gap=None))

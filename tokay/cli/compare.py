@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import tyro
 from rich.markup import escape
 
-from ..adaptation import adaptation
-from ..curves import adaptation_figure
 from ..errors import ConfigError
-from ..plots import write_figure
-from ..runs import Run, read
-from ..scores import Difference, Evaluation, paired_difference
+from ..evaluation.adaptation_speed import adaptation
+from ..evaluation.scores import Difference, Evaluation, paired_difference
+from ..figures.adaptation import adaptation_figure
+from ..figures.training import write_figure
+from ..runs.run import Run, read
 from .adaptation import adaptation_json, adaptation_table, reach_of
 from .console import device_named, print_json, score_json, shown, stderr, stdout, table
 from .flags import parse

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..errors import ConfigError
+from ..evaluation.scores import Difference, Score
 from ..files import finite_json
-from ..scores import Difference, Score
 
 
 class _Console(Console):

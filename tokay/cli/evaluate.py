@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import tyro
 from rich.table import Table
 
-from ..adaptation import Adaptation, adaptation
-from ..instances import Instances
-from ..runs import Run
-from ..scores import Evaluation, Score
+from ..evaluation.adaptation_speed import Adaptation, adaptation
+from ..evaluation.by_instance import Instances
+from ..evaluation.scores import Evaluation, Score
+from ..runs.run import Run
 from ..tasks.gaussian_process import Curves
 from .adaptation import adaptation_json, reach_of, score_seen, told
 from .console import device_named, print_json, score_json, shown, shown_whole, stderr, stdout, table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .._version import __version__
-from ..core.allocator import keep_freed_memory
+from ..core.engine.allocator import keep_freed_memory
 from ..errors import TokayError
 from .console import stderr
 from .flags import one_of

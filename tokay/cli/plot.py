@@ -11,18 +11,18 @@ import tyro
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from ..checkpoint import load_model
-from ..core.answer import answer
-from ..core.exact import exact_gradients
+from ..core.engine.exact_gradients import exact_gradients
+from ..core.predictions import answer
 from ..core.seeding import derive, generator
 from ..core.task import Task, TaskSpec
-from ..curves import adaptation_figure
-from ..episodes import episode_figure
 from ..errors import DataError
-from ..evaluate import move
-from ..plots import training_figure, write_figure
-from ..runs import Run, read
-from ..scores import Evaluation
+from ..evaluation.evaluate import move
+from ..evaluation.scores import Evaluation
+from ..figures.adaptation import adaptation_figure
+from ..figures.one_task import episode_figure
+from ..figures.training import training_figure, write_figure
+from ..runs.checkpoint import load_model
+from ..runs.run import Run, read
 from .console import device_named, stderr
 from .flags import parse
 from .scoring import Asked, score_run

@@ -14,10 +14,10 @@ import tyro
 from ..core.algorithm import Algorithm, recipes
 from ..core.recipe import Check, Recipe
 from ..errors import ConfigError
+from ..evaluation.by_instance import Instances
+from ..evaluation.scores import Evaluation
 from ..files import finite_json, write_json
-from ..instances import Instances
-from ..runs import hardware, read
-from ..scores import Evaluation
+from ..runs.run import hardware, read
 from . import train
 from .console import device_named, print_json, score_json, shown_whole, stderr, stdout, table
 from .evaluate import Evaluate

@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..checkpoint import load_model
 from ..core.task import Sizes, Split, TaskSource
 from ..errors import ConfigError
-from ..evaluate import evaluate, scored
-from ..instances import Instances, by_instance, check_ordered
-from ..runs import Run, read
-from ..scores import Evaluation
+from ..evaluation.by_instance import Instances, by_instance, check_ordered
+from ..evaluation.evaluate import evaluate, scored
+from ..evaluation.scores import Evaluation
+from ..runs.checkpoint import load_model
+from ..runs.run import Run, read
 from ..tasks import sources
 from .console import progress, stderr
 from .flags import one_of, parse

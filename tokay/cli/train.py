@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
-from ..checkpoint import load_state
 from ..core.algorithm import Algorithm, algorithms
-from ..core.outer import make_optimizer
+from ..core.outer_optimizer import make_optimizer
 from ..core.task import Sizes, TaskSource
 from ..errors import ConfigError, TaskError
 from ..networks import networks
-from ..runs import Run, create, read
+from ..runs.checkpoint import load_state
+from ..runs.run import Run, create, read
 from ..tasks import Source, sources
-from ..train import FitConfig, FitState, check_device
+from ..training.fit import FitConfig, FitState, check_device
 from .console import device_named, stderr
 from .flags import combine, one_of, parse
 from .training import train_in

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..checkpoint import save_model, save_state
 from ..core.network import device_of
 from ..core.task import TaskSource
 from ..files import append_line, clear_temporaries, finite_json, write_atomically
-from ..runs import Run
+from ..runs.checkpoint import save_model, save_state
+from ..runs.run import Run
 from ..tasks.source import on_device
-from ..train import FitState, Step, fit
+from ..training.fit import FitState, Step, fit
 from .console import progress, stderr
 from .tensorboard import board
 

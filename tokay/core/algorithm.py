@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from .cost import Cost
 from .network import with_head
 from .objectives import Metrics, metrics
-from .outer import Outer as Outer
+from .outer_optimizer import Outer as Outer
 from .recipe import Recipe
 from .registry import register
 from .task import Examples, Kind, Sizes, Task, TaskSpec

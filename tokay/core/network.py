@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import NetworkError
-from .exact import exact_gradients
+from .engine.exact_gradients import exact_gradients
 from .task import TaskSpec
 
 

@@ -1,10 +1,11 @@
 """Where tasks come from. One line per source registers it for the command line; the rest is what sources share."""
 
+from .class_pool import ClassPool as ClassPool, Episodes as Episodes
 from .completion import Completion as Completion
-from .fewer import FewerShots as FewerShots, FewerWays as FewerWays
-from .fixed import FixedTasks as FixedTasks
+from .fixed_tasks import FixedTasks as FixedTasks
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .glyphs import Glyphs as Glyphs
+from .growing_episodes import FewerShots as FewerShots, FewerWays as FewerWays
 from .images import Images as Images
 from .ntm_associative_recall import NTMAssociativeRecall as NTMAssociativeRecall
 from .ntm_copy import NTMCopy as NTMCopy
@@ -12,7 +13,6 @@ from .ntm_priority_sort import NTMPrioritySort as NTMPrioritySort
 from .ntm_repeat_copy import NTMRepeatCopy as NTMRepeatCopy
 from .omniglot import Omniglot as Omniglot
 from .omniglot_runs import OmniglotRuns as OmniglotRuns
-from .pool import ClassPool as ClassPool, Episodes as Episodes
 from .quadratic import Quadratic as Quadratic
 from .sinusoid import Sinusoid as Sinusoid
 from .source import Source as Source, sources as sources

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from ..core.task import Examples, Kind, Sizes, Split, Task, TaskSource, TaskSpec
 from ..errors import TaskError
+from .class_pool import ClassPool
 from .glyphs import Glyphs
-from .pool import ClassPool
-from .shots import check_fewest, drawn_shots, range_named
+from .shot_range import check_fewest, drawn_shots, range_named
 from .source import Source
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.request import urlopen
 
 from ..errors import DataError
-from .folders import replacing
-from .progress import download_bar
+from .data_folders import replacing
+from .progress_bars import download_bar
 
 Opener = Callable[..., Any]  # urllib's: (url, timeout=seconds) -> a response with .headers and .read(n)
 

@@ -6,11 +6,11 @@ from typing import ClassVar, get_args
 import torch
 from torch import Tensor
 
-from ..core.gaussian_process import Kernel, KernelName, log_density, posterior
+from ..core.probability.gaussian_process import Kernel, KernelName, log_density, posterior
 from ..core.seeding import BLOCK, evaluation_blocks
 from ..core.task import Examples, Kind, Sizes, Split, Task, TaskSource, TaskSpec
 from ..errors import ConfigError
-from .shots import check_fewest, drawn_shots, range_named
+from .shot_range import check_fewest, drawn_shots, range_named
 from .source import Source
 
 _X = (-2.0, 2.0)

@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 from ..core.seeding import generator
 from ..core.task import Sizes, Split
 from ..errors import ConfigError, DataError
-from .decoded import decoded
-from .folders import cache_dir
-from .pool import ClassPool, Episodes
+from .class_pool import ClassPool, Episodes
+from .data_folders import cache_dir
+from .decoded_images import decoded
 from .source import Source
 
 SCRIPTS: dict[Split, tuple[str, ...]] = {

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ..core.task import Sizes, Split
 from ..errors import ConfigError, DataError
-from .decoded import decoded
-from .folders import cache_dir
+from .class_pool import ClassPool, Episodes
+from .data_folders import cache_dir
+from .decoded_images import decoded
 from .pictures import Channels, decode_picture
-from .pool import ClassPool, Episodes
-from .progress import watched
+from .progress_bars import watched
 from .source import Source
 from .splits import check_split, portion, shuffled
 

@@ -7,7 +7,7 @@ import torch
 
 from ..core.task import Kind, Sizes, Split, Task, TaskSource
 from ..errors import ConfigError, TaskError
-from .sequences import Sequences, marker, random_bits, require_bits, then, with_channels
+from .bit_sequences import Sequences, marker, random_bits, require_bits, then, with_channels
 from .source import Source
 
 _FEWEST = 2  # one to ask with, one to answer

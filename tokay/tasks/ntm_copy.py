@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from ..core.task import Kind, Sizes, Split, Task, TaskSource
-from .sequences import Sequences, marker, random_bits, require_bits, then, with_channels
+from .bit_sequences import Sequences, marker, random_bits, require_bits, then, with_channels
 from .source import Source
 
 

@@ -7,7 +7,7 @@ import torch
 
 from ..core.task import Kind, Sizes, Split, Task, TaskSource
 from ..errors import ConfigError, TaskError
-from .sequences import Sequences, marker, random_bits, require_bits, then
+from .bit_sequences import Sequences, marker, random_bits, require_bits, then
 from .source import Source
 
 

@@ -8,7 +8,7 @@ import torch
 
 from ..core.task import Kind, Sizes, Split, Task, TaskSource
 from ..errors import ConfigError
-from .sequences import Sequences, marker, random_bits, require_bits, then, with_channels
+from .bit_sequences import Sequences, marker, random_bits, require_bits, then, with_channels
 from .source import Source
 
 

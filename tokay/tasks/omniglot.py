@@ -10,11 +10,11 @@ import torch
 
 from ..core.task import Sizes, Split
 from ..errors import ConfigError
-from .archive import read_archive
-from .decoded import decoded
+from .class_pool import ClassPool, Episodes
+from .data_folders import cache_dir, data_dir
+from .decoded_images import decoded
 from .download import download, fetch_missing
-from .folders import cache_dir, data_dir
-from .pool import ClassPool, Episodes
+from .omniglot_archive import read_archive
 from .source import Source
 from .splits import check_split, portion, shuffled
 

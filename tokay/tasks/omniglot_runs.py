@@ -9,13 +9,13 @@ import torch
 
 from ..core.task import Examples, Sizes, Split, Task, TaskSource, one_hot
 from ..errors import ConfigError, TaskError
-from .archive import read_runs
-from .decoded import decoded
+from .class_pool import ClassPool, Episodes
+from .data_folders import cache_dir, data_dir
+from .decoded_images import decoded
 from .download import fetch_missing
-from .fixed import FixedTasks
-from .folders import cache_dir, data_dir
+from .fixed_tasks import FixedTasks
 from .omniglot import URL, alphabets_of, characters, split_characters, with_rotations
-from .pool import ClassPool, Episodes
+from .omniglot_archive import read_runs
 from .source import Source
 from .splits import check_split
 

@@ -8,8 +8,8 @@ import torch
 
 from ..core.registry import register
 from ..core.task import Kind, Sizes, Split, TaskSource
-from .joint import JointBatches
-from .pool import Episodes
+from .class_pool import Episodes
+from .joint_batches import JointBatches
 
 _sources: dict[str, type["Source"]] = {}
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from tokay import Examples, Finetune, FitConfig, Sizes, Task, TaskSpec, fit, one_hot
-from tokay.core.minibatches import cycle
-from tokay.tasks.joint import JointBatches
-from tokay.tasks.pool import ClassPool
+from tokay.core.inner.minibatches import cycle
+from tokay.tasks.class_pool import ClassPool
+from tokay.tasks.joint_batches import JointBatches
 
 POOL = 7
 

@@ -8,10 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tokay import Examples, Hausdorff, Sizes, TaskSpec, evaluate, one_hot
+from tokay import Examples, Hausdorff, Sizes, TaskSpec, one_hot
 from tokay.core.algorithm import recipes
+from tokay.evaluation import evaluate
 from tokay.tasks import FixedTasks, OmniglotRuns
-from tokay.tasks.folders import data_dir
+from tokay.tasks.data_folders import data_dir
 
 SPEC = TaskSpec(x_shape=(1, 9, 9), y_dim=3)
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tokay import Examples, FitConfig, Reptile, Scratch, Task, TaskSpec, fit, one_hot
-from tokay.core.minibatches import cycle
+from tokay.core.inner.minibatches import cycle
 
 SPEC = TaskSpec(x_shape=(4,), y_dim=3)
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from tokay import Examples, FitConfig, SimpleShot, Sizes, Task, TaskSpec, fit, one_hot
-from tokay.tasks.joint import JointBatches
-from tokay.tasks.pool import ClassPool
+from tokay.tasks.class_pool import ClassPool
+from tokay.tasks.joint_batches import JointBatches
 
 POOL = 7
 

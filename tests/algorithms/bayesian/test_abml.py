@@ -11,8 +11,8 @@ from torch.distributions import Gamma, Normal, kl_divergence
 from torch.func import functional_call
 
 from tokay import ABML, MAML, ConfigError, Examples, Task, TaskSpec, one_hot
-from tokay.core.gaussians import WithSpreads
-from tokay.core.noise import gaussian, task_seed
+from tokay.core.probability.gaussians import WithSpreads
+from tokay.core.probability.noise import gaussian, task_seed
 
 ONLY_QUERY: dict[str, Any] = {"kl_weight": 0.0, "hyper_weight": 0.0}
 

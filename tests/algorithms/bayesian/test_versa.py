@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tokay import VERSA, Examples, Sizes, Task, TaskSpec, one_hot, over_tasks
-from tokay.core.gaussians import class_noise
+from tokay.core.probability.gaussians import class_noise
 
 FEATURES = 4
 

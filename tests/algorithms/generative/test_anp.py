@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tokay import ANP, Examples, Task, TaskSpec
-from tokay.core.neural_process import pair_noise
+from tokay.core.probability.neural_process import pair_noise
 
 WIDTH, HEADS = 8, 4
 METHOD = ANP(width=WIDTH, heads=HEADS, samples=3)

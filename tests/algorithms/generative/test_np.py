@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tokay import NP, Examples, Task, TaskSpec, over_tasks
-from tokay.core.neural_process import pair_noise
+from tokay.core.probability.neural_process import pair_noise
 
 WIDTH = 8
 Paths = Literal["both", "latent"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tokay import MAML, Examples, Sizes, Task, one_hot, over_tasks
-from tokay.core.meta_gradient import accumulate_meta_gradient
+from tokay.core.engine.meta_gradient import accumulate_meta_gradient
 
 
 def linear(*weights: float) -> nn.Linear:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tokay import MAML, Examples, MetaSGD, Sizes, Task, TaskSpec, one_hot, over_tasks
-from tokay.core.rates import split_rates
+from tokay.core.inner.rates import split_rates
 
 
 def built(kind: Any = "classification", **settings: Any) -> tuple[MetaSGD, nn.Module]:

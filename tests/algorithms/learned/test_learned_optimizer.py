@@ -9,20 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tokay import (
-    ConfigError,
-    Examples,
-    LearnedOptimizer,
-    Task,
-    TaskSpec,
-    gradient_descent,
-    one_hot,
-    over_tasks,
-)
-from tokay.core.coordinatewise import log_and_sign
-from tokay.core.inner import examples_loss, trainable
-from tokay.core.meta_gradient import accumulate_meta_gradient
-from tokay.core.minibatches import cycle
+from tokay import ConfigError, Examples, LearnedOptimizer, Task, TaskSpec, gradient_descent, one_hot, over_tasks
+from tokay.core.engine.meta_gradient import accumulate_meta_gradient
+from tokay.core.inner.coordinatewise import log_and_sign
+from tokay.core.inner.descent import examples_loss, trainable
+from tokay.core.inner.minibatches import cycle
 
 SPEC = TaskSpec(x_shape=(4,), y_dim=3)
 

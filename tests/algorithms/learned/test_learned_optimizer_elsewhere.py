@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tokay import FitConfig, LearnedOptimizer, Sizes, Task, fit, over_tasks
-from tokay.core.coordinatewise import WithOptimizer
+from tokay.core.inner.coordinatewise import WithOptimizer
 from tokay.tasks import Quadratic
 
 

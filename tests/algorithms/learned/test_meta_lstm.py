@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tokay import ConfigError, Examples, MetaLSTM, Task, TaskSpec, gradient_descent, one_hot
-from tokay.core.coordinatewise import log_and_sign
-from tokay.core.inner import examples_loss, trainable
+from tokay.core.inner.coordinatewise import log_and_sign
+from tokay.core.inner.descent import examples_loss, trainable
 
 SPEC = TaskSpec(x_shape=(4,), y_dim=3)
 

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from tokay import GRU, Examples, Task, TaskSpec, one_hot
-from tokay.core.recurrent import GRUMemory
-from tokay.core.sequence import ask, read, sequence_loss
+from tokay.core.readers.recurrent import GRUMemory
+from tokay.core.readers.sequence import ask, read, sequence_loss
 
 SPEC = TaskSpec(x_shape=(4,), y_dim=2)
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 import tokay
 from tokay import LSTM, Examples, FitConfig, Task, TaskSpec, one_hot
-from tokay.core.recurrent import LSTMMemory
-from tokay.core.sequence import ask, read, sequence_loss
+from tokay.core.readers.recurrent import LSTMMemory
+from tokay.core.readers.sequence import ask, read, sequence_loss
 
 SPEC = TaskSpec(x_shape=(4,), y_dim=2)
 

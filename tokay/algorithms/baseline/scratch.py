@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice, require_positive
 from ...core.cost import Cost
-from ...core.inner import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
-from ...core.minibatches import minibatches
+from ...core.inner.descent import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
+from ...core.inner.minibatches import minibatches
 from ...core.task import Examples
 
 

@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice
-from ...core.beside import Beside, built_as
 from ...core.cost import Cost
 from ...core.geometry import class_means, sq_distances, unit
+from ...core.inner.wrapper import Beside, built_as
 from ...core.network import feature_size, with_head
 from ...core.objectives import Metrics, metrics
 from ...core.task import Examples, Task, TaskSpec, pooled

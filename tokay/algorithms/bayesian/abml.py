@@ -29,11 +29,11 @@ from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_not_negative, require_positive
 from ...core.cost import Cost
-from ...core.gaussians import WithSpreads, log_mean_probability, sampled_weights, split_spreads, weights_kl
-from ...core.inner import SGD, Params, descend, forward, last, trainable
+from ...core.inner.descent import SGD, Params, descend, forward, last, trainable
 from ...core.network import with_head
-from ...core.noise import task_seed
 from ...core.objectives import Metrics, metrics, objective
+from ...core.probability.gaussians import WithSpreads, log_mean_probability, sampled_weights, split_spreads, weights_kl
+from ...core.probability.noise import task_seed
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Task, TaskSpec, kind_of
 

@@ -29,11 +29,11 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_positive
-from ...core.beside import built_as
 from ...core.cost import Cost
-from ...core.gaussians import class_noise, log_mean_probability
 from ...core.geometry import class_means
+from ...core.inner.wrapper import built_as
 from ...core.network import feature_size
+from ...core.probability.gaussians import class_noise, log_mean_probability
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Sizes, TaskSpec
 

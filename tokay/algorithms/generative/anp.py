@@ -30,10 +30,11 @@ import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_positive
-from ...core.beside import built_as
 from ...core.cost import Cost
+from ...core.inner.wrapper import built_as
 from ...core.network import feature_size
-from ...core.neural_process import (
+from ...core.objectives import Metrics
+from ...core.probability.neural_process import (
     Decoder,
     LatentEncoder,
     Normal,
@@ -45,7 +46,6 @@ from ...core.neural_process import (
     mixture_metrics,
     mlp,
 )
-from ...core.objectives import Metrics
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Task, TaskSpec
 

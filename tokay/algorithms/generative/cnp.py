@@ -21,11 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_positive
-from ...core.beside import built_as
 from ...core.cost import Cost
+from ...core.inner.wrapper import built_as
 from ...core.network import feature_size
-from ...core.neural_process import Decoder, Normal, PairEncoder, average, log_likelihood
 from ...core.objectives import Metrics, metrics
+from ...core.probability.neural_process import Decoder, Normal, PairEncoder, average, log_likelihood
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Task, TaskSpec
 

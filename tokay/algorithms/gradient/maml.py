@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_choice, require_positive
 from ...core.cost import Cost
-from ...core.inner import SGD, Clipped, Params, descend, examples_loss, forward, last, trainable
-from ...core.rates import MAMLS_RATE
+from ...core.inner.descent import SGD, Clipped, Params, descend, examples_loss, forward, last, trainable
+from ...core.inner.rates import MAMLS_RATE
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Sizes, kind_of
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_positive
 from ...core.cost import Cost
-from ...core.inner import SGD, Params, descend, examples_loss, forward, last, trainable
+from ...core.inner.descent import SGD, Params, descend, examples_loss, forward, last, trainable
+from ...core.inner.rates import WithRates, split_rates
 from ...core.network import with_head
-from ...core.rates import WithRates, split_rates
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Sizes, TaskSpec
 

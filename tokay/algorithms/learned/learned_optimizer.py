@@ -37,7 +37,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad
 
 from ...core.algorithm import Algorithm, require_choice, require_not_negative, require_positive
-from ...core.coordinatewise import (
+from ...core.cost import Cost
+from ...core.inner.coordinatewise import (
     CoordinateLSTM,
     Hidden,
     WithOptimizer,
@@ -49,12 +50,11 @@ from ...core.coordinatewise import (
     split_optimizer,
     stepped,
 )
-from ...core.cost import Cost
-from ...core.inner import Params, examples_loss, flatten, forward, last, trainable, unflatten
-from ...core.minibatches import minibatches
+from ...core.inner.descent import Params, examples_loss, flatten, forward, last, trainable, unflatten
+from ...core.inner.minibatches import minibatches
 from ...core.network import with_head
-from ...core.noise import task_seed
 from ...core.objectives import Metrics, metrics
+from ...core.probability.noise import task_seed
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Task, TaskSpec
 
@@ -91,7 +91,7 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     State: the trained weights, one tensor per parameter of the network.
 
     The optimizer of a trained ``net`` serves other networks, too: ``WithOptimizer(other, net.optimizer)`` of
-    ``tokay.core.coordinatewise``. Training takes some 1200 numbers per weight and step of a segment (a task with segments
+    ``tokay.core.inner.coordinatewise``. Training takes some 1200 numbers per weight and step of a segment (a task with segments
     of five takes 660 MiB on conv4 with 32 filters), so networks are small; ``chunk_size=1`` bounds it. Prefer MAML or
     Reptile where a learned start is all you need: they cost far less.
 

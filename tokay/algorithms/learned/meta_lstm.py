@@ -28,16 +28,9 @@ import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, require_positive
-from ...core.coordinatewise import (
-    CoordinateLSTM,
-    Hidden,
-    WithOptimizer,
-    log_and_sign,
-    split_optimizer,
-    stepped,
-)
 from ...core.cost import Cost
-from ...core.inner import Params, forward, last
+from ...core.inner.coordinatewise import CoordinateLSTM, Hidden, WithOptimizer, log_and_sign, split_optimizer, stepped
+from ...core.inner.descent import Params, forward, last
 from ...core.network import with_head
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, TaskSpec

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from ...core.algorithm import Algorithm, Outer, require_not_negative, require_positive
 from ...core.cost import Cost
 from ...core.objectives import Metrics
-from ...core.recurrent import GRUMemory
-from ...core.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
+from ...core.readers.recurrent import GRUMemory
+from ...core.readers.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.task import Examples, Kind, Task, TaskSpec
 
 

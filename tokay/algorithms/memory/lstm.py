@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from ...core.algorithm import Algorithm, Outer, require_positive
 from ...core.cost import Cost
 from ...core.objectives import Metrics
-from ...core.recurrent import LSTMMemory
-from ...core.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
+from ...core.readers.recurrent import LSTMMemory
+from ...core.readers.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.task import Examples, Kind, Task, TaskSpec
 
 

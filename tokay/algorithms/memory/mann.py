@@ -31,11 +31,11 @@ from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_positive
 from ...core.cost import Cost
-from ...core.external_memory import add_to_slots, blank_slots, cosine_weights, least_used, read_slots, worn
 from ...core.objectives import Metrics
+from ...core.readers.external_memory import add_to_slots, blank_slots, cosine_weights, least_used, read_slots, worn
+from ...core.readers.recurrent import LSTMMemory
+from ...core.readers.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.recipe import Check, Recipe
-from ...core.recurrent import LSTMMemory
-from ...core.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.task import Examples, Kind, Task, TaskSpec
 from ...errors import ConfigError
 

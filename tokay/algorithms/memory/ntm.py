@@ -38,7 +38,8 @@ from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_choice, require_positive
 from ...core.cost import Cost
-from ...core.external_memory import (
+from ...core.objectives import Metrics
+from ...core.readers.external_memory import (
     add_to_slots,
     cosine_weights,
     erase_from_slots,
@@ -46,10 +47,9 @@ from ...core.external_memory import (
     sharpened,
     shifted,
 )
-from ...core.objectives import Metrics
+from ...core.readers.recurrent import Feedforward, LSTMMemory
+from ...core.readers.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.recipe import Check, Recipe
-from ...core.recurrent import Feedforward, LSTMMemory
-from ...core.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.task import Examples, Kind, Task, TaskSpec
 from ...errors import ConfigError
 

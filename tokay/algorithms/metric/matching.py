@@ -30,12 +30,12 @@ import torch
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_choice, require_positive
-from ...core.beside import built_as
 from ...core.cost import Cost
 from ...core.geometry import cosines, sq_distances
+from ...core.inner.wrapper import built_as
 from ...core.network import feature_size
+from ...core.readers.recurrent import LSTMMemory, read_through
 from ...core.recipe import Check, Recipe
-from ...core.recurrent import LSTMMemory, read_through
 from ...core.task import Examples, TaskSpec
 
 

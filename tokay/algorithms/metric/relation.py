@@ -32,8 +32,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer
-from ...core.beside import built_as
 from ...core.cost import Cost
+from ...core.inner.wrapper import built_as
 from ...core.network import map_shape
 from ...core.objectives import Metrics, mean_of_rows, metrics
 from ...core.recipe import Check, Recipe

@@ -30,9 +30,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer
-from ...core.beside import built_as
 from ...core.cost import Cost
 from ...core.geometry import class_means
+from ...core.inner.wrapper import built_as
 from ...core.network import feature_size
 from ...core.objectives import Metrics, metrics
 from ...core.recipe import Check, Recipe

@@ -1,0 +1,96 @@
+"""What all algorithmic tasks have in common; each has its own file for what it asks."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from tokay import NTM, ConfigError, FitConfig, Sizes, fit
+from tokay.core.task import Task, TaskSource, check_task
+from tokay.evaluation import evaluate
+from tokay.networks import Linear
+from tokay.tasks import NTMAssociativeRecall, NTMCopy, NTMPrioritySort, NTMRepeatCopy, Source, sources
+from tokay.tasks.bit_sequences import marker, require_bits, then
+
+ALL: dict[str, Source] = {
+    "ntm-copy": NTMCopy(bits=3),
+    "ntm-repeat-copy": NTMRepeatCopy(bits=3, repeats=4),
+    "ntm-associative-recall": NTMAssociativeRecall(bits=4, rows=2),
+    "ntm-priority-sort": NTMPrioritySort(bits=3, highest=4),
+}
+
+
+def source(name: str, split: Any = "test") -> TaskSource:
+    return ALL[name].tasks(split, Sizes(shots=6))
+
+
+def drawn(name: str, tasks: int = 20, seed: int = 0, split: Any = "test") -> Task:
+    return source(name, split).sample(tasks, torch.Generator().manual_seed(seed))
+
+
+def test_all_are_here() -> None:
+    assert {name for name, kind in sources().items() if kind.kind == "sequence"} == set(ALL)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("name", ALL)
+def test_they_are_tasks(name: str, split: str) -> None:
+    for seed in range(5):
+        task = drawn(name, seed=seed, split=split)
+        check_task(task, source(name).spec, where="here")
+        assert not task.support.y.any(), "nothing is asked while it is read"
+        assert not task.query.x.any(), "and nothing is read while it answers"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_bits_are_fair_and_tasks_differ(name: str) -> None:
+    task = drawn(name, tasks=300)
+    bits = task.support.x[..., :3]
+    assert set(bits.unique().tolist()) == {0.0, 1.0}
+    assert 0.4 < float(bits[:, 1].mean()) < 0.6
+    assert len({tuple(read.flatten().tolist()) for read in task.support.x}) > 250
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_sampling_is_a_pure_function_of_the_generator(name: str) -> None:
+    first = drawn(name, seed=5, split="train")
+    torch.rand(3)
+    again = drawn(name, seed=5, split="train")
+    assert torch.equal(first.support.x, again.support.x)
+    assert torch.equal(first.query.y, again.query.y)
+    assert not torch.equal(drawn(name, seed=5).support.x, drawn(name, seed=6).support.x)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_machine_trains_on_them(name: str) -> None:
+    method, training = NTM(slots=8, width=4, cells=6), source(name, "train")
+    assert ALL[name].network == "linear"
+    net = method.build(Linear().build(training.spec.x_shape), training.spec)
+    (step,) = fit(method, net, training, FitConfig(steps=1, meta_batch=2, validate_every=0))
+    assert {"loss", "bits", "wrong_bits"} <= set(step.metrics)
+    found = evaluate(method, net, source(name), tasks=3)
+    assert found.measure == "bits"
+    assert "support_loss" not in found.scores
+    assert found.calibration_error is None
+    assert not found.transductive
+    with pytest.raises(ConfigError, match="rows of a sequence come one after the other"):
+        evaluate(method, net, source(name), tasks=3, inductive=True)
+
+
+def test_then() -> None:
+    read, answer = torch.randn(2, 5, 4), torch.ones(2, 3, 2)
+    task = then(read, answer)
+    assert torch.equal(task.support.x, read)
+    assert (task.support.y.shape, task.support.y.dtype) == ((2, 5, 2), torch.uint8)
+    assert task.query.x.shape == (2, 3, 4)
+    assert torch.equal(task.query.y, answer.byte())
+
+
+def test_marker() -> None:
+    assert marker(2, 3, last=1).tolist() == [[[0, 0, 1]]] * 2
+    assert marker(1, 3, last=0.5, last_but_one=1).tolist() == [[[0, 1, 0.5]]]
+
+
+def test_rows_need_bits() -> None:
+    with pytest.raises(ConfigError, match=r"^here: bits must be at least 1, got -1"):
+        require_bits("here", -1)

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from tokay.errors import DataError
+from tokay.tasks import ClassPool
+from tokay.tasks.decoded_images import decoded
+
+
+def pool() -> ClassPool:
+    images = torch.arange(48, dtype=torch.uint8).reshape(3, 1, 4, 4)
+    return ClassPool(images, torch.tensor([1, 2]), ("Löwe", "b/\udcff"))  # names as odd as file systems allow
+
+
+class Decoder:
+    calls = 0
+
+    def __call__(self) -> ClassPool:
+        self.calls += 1
+        return pool()
+
+
+def load(file: Path, decoder: Decoder, key: str = "key") -> None:
+    """Whatever stands in the file, the result is the one that decoding gives."""
+    got = decoded(file, key, decoder, where="here")
+    assert torch.equal(got.images, pool().images)
+    assert torch.equal(got.counts, pool().counts)
+    assert got.names == pool().names
+
+
+def test_decodes_once(tmp_path: Path) -> None:
+    file, decoder = tmp_path / "cache" / "x.safetensors", Decoder()
+    load(file, decoder)
+    load(file, decoder)
+    assert decoder.calls == 1
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_another_key_decodes_again_and_takes_the_place(tmp_path: Path) -> None:
+    file, decoder = tmp_path / "x.safetensors", Decoder()
+    load(file, decoder, "old")
+    load(file, decoder, "new")
+    load(file, decoder, "new")
+    assert decoder.calls == 2
+
+
+def test_any_damage_is_noticed_and_mended(tmp_path: Path) -> None:
+    file, decoder = tmp_path / "x.safetensors", Decoder()
+    load(file, decoder)
+    good = file.read_bytes()
+    damaged = [good[:n] for n in (0, 5, 60, len(good) - 1)]
+    damaged += [good + b"x", b"not a cache at all", b"\xff" * 200]
+    damaged += [good[:n] + bytes([good[n] ^ 1]) + good[n + 1 :] for n in range(len(good))]  # every single byte
+    for content in damaged:
+        file.write_bytes(content)
+        calls = decoder.calls
+        load(file, decoder)
+        assert decoder.calls == calls + 1
+        load(file, decoder)
+        assert decoder.calls == calls + 1
+
+
+def test_counts_are_guarded_too(tmp_path: Path) -> None:
+    file, decoder = tmp_path / "x.safetensors", Decoder()
+    load(file, decoder)
+    with safe_open(file, framework="pt") as content:
+        about = content.metadata()
+    save_file({"images": pool().images, "counts": pool().counts.flip(0)}, file, about)
+    load(file, decoder)
+    assert decoder.calls == 2
+
+
+def test_a_cache_of_another_program(tmp_path: Path) -> None:
+    file = tmp_path / "x.safetensors"
+    save_file({"weights": torch.zeros(3)}, file)
+    load(file, Decoder())
+    save_file({"images": pool().images, "counts": pool().counts}, file, {"key": "key", "names": "3"})
+    load(file, Decoder())
+
+
+def test_a_failed_decoding_leaves_nothing(tmp_path: Path) -> None:
+    def decode() -> ClassPool:
+        raise DataError("a picture is damaged")
+
+    with pytest.raises(DataError, match="a picture is damaged"):
+        decoded(tmp_path / "x.safetensors", "key", decode, where="here")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError) as caught:
+        decoded(tmp_path / "file" / "x.safetensors", "key", pool, where="omniglot")
+    assert str(caught.value) == (
+        f"omniglot: cannot write decoded images to {tmp_path}/file/x.safetensors (File exists). "
+        "Set TOKAY_CACHE to a folder with room that can be written."
+    )

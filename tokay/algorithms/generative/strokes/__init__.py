@@ -1,0 +1,3 @@
+"""Strokes: drawings traced to programs of pen strokes."""
+
+from .strokes import Strokes as Strokes

@@ -1,0 +1,3 @@
+"""MAML++: MAML with what makes it train well."""
+
+from .mamlpp import MAMLPlusPlus as MAMLPlusPlus

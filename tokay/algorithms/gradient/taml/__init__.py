@@ -1,0 +1,3 @@
+"""TAML: task-agnostic meta-learning by entropy or inequality."""
+
+from .taml import TAML as TAML

@@ -1,0 +1,64 @@
+"""How much memory a task takes, measured by watching one, so that a chunk size can be chosen to fit a budget."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+from ...errors import ConfigError
+
+
+class _PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up the storages that operations allocate and that are still alive, and keeps the highest sum."""
+
+    peak: int
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.alive: dict[int, tuple[weakref.ref[torch.UntypedStorage], int]] = {}
+        self.peak = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.alive = {key: entry for key, entry in self.alive.items() if entry[0]() is not None}
+        given = {storage._cdata for storage in _storages((args, kwargs))}  # a view of these is nothing new
+        for storage in _storages(result):
+            if storage._cdata not in given:
+                self.alive[storage._cdata] = (weakref.ref(storage), storage.nbytes())
+        self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
+        return result
+
+
+def _storages(tree: Any) -> list[torch.UntypedStorage]:
+    return [leaf.untyped_storage() for leaf in tree_flatten(tree)[0] if isinstance(leaf, torch.Tensor)]
+
+
+def peak_bytes(work: Callable[[], object]) -> int:
+    """The most bytes of tensors that are alive at once while ``work`` runs, those that existed before not counted.
+
+    >>> peak_bytes(lambda: torch.zeros(1000) + torch.zeros(1000))
+    12000
+    """
+    with _PeakBytes() as watch:
+        work()
+    peak: int = watch.peak
+    return peak
+
+
+def chunk_for(budget: int, one_task: Callable[[], object], tasks: int) -> int:
+    """How many of ``tasks`` fit into ``budget`` bytes when ``one_task`` is what one of them does (1 to ``tasks``).
+
+    Raises ``ConfigError`` when not even one does.
+    """
+    need = peak_bytes(one_task)
+    if need > budget:
+        raise ConfigError(
+            f"memory: the budget must hold at least one task, which takes {need / 2**20:.0f} MiB, "
+            f"got {budget / 2**20:.0f} MiB. Raise --memory, or take fewer or smaller examples."
+        )
+    return min(tasks, budget // max(need, 1))

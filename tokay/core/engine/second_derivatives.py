@@ -1,0 +1,28 @@
+"""Second derivatives that torch does not have, said in our words."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ...errors import NetworkError
+
+_MISSING = re.compile(r"derivative for (?:aten::)?'?(\w+)'? is not implemented")
+_ONCE = "once_differentiable"
+
+
+@contextmanager
+def named_derivatives(where: str) -> Iterator[None]:
+    """Around code that differentiates: an operation without a (second) derivative becomes an error that names it."""
+    try:
+        yield
+    except RuntimeError as error:
+        missing = _MISSING.search(str(error))
+        if missing is None and _ONCE not in str(error):
+            raise
+        operation = (
+            missing[1].removesuffix("_backward").strip("_") if missing else "a function marked once_differentiable"
+        )
+        raise NetworkError(
+            f"{where}: every operation of the network must have a second derivative for second-order meta-gradients, "
+            f"{operation} has none. Replace it, or take a first-order method (maml --order 1, reptile)."
+        ) from error

@@ -1,0 +1,1 @@
+"""Networks that learn a task by reading it as a sequence."""

@@ -1,0 +1,1 @@
+"""How well, how fast and how surely a method learns tasks it has never seen."""

@@ -1,0 +1,78 @@
+"""Pictures of adapting: accuracy (or error) and loss after every step, for one run or several side by side."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..errors import ConfigError
+from ..evaluation.scores import Evaluation
+from .training import GREY, label, named
+
+# Okabe and Ito's colours, which any kind of colour vision tells apart, in an order that starts with the strongest.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#B8A000")
+MARKERS = "osD^vPX*"
+
+
+def adaptation_figure(curves: Mapping[str, Evaluation], title: str, *, chance: float | None = None) -> Figure:
+    """Accuracy and loss (or error) by the number of adaptation steps, each with its 95% interval.
+
+    ``curves`` are evaluations under the names that the legend shows. Solid lines are query sets; a dashed one of the
+    same colour is the support set, where it was measured. A method that adapts in one forward pass is a level line.
+    ``chance`` is the accuracy of guessing, drawn as a dotted line.
+
+    Raises ``ConfigError`` where there is nothing to draw, or accuracies and errors are mixed.
+    """
+    measures = {found.measure for found in curves.values()}
+    if len(measures) != 1:
+        raise ConfigError(f"plots: curves must be of one measure, got {' and '.join(sorted(measures)) or 'no curve'}.")
+    (measure,) = measures
+    panels = [measure] if measure == "mse" else [measure, "loss"]
+    figure = Figure(figsize=(5.6 * len(panels) + 1.0, 4.8), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    axes: list[Axes] = figure.subplots(1, len(panels), squeeze=False).ravel().tolist()
+    steps = sorted({step for found in curves.values() for step in found.curve})
+    for axis, name in zip(axes, panels, strict=True):
+        for index, (told, found) in enumerate(curves.items()):
+            _draw(axis, name, told, found, COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
+        if name == "accuracy" and chance is not None:
+            axis.axhline(chance, color=GREY, linestyle=":", label=f"chance ({100 * chance:.3g} %)")
+        _scale(axis, name, steps)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), fontsize=8, frameon=False)
+    return figure
+
+
+def _draw(axis: Axes, name: str, told: str, found: Evaluation, colour: str, marker: str) -> None:
+    steps = list(found.curve)
+    means = np.array([found.curve[step][name].mean for step in steps])
+    half = np.array([found.curve[step][name].ci95 for step in steps])
+    if len(steps) == 1:
+        axis.axhline(means[0], color=colour, linewidth=1)
+        axis.errorbar(steps, means, half, fmt=marker, color=colour, capsize=5, label=f"{told} (one forward pass)")
+        return
+    axis.fill_between(steps, means - half, means + half, color=colour, alpha=0.2, linewidth=0)
+    axis.plot(steps, means, marker + "-", color=colour, markersize=4, label=told)
+    if f"support_{name}" in found.scores:
+        learned = [found.curve[step][f"support_{name}"].mean for step in steps]
+        axis.plot(steps, learned, "--", color=colour, linewidth=1, label=f"{told}: support set")
+
+
+def _scale(axis: Axes, name: str, steps: list[int]) -> None:
+    """Even to five steps and by powers of ten beyond, as the steps were measured."""
+    axis.set_title(f"query {named(name)}", fontsize=10)
+    if len(steps) == 1:
+        axis.set_xticks(steps, ["adapted in a single pass, without steps"])
+        axis.set_xlim(-1, 1)
+    else:
+        axis.set_xscale("symlog", linthresh=5, linscale=1.5)
+        axis.set_xticks(steps, ["0\n(before)", *map(str, steps[1:])], minor=False)
+        axis.set_xticks([], minor=True)
+        axis.set_xlim(-0.3, steps[-1] * 1.1)
+        axis.set_xlabel("adaptation steps on the support set")
+    if name == "accuracy":
+        axis.set_ylim(0, 1.02)
+    else:
+        axis.set_ylim(bottom=0)
+    label(axis, name)

@@ -1,0 +1,145 @@
+"""Fit, predict, score: any method on your own arrays, in the habits of scikit-learn."""
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from ..core.algorithm import Algorithm
+from ..core.engine.exact_gradients import exact_gradients
+from ..core.network import feature_size
+from ..core.predictions import answer, check_answers
+from ..core.seeding import derive
+from ..core.task import Examples, Kind, TaskSpec, one_hot
+from ..errors import TaskError
+
+
+class Learner:
+    """A method and its (meta-trained) network, ready for one task at a time.
+
+    ``fit`` adapts to a handful of examples, always from the same start: fitting again forgets the task before.
+    Labels may be integers, strings or booleans (classes), or floats (real targets); ``y`` of classes is ``[n]``.
+    Inputs are arrays or tensors ``[n, *x_shape]``; bytes (uint8 pictures) are scaled to [0, 1].
+
+    ``inductive`` answers every query alone beside the support set, so that an answer never depends on what else is
+    asked with it; the default answers all together, as most published figures do. With batch norm that needs enough of
+    them: ask fewer queries than there are support examples inductively. A single one always is.
+
+    After ``fit``: ``classes_`` (classes only), ``state_`` (what was learned), ``kind_``.
+
+    >>> import tokay
+    >>> learner = Learner(tokay.ProtoNet(), nn.Flatten())
+    >>> learner.fit([[0.0, 0.0], [1.0, 1.0]], ["low", "high"]).predict([[0.9, 0.8], [0.1, 0.0]]).tolist()
+    ['high', 'low']
+    """
+
+    def __init__(self, algorithm: Algorithm[Any], net: nn.Module, *, inductive: bool = False, seed: int = 0) -> None:
+        self.algorithm = algorithm
+        self.net = net
+        self.inductive = inductive
+        self.seed = seed
+
+    def fit(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> Self:
+        """Adapt to the support examples. Raises ``TaskError`` for NaN, lengths or labels that do not fit."""
+        for name in ("state_", "classes_"):  # a fit that fails must not leave old answers under new labels
+            self.__dict__.pop(name, None)
+        inputs = self._inputs(x)
+        labels = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
+        if len(labels) != len(inputs):
+            raise TaskError(f"fit: x and y must have one row per example, got {len(inputs)} and {len(labels)}.")
+        if not len(labels):
+            raise TaskError("fit: the support set must not be empty, got 0 examples. Give at least one per class.")
+        self.kind_: Kind = "regression" if labels.dtype.kind == "f" else "classification"
+        if self.kind_ not in self.algorithm.takes():
+            raise TaskError(
+                f"fit: {self.algorithm.name} learns {self.algorithm.takes()[0]}, got targets of type {labels.dtype}. "
+                "Give integer or string labels for classes."
+            )
+        targets = self._classes(labels) if self.kind_ == "classification" else self._values(labels)
+        spec = TaskSpec(x_shape=tuple(inputs.shape[1:]), y_dim=targets.shape[1], kind=self.kind_)
+        if self.kind_ == "classification" and not self.algorithm.any_ways:
+            self._require_ways(spec)
+        check_answers(self.algorithm, self.net, spec, where="fit")
+        self._support = Examples(inputs, targets.to(inputs.device))
+        with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
+            torch.manual_seed(derive(self.seed, "learner"))
+            self.state_ = self.algorithm.at_test().adapt(self.net, self._support)
+        return self
+
+    def predict(self, x: ArrayLike | Tensor) -> NDArray[Any]:
+        """The class of each input ``[m]``, as in ``y`` of ``fit``; or its values, shaped like ``y``."""
+        outputs = self._outputs(x)
+        if self.kind_ == "classification":
+            return np.asarray(self.classes_[outputs.argmax(-1).cpu().numpy()])
+        return np.asarray(outputs[:, 0].cpu().numpy() if self._flat else outputs.cpu().numpy())
+
+    def predict_proba(self, x: ArrayLike | Tensor) -> NDArray[Any]:
+        """Probabilities ``[m, classes]``, columns in the order of ``classes_``."""
+        outputs = self._outputs(x)
+        if self.kind_ == "regression":
+            raise TaskError("predict_proba: real targets have no class probabilities. Use predict.")
+        return np.asarray(outputs.softmax(-1).cpu().numpy())
+
+    def score(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> float:
+        """Accuracy for classes, R² for real targets: as in scikit-learn, 1 is perfect."""
+        truth = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
+        guess = self.predict(x)
+        if guess.shape != truth.shape:
+            raise TaskError(f"score: y must have shape {guess.shape}, got {truth.shape}.")
+        if self.kind_ == "classification":
+            return float((guess == truth).mean())
+        return float(1 - ((truth - guess) ** 2).sum() / ((truth - truth.mean(0)) ** 2).sum())
+
+    def _inputs(self, x: ArrayLike | Tensor) -> Tensor:
+        reference = next(self.net.parameters(), torch.zeros(()))
+        tensor = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x))
+        scale = 255 if tensor.dtype == torch.uint8 else 1
+        tensor = tensor.to(reference) / scale
+        if not bool(torch.isfinite(tensor).all()):
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise TaskError(f"Learner: {bad} of the inputs are NaN or infinite. Clean or impute them first.")
+        return tensor
+
+    def _classes(self, labels: NDArray[Any]) -> Tensor:
+        if labels.ndim != 1:
+            raise TaskError(
+                f"fit: labels of classes must be [n], got shape {labels.shape}. Give one label per example."
+            )
+        self.classes_, index = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise TaskError(f"fit: there must be at least two classes, got only {self.classes_.tolist()[0]!r}.")
+        return one_hot(torch.from_numpy(index), len(self.classes_))
+
+    def _require_ways(self, spec: TaskSpec) -> None:
+        ways = feature_size(self.net, spec)
+        if ways != spec.y_dim:
+            known = " ".join(map(str, self.classes_.tolist()[:20]))
+            raise TaskError(
+                f"fit: {self.algorithm.name} was trained to tell {ways} classes apart, the labels have {spec.y_dim} "
+                f"({known}). Give examples of {ways} classes, or train it on {spec.y_dim} ways."
+            )
+
+    def _values(self, targets: NDArray[Any]) -> Tensor:
+        if not np.isfinite(targets).all():
+            raise TaskError(
+                f"fit: {int((~np.isfinite(targets)).sum())} of the targets are NaN or infinite. Clean them."
+            )
+        self._flat = targets.ndim == 1
+        reference = next(self.net.parameters(), torch.zeros(()))
+        return torch.from_numpy(targets.reshape(len(targets), -1)).to(reference.dtype)
+
+    def _outputs(self, x: ArrayLike | Tensor) -> Tensor:
+        if not hasattr(self, "state_"):
+            raise TaskError("predict: nothing has been learned yet. Call fit with the support examples first.")
+        inputs = self._inputs(x)
+        if inputs.shape[1:] != self._support.x.shape[1:]:
+            raise TaskError(
+                f"predict: inputs must have shape {tuple(self._support.x.shape[1:])} as in fit, "
+                f"got {tuple(inputs.shape[1:])}."
+            )
+        with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
+            torch.manual_seed(derive(self.seed, "learner", 1))
+            alone = self.inductive or len(inputs) == 1  # statistics of a single example say nothing
+            return answer(self.algorithm.at_test(), self.net, self.state_, self._support.x, inputs, inductive=alone)

@@ -1,0 +1,1 @@
+"""Meta-training: the outer loop, its settings and their defaults."""
