@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from tokay.core.algorithm import recipes
+from tokay.core.algorithm import list_recipes
 from tokay.core.recipe import Check
 
 
 def published(method: str) -> dict[str, Check]:
     """By setting (``5w1s``): the check of the method's recipe that has a published figure, the first where several do."""
     found: dict[str, Check] = {}
-    for name, (_, recipe) in recipes().items():
+    for name, (_, recipe) in list_recipes().items():
         if name.startswith(f"{method}-omniglot"):
             for check in recipe.checks:
                 if check.published:

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pictures
 from tables import SETTINGS, TABLES, budget_rows
 
-from tokay.core.algorithm import recipes
+from tokay.core.algorithm import list_recipes
 
 HERE = Path(__file__).parent
 
@@ -106,7 +106,7 @@ def reproduced(reports: list[dict[str, Any]]) -> str:
                 f"| `{report['recipe']}` | {part} | {row['check']} | {row['shown']} | {row['tasks']} | {seen} "
                 f"| {published} | {row['protocol']} |"
             )
-    known = recipes()
+    known = list_recipes()
     notes = []
     for report in reports:
         note = known[report["recipe"]][1].note

@@ -21,7 +21,7 @@ def budget_rows(reports: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, 
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     for report in reports:
         name = report["recipe"].removeprefix("budget-")
-        method = max((known for known in tokay.algorithms() if f"{name}-".startswith(f"{known}-")), key=len)
+        method = max((known for known in tokay.list_algorithms() if f"{name}-".startswith(f"{known}-")), key=len)
         scored = {row["protocol"]: {**row, "steps": report["steps"]} for row in report["results"]}
         rows.setdefault(method, {}).update(scored)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from tokay import CNP, FitConfig, Sizes, fit, over_tasks
-from tokay.evaluation import evaluate
+from tokay import CNP, FitConfig, Sizes, evaluate, fit, over_tasks
 from tokay.figures.training import write_figure
 from tokay.networks import Linear
 from tokay.tasks import GaussianProcess

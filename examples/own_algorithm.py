@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tokay import Algorithm, FitConfig, Sizes, fit
+from tokay import Algorithm, FitConfig, Sizes, evaluate, fit
 from tokay.core.geometry import class_means
-from tokay.evaluation import evaluate
 from tokay.networks import Conv4
 from tokay.tasks import Glyphs
 

@@ -5,8 +5,7 @@ import argparse
 import torch
 from torch import nn
 
-from tokay import MAML, FitConfig, Sizes, fit
-from tokay.evaluation import evaluate
+from tokay import MAML, FitConfig, Sizes, evaluate, fit
 from tokay.tasks import Sinusoid
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -4,8 +4,7 @@ import argparse
 
 import torch
 
-from tokay import FitConfig, Learner, ProtoNet, Sizes, fit
-from tokay.evaluation import evaluate
+from tokay import FitConfig, Learner, ProtoNet, Sizes, evaluate, fit
 from tokay.networks import Conv4Pool
 from tokay.tasks import Glyphs
 

@@ -12,9 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from tokay import Examples, FitConfig, Sizes, Strokes, fit
+from tokay import Examples, FitConfig, Sizes, Strokes, evaluate, fit
 from tokay.algorithms.generative.strokes.programs import Programs
-from tokay.evaluation import evaluate
 from tokay.figures.training import write_figure
 from tokay.tasks import Glyphs, Omniglot
 

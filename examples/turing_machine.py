@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from tokay import NTM, FitConfig, Sizes, fit
-from tokay.evaluation import evaluate
+from tokay import NTM, FitConfig, Sizes, evaluate, fit
 from tokay.figures.training import write_figure
 from tokay.networks import Linear
 from tokay.tasks import NTMCopy

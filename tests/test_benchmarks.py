@@ -37,7 +37,7 @@ RECIPES = module("accuracy/recipes.py").RECIPES
 def test_commands_are_ones_that_exist(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """With a flag at the end that no method has, the first complaint must be about that one."""
     recipe = RECIPES[name]
-    assert recipe.train[0] in tokay.algorithms()
+    assert recipe.train[0] in tokay.list_algorithms()
     assert main(["train", *recipe.train, "--out", str(tmp_path / "run"), "--no-such-flag"]) == 2
     assert "has no flag --no-such-flag" in capsys.readouterr().err
     for protocol in recipe.evaluations:

@@ -34,7 +34,7 @@ from .algorithms import (
     SimpleShot as SimpleShot,
     Strokes as Strokes,
 )
-from .core.algorithm import Algorithm as Algorithm, algorithms as algorithms
+from .core.algorithm import Algorithm as Algorithm, list_algorithms as list_algorithms
 from .core.engine.allocator import keep_freed_memory as keep_freed_memory
 from .core.engine.batching import over_tasks as over_tasks
 from .core.inner.descent import gradient_descent as gradient_descent

@@ -155,7 +155,7 @@ ONE_QUERY = {"strokes": ("5w5s", "20w1s")}
 TASKS_BETWEEN = {"strokes": 300, "hausdorff": 300}
 _ON_FIVE = ("finetune", "maml")
 
-for _name, _kind in tokay.algorithms().items():
+for _name, _kind in tokay.list_algorithms().items():
     if "classification" in _kind.kinds:
         _groups = {f"-{_size}": (_size,) for _size in _SIZES}
         if _kind.any_ways:
@@ -208,7 +208,7 @@ _BY_SHAPE = ("hausdorff", "nearest", "strokes")
 _BY_FEATURES = ("protonet", "matching", "siamese", "relation", "simpleshot", "baseline++")
 _BY_READING = ("snail", "mann", "lstm", "gru", "ntm")
 for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
-    _learns = tokay.algorithms()[_name].learns
+    _learns = tokay.list_algorithms()[_name].learns
     _flags = (
         *{**SHORT_BUDGET, "hausdorff": AS_DRAWN}.get(_name, ()),
         *OF_A_SIZE.get(f"runs-{_name}", OF_A_SIZE.get(f"{_name}-20w1s", ())),

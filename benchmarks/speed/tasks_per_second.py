@@ -21,7 +21,7 @@ import torch
 
 import tokay
 from tokay import Examples, FitConfig, Sizes, Task, TaskSpec
-from tokay.networks import networks
+from tokay.networks import list_networks
 from tokay.runs.run import git_commit, hardware
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -54,7 +54,7 @@ WAYS = {"vmap": {}, "loop": {"mode": "loop"}, "cuda_graph": {"cuda_graph": True}
 def seconds_per_step(method: Any, how: dict[str, Any], device: torch.device, steps: int) -> float:
     source = Noise(method.training_sizes(Sizes()), device)
     torch.manual_seed(0)
-    net = method.build(networks()[method.network]().build((1, 28, 28)), source.spec).to(device)
+    net = method.build(list_networks()[method.network]().build((1, 28, 28)), source.spec).to(device)
     config = FitConfig(steps=steps + 2, validate_every=0, **how)
     taken = []
     for step in tokay.fit(method, net, source, config):

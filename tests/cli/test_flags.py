@@ -15,8 +15,8 @@ import tokay
 from tokay.cli.flags import combine, flags_of, one_of, parse
 from tokay.core.task import Sizes
 from tokay.errors import ConfigError
-from tokay.networks import networks
-from tokay.tasks import sources
+from tokay.networks import list_networks
+from tokay.tasks import list_sources
 from tokay.training.fit import FitConfig
 
 
@@ -95,7 +95,7 @@ def test_help_lists_every_flag_and_leaves(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    "kind", [*tokay.algorithms().values(), *sources().values(), *networks().values(), FitConfig, Sizes]
+    "kind", [*tokay.list_algorithms().values(), *list_sources().values(), *list_networks().values(), FitConfig, Sizes]
 )
 def test_what_a_flag_does_is_told_in_one_line(kind: type) -> None:
     """tyro would break longer docstrings of fields where the source does."""

@@ -1,8 +1,8 @@
 import pytest
 
-from tokay.core.algorithm import algorithms, recipes
-from tokay.networks import networks
-from tokay.tasks import sources
+from tokay.core.algorithm import list_algorithms, list_recipes
+from tokay.networks import list_networks
+from tokay.tasks import list_sources
 
 from .helpers import Call, refused
 
@@ -11,17 +11,17 @@ def test_lists_everything_there_is(call: Call) -> None:
     result = call("list")
     assert result.code == 0
     assert result.err == ""
-    for registry in (algorithms(), sources(), networks()):
+    for registry in (list_algorithms(), list_sources(), list_networks()):
         for name, entry in registry.items():
             assert name in result.out
             assert entry.summary in result.out
-    for algorithm in algorithms().values():
+    for algorithm in list_algorithms().values():
         assert f"[{algorithm.reference}]" in result.out
 
 
 def test_every_cost_stands_beside_its_family(call: Call) -> None:
     lines = call("list", "costs").out.splitlines()
-    for kind in algorithms().values():
+    for kind in list_algorithms().values():
         (line,) = [line for line in lines if f" {kind.name} " in line]
         assert kind.cost.family in line
         assert kind.cost.formula in line
@@ -29,7 +29,7 @@ def test_every_cost_stands_beside_its_family(call: Call) -> None:
 
 def test_every_recipe_is_listed_with_its_figures(call: Call) -> None:
     lines = call("list", "recipes").out.splitlines()
-    for name, (kind, recipe) in recipes().items():
+    for name, (kind, recipe) in list_recipes().items():
         (line,) = [line for line in lines if f" {name} " in line]
         assert f"{kind.name} {recipe.source}" in line
         for check in recipe.checks:

@@ -152,7 +152,7 @@ def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambd
     """Every algorithm with every choice, on every kind of task it takes."""
     found = [
         Case(small(algorithm), variant, kind)
-        for registered in tokay.algorithms().values()
+        for registered in tokay.list_algorithms().values()
         for variant, algorithm in variants(registered).items()
         for kind in algorithm.takes()
         if not (defaults_only and variant)
@@ -160,7 +160,7 @@ def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambd
     return [pytest.param(case, id=str(case)) for case in found if wanted(case)]
 
 
-each_algorithm = pytest.mark.parametrize("name", sorted(tokay.algorithms()))
+each_algorithm = pytest.mark.parametrize("name", sorted(tokay.list_algorithms()))
 each_case = pytest.mark.parametrize("case", cases())
 each_norm = pytest.mark.parametrize("norm", BACKBONES)
 

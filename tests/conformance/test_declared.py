@@ -18,15 +18,15 @@ from tokay import ConfigError, FitConfig, Sizes
 from tokay.cli.train import Lengths, Points, PointSettings, SequenceSettings, Settings
 from tokay.core.cost import FAMILIES
 from tokay.core.task import Kind
-from tokay.networks import networks
-from tokay.tasks import sources
+from tokay.networks import list_networks
+from tokay.tasks import list_sources
 
 from .helpers import EXCUSABLE, each_algorithm, excuse, excused, numeric, variants
 
 
 @each_algorithm
 def test_is_a_value(name: str) -> None:
-    for algorithm in variants(tokay.algorithms()[name]).values():
+    for algorithm in variants(tokay.list_algorithms()[name]).values():
         assert algorithm.name == name
         assert replace(algorithm) == algorithm
         assert hash(replace(algorithm)) == hash(algorithm)
@@ -42,7 +42,7 @@ def test_is_a_value(name: str) -> None:
 
 @each_algorithm
 def test_json_round_trip(name: str) -> None:
-    for algorithm in variants(tokay.algorithms()[name]).values():
+    for algorithm in variants(tokay.list_algorithms()[name]).values():
         data = json.loads(json.dumps(asdict(algorithm)))
         again = type(algorithm)(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
         assert again == algorithm
@@ -50,7 +50,7 @@ def test_json_round_trip(name: str) -> None:
 
 @each_algorithm
 def test_is_documented(name: str) -> None:
-    kind = tokay.algorithms()[name]
+    kind = tokay.list_algorithms()[name]
     assert len(kind.reference) > 10
     assert kind.summary
     assert "\n" not in kind.summary
@@ -58,7 +58,7 @@ def test_is_documented(name: str) -> None:
     assert ">>>" in kind.__doc__, "the class needs an example"
     assert "State:" in kind.__doc__, "the class must say what its task state is"
     assert kind.kinds
-    assert kind.network in networks()
+    assert kind.network in list_networks()
     assert kind.cost.family in FAMILIES
     assert len(kind.cost.formula) > 5
     assert set(kind.kinds) <= set(get_args(Kind))
@@ -67,7 +67,7 @@ def test_is_documented(name: str) -> None:
 @each_algorithm
 def test_refuses(name: str) -> None:
     """0, -1 and NaN in a numeric field raise a ConfigError that names the field, at construction."""
-    kind = tokay.algorithms()[name]
+    kind = tokay.list_algorithms()[name]
     for field in fields(kind):
         if not numeric(kind, field.name):
             continue
@@ -87,7 +87,7 @@ def test_numbers_are_recognised() -> None:
 
 @each_algorithm
 def test_refuses_unknown_choices(name: str) -> None:
-    kind = tokay.algorithms()[name]
+    kind = tokay.list_algorithms()[name]
     for variant in filter(None, variants(kind)):
         field = variant.partition("=")[0]
         if isinstance(getattr(kind(), field), bool):  # any value is true or false
@@ -99,7 +99,7 @@ def test_refuses_unknown_choices(name: str) -> None:
 @each_algorithm
 def test_exceptions_name_a_check_and_a_reason(name: str) -> None:
     checks = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
-    for key, reason in tokay.algorithms()[name].exceptions.items():
+    for key, reason in tokay.list_algorithms()[name].exceptions.items():
         check = key.partition("[")[0]
         assert check in EXCUSABLE, f"no algorithm is excused from {check}"
         assert f"def test_{check}(" in checks
@@ -118,15 +118,15 @@ def test_an_excuse_that_is_not_needed_fails() -> None:
     assert not excuse(tokay.MAML(), "finite_differences")
 
 
-@pytest.mark.parametrize("network", sorted(networks()))
-@pytest.mark.parametrize("source", sorted(sources()))
+@pytest.mark.parametrize("network", sorted(list_networks()))
+@pytest.mark.parametrize("source", sorted(list_sources()))
 @each_algorithm
 def test_flags_do_not_collide(name: str, source: str, network: str) -> None:
     settings = {
         "classification": (Settings, Sizes),
         "regression": (PointSettings, Points),
         "sequence": (SequenceSettings, Lengths),
-    }[sources()[source].kind]
-    parts = (tokay.algorithms()[name], sources()[source], networks()[network], FitConfig, *settings)
+    }[list_sources()[source].kind]
+    parts = (tokay.list_algorithms()[name], list_sources()[source], list_networks()[network], FitConfig, *settings)
     flags = [field.name for field in chain.from_iterable(fields(part) for part in parts)]
     assert sorted(flags) == sorted(set(flags))

@@ -86,7 +86,7 @@ def test_training_is_reproducible(case: Case) -> None:
 @each_algorithm
 def test_training_sizes(name: str) -> None:
     """What a method trains on in order to be tested is a proper size, and its head's ways are the test's."""
-    kind = tokay.algorithms()[name]
+    kind = tokay.list_algorithms()[name]
     train = kind().training_sizes(Sizes(ways=5, shots=1, queries=15))
     assert isinstance(train, Sizes)
     assert train.ways == 5 or kind.any_ways

@@ -10,22 +10,22 @@ from tokay.cli.evaluate import Evaluate
 from tokay.cli.flags import parse
 from tokay.cli.main import main
 from tokay.cli.reproduce import check_words, training_words
-from tokay.core.algorithm import recipes
+from tokay.core.algorithm import list_recipes
 from tokay.core.engine.adaptation_states import is_shown
 from tokay.core.recipe import Recipe
-from tokay.tasks import sources
+from tokay.tasks import list_sources
 
-RECIPES = [(kind, recipe) for kind in tokay.algorithms().values() for recipe in kind.recipes]
+RECIPES = [(kind, recipe) for kind in tokay.list_algorithms().values() for recipe in kind.recipes]
 each_recipe = pytest.mark.parametrize("kind, recipe", [pytest.param(*pair, id=pair[1].name) for pair in RECIPES])
 
 
 def test_names_are_unique() -> None:
-    assert len(recipes()) == len(RECIPES)
+    assert len(list_recipes()) == len(RECIPES)
 
 
 @each_recipe
 def test_a_recipe_is_whole(kind: type[tokay.Algorithm[Any]], recipe: Recipe) -> None:
-    assert recipe.source in sources()
+    assert recipe.source in list_sources()
     assert recipe.steps > 0
     assert recipe.checks
     for check in recipe.checks:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tokay import MAML, Algorithm, ConfigError, Examples, Sizes, Task, TaskSpec, algorithms, one_hot
+from tokay import MAML, Algorithm, ConfigError, Examples, Sizes, Task, TaskSpec, list_algorithms, one_hot
 from tokay.core import algorithm as registry
 from tokay.core.algorithm import require_choice, require_positive
 
@@ -34,7 +34,7 @@ def define(name: str, qualname: str = "Guess") -> type[Algorithm[Any]]:
 @pytest.mark.usefixtures("clean_registry")
 def test_defining_is_registering() -> None:
     guess = define("guess")
-    assert algorithms()["guess"] is guess
+    assert list_algorithms()["guess"] is guess
     assert guess.name == "guess"
 
 
@@ -49,8 +49,8 @@ def test_a_name_is_taken_once() -> None:
 
 
 def test_the_registry_that_is_given_is_a_copy() -> None:
-    algorithms().clear()
-    assert algorithms()["maml"] is MAML
+    list_algorithms().clear()
+    assert list_algorithms()["maml"] is MAML
 
 
 def test_the_contract_is_abstract() -> None:

@@ -8,9 +8,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tokay import MAML, ConfigError, Examples, NetworkError, ProtoNet, Reptile, Score, Sizes, Task, TaskError, TaskSpec
+from tokay import (
+    MAML,
+    ConfigError,
+    Examples,
+    NetworkError,
+    ProtoNet,
+    Reptile,
+    Score,
+    Sizes,
+    Task,
+    TaskError,
+    TaskSpec,
+    evaluate,
+)
 from tokay.core.seeding import generator
-from tokay.evaluation import evaluate
 from tokay.evaluation.evaluate import BLOCK, move
 from tokay.tasks.class_pool import ClassPool, Episodes
 

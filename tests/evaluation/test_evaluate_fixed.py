@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from tokay import Examples, ProtoNet, Sizes, Task
+from tokay import Examples, ProtoNet, Sizes, Task, evaluate
 from tokay.core.seeding import generator
-from tokay.evaluation import evaluate
 from tokay.evaluation.evaluate import BLOCK, scored
 from tokay.tasks import ClassPool, Episodes, FixedTasks
 

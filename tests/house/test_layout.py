@@ -31,7 +31,7 @@ METHOD_FILES = [path for path in FILES if part(path) == "algorithms" and path.na
 # A method with helpers that no other method uses is a folder, named like its file.
 METHOD_FOLDERS = {path.parent.name for path in METHOD_FILES if path.stem == path.parent.name}
 
-each_algorithm = pytest.mark.parametrize("name", sorted(tokay.algorithms()))
+each_algorithm = pytest.mark.parametrize("name", sorted(tokay.list_algorithms()))
 
 
 @cache
@@ -144,7 +144,7 @@ def file_of(name: str) -> Path:
 
 @each_algorithm
 def test_an_algorithm_is_one_file(name: str) -> None:
-    kind = tokay.algorithms()[name]
+    kind = tokay.list_algorithms()[name]
     path = file_of(name)
     assert ".".join(path.with_suffix("").parts) == kind.__module__
     classes = [node for node in tree(path).body if isinstance(node, ast.ClassDef)]
@@ -155,7 +155,7 @@ def test_an_algorithm_is_one_file(name: str) -> None:
 
 @each_algorithm
 def test_an_algorithm_is_one_import_line(name: str) -> None:
-    kind = tokay.algorithms()[name]
+    kind = tokay.list_algorithms()[name]
     lines = (ROOT / "tokay/algorithms/__init__.py").read_text(encoding="utf-8").splitlines()
     home = file_of(name)
     home = home.parent if home.stem == home.parent.name else home.with_suffix("")
@@ -166,9 +166,9 @@ def test_an_algorithm_is_one_import_line(name: str) -> None:
 
 def test_every_import_line_is_an_algorithm() -> None:
     lines = (ROOT / "tokay/algorithms/__init__.py").read_text(encoding="utf-8").splitlines()
-    assert len([line for line in lines if line.startswith("from ")]) == len(tokay.algorithms())
+    assert len([line for line in lines if line.startswith("from ")]) == len(tokay.list_algorithms())
     alone = [path for path in METHOD_FILES if path.parent.name not in METHOD_FOLDERS]
-    assert len(alone) + len(METHOD_FOLDERS) == len(tokay.algorithms()), "what is no algorithm belongs in core/"
+    assert len(alone) + len(METHOD_FOLDERS) == len(tokay.list_algorithms()), "what is no algorithm belongs in core/"
 
 
 @each_algorithm
@@ -182,7 +182,7 @@ def test_an_algorithm_is_its_own_documentation(name: str) -> None:
     """The reference is built from docstrings: the file's names the paper that the class names."""
     page = ast.get_docstring(tree(file_of(name))) or ""
     assert len(page) > 200, f"{file_of(name).name} must say what the method minimises and what deviates from its paper"
-    for paper in re.findall(r"arXiv:\d{4}\.\d{5}", tokay.algorithms()[name].reference):
+    for paper in re.findall(r"arXiv:\d{4}\.\d{5}", tokay.list_algorithms()[name].reference):
         assert paper in page
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tokay import ConfigError
-from tokay.networks import MLP, Network, networks, registry
+from tokay.networks import MLP, Network, list_networks, registry
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def define(name: str, qualname: str = "Mine") -> Any:
 @pytest.mark.usefixtures("_clean_registry")
 def test_defining_is_registering() -> None:
     mine = define("mine")
-    assert networks()["mine"] is mine
+    assert list_networks()["mine"] is mine
     assert mine.name == "mine"
     define("mine")
     with pytest.raises(ConfigError, match=r"^network: the name 'mine' is taken by Mine\. Choose another"):
@@ -34,14 +34,14 @@ def test_defining_is_registering() -> None:
 
 
 def test_the_registry_that_is_given_is_a_copy() -> None:
-    networks().clear()
-    assert networks()["mlp"] is MLP
+    list_networks().clear()
+    assert list_networks()["mlp"] is MLP
 
 
-@pytest.mark.parametrize("name", sorted(networks()))
+@pytest.mark.parametrize("name", sorted(list_networks()))
 def test_every_network(name: str) -> None:
     """Frozen settings with a summary; ``[n, *x_shape]`` to ``[n, features]`` or maps; a fresh module every time."""
-    network = networks()[name]()
+    network = list_networks()[name]()
     assert network.name == name
     assert network.summary
     assert type(network)(**asdict(network)) == network

@@ -11,12 +11,12 @@ import torch
 
 from tokay.runs import run as runs
 from tokay.algorithms import (MAML, Finetune, ProtoNet, Reptile, Scratch)
-from tokay.core.algorithm import algorithms
+from tokay.core.algorithm import list_algorithms
 from tokay.core.task import (Sizes, TaskSpec)
 from tokay.errors import (ConfigError, DataError)
-from tokay.networks import (MLP, Conv4, networks)
+from tokay.networks import (MLP, Conv4, list_networks)
 from tokay.runs.run import (Run, create, read)
-from tokay.tasks import (Sinusoid, sources)
+from tokay.tasks import (Sinusoid, list_sources)
 from tokay.training.fit import FitConfig
 
 SPEC = TaskSpec(x_shape=(1,), y_dim=1, kind="regression")
@@ -56,9 +56,9 @@ def altered(kind: type[Any]) -> list[Any]:
 @pytest.mark.parametrize("part", ["algorithm", "source", "network", "test", "train", "fit"])
 def test_every_setting_of_everything_registered_survives(tmp_path: Path, part: str) -> None:
     registered: dict[str, list[type[Any]]] = {
-        "algorithm": list(algorithms().values()),
-        "source": list(sources().values()),
-        "network": list(networks().values()),
+        "algorithm": list(list_algorithms().values()),
+        "source": list(list_sources().values()),
+        "network": list(list_networks().values()),
         "test": [Sizes],
         "train": [Sizes],
         "fit": [FitConfig],

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 import torch
 
-from tokay import NTM, ConfigError, FitConfig, Sizes, fit
+from tokay import NTM, ConfigError, FitConfig, Sizes, evaluate, fit
 from tokay.core.task import Task, TaskSource, check_task
-from tokay.evaluation import evaluate
 from tokay.networks import Linear
-from tokay.tasks import NTMAssociativeRecall, NTMCopy, NTMPrioritySort, NTMRepeatCopy, Source, sources
+from tokay.tasks import NTMAssociativeRecall, NTMCopy, NTMPrioritySort, NTMRepeatCopy, Source, list_sources
 from tokay.tasks.bit_sequences import marker, require_bits, then
 
 ALL: dict[str, Source] = {
@@ -29,7 +28,7 @@ def drawn(name: str, tasks: int = 20, seed: int = 0, split: Any = "test") -> Tas
 
 
 def test_all_are_here() -> None:
-    assert {name for name, kind in sources().items() if kind.kind == "sequence"} == set(ALL)
+    assert {name for name, kind in list_sources().items() if kind.kind == "sequence"} == set(ALL)
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tokay import CNP, ConfigError, FitConfig, Sizes, Task, fit, paired_difference
+from tokay import CNP, ConfigError, FitConfig, Sizes, Task, evaluate, fit, paired_difference
 from tokay.core.probability.gaussian_process import Kernel, log_density, posterior
 from tokay.core.seeding import BLOCK
 from tokay.core.task import check_task
-from tokay.evaluation import evaluate
 from tokay.networks import Linear
 from tokay.tasks.gaussian_process import Curves, GaussianProcess
 

@@ -9,7 +9,7 @@ from PIL import Image
 from tokay.core.seeding import generator
 from tokay.core.task import Sizes, Split, check_task
 from tokay.errors import DataError, TaskError
-from tokay.tasks import Images, images as module, sources
+from tokay.tasks import Images, images as module, list_sources
 from tokay.tasks.data_folders import data_dir
 from tokay.tasks.images import list_class_folders, list_images, read_images
 from tokay.tasks.pictures import Channels
@@ -23,7 +23,7 @@ def members(source: Images) -> dict[str, set[str]]:
 
 
 def test_is_registered() -> None:
-    assert sources()["images"] is Images
+    assert list_sources()["images"] is Images
 
 
 def test_tasks_of_a_folder(root: Path) -> None:

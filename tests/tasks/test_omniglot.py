@@ -6,7 +6,7 @@ import torch
 from tokay.core.seeding import generator
 from tokay.core.task import Sizes, Split, check_task
 from tokay.errors import ConfigError, TaskError
-from tokay.tasks import ClassPool, Omniglot, omniglot as module, sources
+from tokay.tasks import ClassPool, Omniglot, list_sources, omniglot as module
 from tokay.tasks.omniglot import Scheme, split_characters, with_rotations
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -39,7 +39,7 @@ def alphabet(name: str) -> str:
 
 
 def test_is_registered() -> None:
-    assert sources()["omniglot"] is Omniglot
+    assert list_sources()["omniglot"] is Omniglot
 
 
 @pytest.mark.parametrize("scheme", ["random", "vinyals", "lake"])

@@ -15,9 +15,9 @@ from tokay.tasks import (
     FixedTasks,
     Omniglot,
     OmniglotRuns,
+    list_sources,
     omniglot,
     omniglot_runs as module,
-    sources,
 )
 from tokay.tasks.data_folders import data_dir
 from tokay.tasks.omniglot_runs import run_drawings, runs_of
@@ -52,7 +52,7 @@ def alphabets(source: Episodes) -> set[str]:
 
 
 def test_is_registered() -> None:
-    assert sources()["omniglot-runs"] is OmniglotRuns
+    assert list_sources()["omniglot-runs"] is OmniglotRuns
     assert OmniglotRuns.test_sizes == RUN
 
 

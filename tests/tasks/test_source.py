@@ -6,13 +6,13 @@ import pytest
 
 from tokay import ConfigError, Sizes
 from tokay.core.task import Split, TaskSource
-from tokay.tasks import Sinusoid, Source, sources
+from tokay.tasks import Sinusoid, Source, list_sources
 from tokay.tasks.source import _sources
 
 
 def test_every_source_is_there_with_a_line_about_it() -> None:
-    assert {"glyphs", "images", "omniglot", "sinusoid"} <= set(sources())
-    for name, source in sources().items():
+    assert {"glyphs", "images", "omniglot", "sinusoid"} <= set(list_sources())
+    for name, source in list_sources().items():
         assert source.name == name
         assert source.summary
         assert "\n" not in source.summary
@@ -26,7 +26,7 @@ def test_a_name_is_taken_once() -> None:
             def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
                 raise NotImplementedError
 
-    assert sources()["sinusoid"] is Sinusoid
+    assert list_sources()["sinusoid"] is Sinusoid
 
 
 def test_a_new_one_registers_itself() -> None:
@@ -36,11 +36,11 @@ def test_a_new_one_registers_itself() -> None:
             return Sinusoid().tasks(split, sizes)
 
     try:
-        assert sources()["mine"] is Mine
+        assert list_sources()["mine"] is Mine
         assert Mine().tasks("test", Sizes()).spec.kind == "regression"
     finally:
         del _sources["mine"]
-    assert "mine" not in sources()
+    assert "mine" not in list_sources()
 
 
 def test_settings_do_not_change() -> None:

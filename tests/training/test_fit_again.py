@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from tokay import FitState, Step, fit
-from tokay.evaluation import evaluate
+from tokay import FitState, Step, evaluate, fit
 
 from .small_problem import MAML_HERE, Lines, built, config, equal, weights
 

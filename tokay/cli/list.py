@@ -6,10 +6,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from ..core.algorithm import algorithms, recipes
+from ..core.algorithm import list_algorithms, list_recipes
 from ..core.cost import FAMILIES
-from ..networks import networks
-from ..tasks import sources
+from ..networks import list_networks
+from ..tasks import list_sources
 from .console import stdout, table
 from .flags import one_of
 
@@ -37,14 +37,14 @@ def _registry(entries: Mapping[str, Any]) -> Callable[[str], Table]:
 def _costs(title: str) -> Table:
     """Every method under the family of its cost, the families in the order of docs/costs.md."""
     order = list(FAMILIES)
-    kinds = sorted(algorithms().values(), key=lambda kind: (order.index(kind.cost.family), kind.name))
+    kinds = sorted(list_algorithms().values(), key=lambda kind: (order.index(kind.cost.family), kind.name))
     rows = [(kind.cost.family, kind.name, kind.cost.formula) for kind in kinds]
     return _table(f"{title}: how good is a start after adapting?", ("family", "method", "minimises"), rows)
 
 
 def _recipes(title: str) -> Table:
     rows = []
-    for name, (kind, recipe) in sorted(recipes().items()):
+    for name, (kind, recipe) in sorted(list_recipes().items()):
         figures = "; ".join(f"{check.name} {check.published}" for check in recipe.checks if check.published)
         rows.append((name, f"{kind.name} {recipe.source}, {recipe.steps:,} steps", figures))
     return _table(f"{title} (tokay reproduce NAME)", ("name", "what is trained", "published"), rows)
@@ -60,9 +60,9 @@ def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) 
 
 
 _KINDS: dict[str, Callable[[str], Table]] = {
-    "algorithms": _registry(algorithms()),
+    "algorithms": _registry(list_algorithms()),
     "costs": _costs,
-    "sources": _registry(sources()),
-    "networks": _registry(networks()),
+    "sources": _registry(list_sources()),
+    "networks": _registry(list_networks()),
     "recipes": _recipes,
 }

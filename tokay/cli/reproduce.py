@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from ..core.algorithm import Algorithm, recipes
+from ..core.algorithm import Algorithm, list_recipes
 from ..core.recipe import Check, Recipe
 from ..errors import ConfigError
 from ..evaluation.by_instance import Instances
@@ -62,7 +62,7 @@ class Reproduce:
 def run(arguments: Sequence[str]) -> None:
     """Train (or go on), score, print, and write ``reproduction.json`` into the run folder."""
     asked = parse(Reproduce, arguments, prog="tokay reproduce", description="Run a paper's setting.")
-    kind, recipe = recipes()[one_of(asked.recipe, sorted(recipes()), "recipe")]
+    kind, recipe = list_recipes()[one_of(asked.recipe, sorted(list_recipes()), "recipe")]
     out = Path(asked.out or f"runs/reproduce/{recipe.name}")
     words = training_words(kind, recipe, asked.fraction, asked.seed)
     words += ["--cuda-graph"] if asked.cuda_graph else []

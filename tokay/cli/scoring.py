@@ -14,7 +14,7 @@ from ..evaluation.evaluate import evaluate, scored
 from ..evaluation.scores import Evaluation
 from ..runs.checkpoint import load_model
 from ..runs.run import Run, read
-from ..tasks import sources
+from ..tasks import list_sources
 from .console import progress, stderr
 from .flags import one_of, parse
 
@@ -48,7 +48,7 @@ def on_source(run: Run, words: str | None) -> Run:
     if words is None:
         return run
     name, *flags = shlex.split(words) or [""]
-    kind = sources()[one_of(name, sorted(sources()), "source")]
+    kind = list_sources()[one_of(name, sorted(list_sources()), "source")]
     if kind.kind != run.source.kind:
         raise ConfigError(
             f"tokay: --on must name a source of {run.source.kind} tasks, which {run.algorithm.name} was trained on, "

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from ..core.algorithm import Algorithm, algorithms
+from ..core.algorithm import Algorithm, list_algorithms
 from ..core.outer_optimizer import make_optimizer
 from ..core.task import Sizes, TaskSource
 from ..errors import ConfigError, TaskError
-from ..networks import networks
+from ..networks import list_networks
 from ..runs.checkpoint import load_state
 from ..runs.run import Run, create, read
-from ..tasks import Source, sources
+from ..tasks import Source, list_sources
 from ..training.fit import FitConfig, FitState, check_device
 from .console import device_named, stderr
 from .flags import combine, one_of, parse
@@ -112,7 +112,7 @@ def _require_saves(save_every: int) -> None:
 def run(arguments: Sequence[str]) -> None:
     """Train and save."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE.format(algorithms=", ".join(sorted(algorithms())), sources=", ".join(sorted(sources()))))
+        print(USAGE.format(algorithms=", ".join(sorted(list_algorithms())), sources=", ".join(sorted(list_sources()))))
         return
     if arguments[0].startswith("--resume"):
         again = parse(Resume, arguments, prog="tokay train", description="Go on with a run.")
@@ -120,13 +120,13 @@ def run(arguments: Sequence[str]) -> None:
         return
     if len(arguments) < 2 or arguments[0].startswith("-") or arguments[1].startswith("-"):
         raise ConfigError("tokay train: name an algorithm and a source first: tokay train reptile glyphs --out RUN.")
-    algorithm = algorithms()[one_of(arguments[0], sorted(algorithms()), "algorithm")]
-    source = sources()[one_of(arguments[1], sorted(sources()), "source")]
+    algorithm = list_algorithms()[one_of(arguments[0], sorted(list_algorithms()), "algorithm")]
+    source = list_sources()[one_of(arguments[1], sorted(list_sources()), "source")]
     _start(algorithm, source, arguments[2:], prog=f"tokay train {arguments[0]} {arguments[1]}")
 
 
 def _start(algorithm: type[Algorithm[Any]], source: type[Source], arguments: Sequence[str], *, prog: str) -> None:
-    backbone = networks()[_network_name(algorithm, source, arguments)]
+    backbone = list_networks()[_network_name(algorithm, source, arguments)]
     sizes, extra = _sizes(source)
     parts: dict[str, tuple[Any, str]] = {
         "algorithm": (algorithm, f"{algorithm.name}: {algorithm.summary}"),
@@ -219,7 +219,7 @@ def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], argumen
     """The backbone decides which flags there are, so it is looked up before they are parsed."""
     for flag, value in pairwise([*(word for argument in arguments for word in argument.split("=", 1)), ""]):
         if flag == "--network":
-            return one_of(value, sorted(networks()), "network")
+            return one_of(value, sorted(list_networks()), "network")
     return algorithm.network if source.network is None else algorithm.vector_network or source.network
 
 

@@ -127,12 +127,12 @@ class Algorithm(ABC, Generic[State]):
         return f"{type(self).__name__}({told})"
 
 
-def algorithms() -> dict[str, type[Algorithm[Any]]]:
+def list_algorithms() -> dict[str, type[Algorithm[Any]]]:
     """Every registered algorithm by name."""
     return dict(_algorithms)
 
 
-def recipes() -> dict[str, tuple[type[Algorithm[Any]], Recipe]]:
+def list_recipes() -> dict[str, tuple[type[Algorithm[Any]], Recipe]]:
     """Every recipe by name, with the method it belongs to."""
     return {recipe.name: (kind, recipe) for kind in _algorithms.values() for recipe in kind.recipes}
 

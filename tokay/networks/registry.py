@@ -29,6 +29,6 @@ class Network(ABC):
         for methods that compare feature maps."""
 
 
-def networks() -> dict[str, type[Network]]:
+def list_networks() -> dict[str, type[Network]]:
     """Every registered backbone by name."""
     return dict(_networks)

@@ -20,15 +20,15 @@ import torch
 from torch import nn
 
 from .._version import __version__
-from ..core.algorithm import (Algorithm, algorithms)
+from ..core.algorithm import (Algorithm, list_algorithms)
 from ..core.predictions import check_kind
 from ..core.network import check_statistics
 from ..core.seeding import derive
 from ..core.task import (Kind, Sizes, Split, TaskSource, TaskSpec)
 from ..errors import (ConfigError, DataError, TokayError)
 from ..files import (read_json, write_json)
-from ..networks import (Network, networks)
-from ..tasks import (FewerShots, FewerWays, Source, sources)
+from ..networks import (Network, list_networks)
+from ..tasks import (FewerShots, FewerWays, Source, list_sources)
 from ..training.fit import FitConfig
 
 T = TypeVar("T")
@@ -111,9 +111,9 @@ def read(path: Path) -> tuple[Run, TaskSpec]:
     try:
         kind: Kind = data["spec"]["kind"]
         run = Run(
-            algorithm=_from_json(algorithms(), data["algorithm"], where),
-            source=_from_json(sources(), data["source"], where),
-            network=_from_json(networks(), data["network"], where),
+            algorithm=_from_json(list_algorithms(), data["algorithm"], where),
+            source=_from_json(list_sources(), data["source"], where),
+            network=_from_json(list_networks(), data["network"], where),
             test=_make(Sizes, data["test"], where),
             train=_make(Sizes, data["train"], where),
             fit=_make(FitConfig, data["fit"], where),

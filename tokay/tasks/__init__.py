@@ -15,4 +15,4 @@ from .omniglot import Omniglot as Omniglot
 from .omniglot_runs import OmniglotRuns as OmniglotRuns
 from .quadratic import Quadratic as Quadratic
 from .sinusoid import Sinusoid as Sinusoid
-from .source import Source as Source, sources as sources
+from .source import Source as Source, list_sources as list_sources

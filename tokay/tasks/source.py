@@ -67,7 +67,7 @@ class Source(ABC):
         return JointBatches(episodes.pool, sizes) if isinstance(episodes, Episodes) else self.tasks(split, sizes)
 
 
-def sources() -> dict[str, type[Source]]:
+def list_sources() -> dict[str, type[Source]]:
     """Every registered source by name."""
     return dict(_sources)
 

@@ -8,9 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tokay import Examples, Hausdorff, Sizes, TaskSpec, one_hot
-from tokay.core.algorithm import recipes
-from tokay.evaluation import evaluate
+from tokay import Examples, Hausdorff, Sizes, TaskSpec, evaluate, one_hot
+from tokay.core.algorithm import list_recipes
 from tokay.tasks import FixedTasks, OmniglotRuns
 from tokay.tasks.data_folders import data_dir
 
@@ -102,7 +101,7 @@ def test_what_is_ink() -> None:
 
 
 def test_the_recipe_is_the_demo_of_the_challenge() -> None:
-    kind, recipe = recipes()["hausdorff-omniglot-runs"]
+    kind, recipe = list_recipes()["hausdorff-omniglot-runs"]
     assert kind is Hausdorff
     assert "38.8 % error" in recipe.checks[0].published
 

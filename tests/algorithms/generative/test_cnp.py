@@ -5,10 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from tokay import CNP, Examples, FitConfig, NetworkError, Sizes, Task, TaskSpec, fit
+from tokay import CNP, Examples, FitConfig, NetworkError, Sizes, Task, TaskSpec, evaluate, fit
 from tokay.core.predictions import check_answers
 from tokay.core.seeding import generator
-from tokay.evaluation import evaluate
 from tokay.tasks import GaussianProcess
 
 METHOD = CNP(width=8)

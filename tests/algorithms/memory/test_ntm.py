@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from tokay import NTM, ConfigError, Examples, FitConfig, Sizes, TaskSpec, fit, one_hot
+from tokay import NTM, ConfigError, Examples, FitConfig, Sizes, TaskSpec, evaluate, fit, one_hot
 from tokay.algorithms.memory.ntm import Controller, TuringMachine
-from tokay.evaluation import evaluate
 from tokay.tasks import NTMCopy
 
 from .helpers import Array, linear, network, sigma

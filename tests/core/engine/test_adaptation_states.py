@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tokay import BaselinePlusPlus, Examples, TaskSpec
+from tokay import BaselinePlusPlus, Examples, TaskSpec, evaluate
 from tokay.core.engine.adaptation_states import over_states
 from tokay.core.task import Task, one_hot
-from tokay.evaluation import evaluate
 from tokay.tasks.fixed_tasks import FixedTasks
 
 

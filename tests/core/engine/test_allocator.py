@@ -10,7 +10,7 @@ import pytest
 COUNT = """
 import resource, sys
 import torch
-from tokay.core.allocator import keep_freed_memory
+from tokay.core.engine.allocator import keep_freed_memory
 torch.set_num_threads(1)
 if sys.argv[1] == "keep":
     assert keep_freed_memory()

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 import tokay
 from tokay import MAML, Examples, FitConfig, NetworkError, Reptile, Task, TaskSpec, one_hot
+from tokay.algorithms.gradient.reptile.moments import WithMoments
 
 
 class _Spare(nn.Module):
@@ -61,7 +62,7 @@ def test_a_blank_head_hides_nothing(method: tokay.Algorithm[object]) -> None:
 
 
 def test_inside_what_stands_beside() -> None:
-    net = tokay.algorithms.gradient.reptile.moments.WithMoments(_Spare())
+    net = WithMoments(_Spare())
     with pytest.raises(NetworkError, match="spare"):
         _steps(Reptile(), net)
 

@@ -240,7 +240,7 @@ def test_standardised_with_nothing_seen() -> None:
     torch.testing.assert_close(ask(net, seen, query.x), ask(plain, plain.start(query.x), query.x))
 
 
-@pytest.mark.parametrize("kind", [k for k in tokay.algorithms().values() if hasattr(k, "standardise")])
+@pytest.mark.parametrize("kind", [k for k in tokay.list_algorithms().values() if hasattr(k, "standardise")])
 def test_a_sequence_of_its_own_has_nothing_to_standardise(kind: Any) -> None:
     spec = TaskSpec(x_shape=(4,), y_dim=D, kind="sequence")
     check_kind(kind(), spec, where="train")

@@ -5,10 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tokay import SNAIL, Examples, FitConfig, Task, TaskSpec, fit, one_hot
+from tokay import SNAIL, Examples, FitConfig, Task, TaskSpec, evaluate, fit, one_hot
 from tokay.algorithms.memory.snail.causal_layers import CausalAttention, CausalDense
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
-from tokay.evaluation import evaluate
 
 WAYS = 3
 
