@@ -60,7 +60,7 @@ class Conv4(Network, name="conv4"):
     filters: int = 64
     """filters of every convolution (32 on mini-ImageNet)"""
 
-    def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:
         return nn.Sequential(_blocks(x_shape, self.filters, _STRIDED) | {"flatten": nn.Flatten()})
 
 
@@ -73,7 +73,7 @@ class Conv4Mean(Network, name="conv4-mean"):
     filters: int = 64
     """filters of every convolution"""
 
-    def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:
         blocks = _blocks(x_shape, self.filters, _STRIDED)
         return nn.Sequential(blocks | {"mean": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()})
 
@@ -87,7 +87,7 @@ class Conv4Pool(Network, name="conv4-pool"):
     filters: int = 64
     """filters of every convolution (32 for MAML and Reptile on mini-ImageNet)"""
 
-    def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:
         return nn.Sequential(_blocks(x_shape, self.filters, _POOLED) | {"flatten": nn.Flatten()})
 
 
@@ -100,5 +100,5 @@ class Conv4Maps(Network, name="conv4-maps"):
     filters: int = 64
     """filters of every convolution"""
 
-    def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:
         return nn.Sequential(_blocks(x_shape, self.filters, _MAPS))

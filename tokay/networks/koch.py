@@ -31,7 +31,7 @@ class Koch(Network, name="koch"):
         if self.features < 1:
             raise ConfigError(f"koch: features must be at least 1, got {self.features}.")
 
-    def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:
         if len(x_shape) != 3 or x_shape[1:] != (self.side, self.side):
             raise ConfigError(
                 f"koch: examples must be pictures of 105x105 pixels, got {x_shape}. Add --size 105, or use another network."

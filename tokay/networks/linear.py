@@ -15,7 +15,7 @@ class Linear(Network, name="linear"):
 
     summary = "the inputs as they are, flattened: the head alone is the model"
 
-    def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:
         if prod(x_shape) < 1:
             raise ConfigError(f"linear: examples must have at least one number, got shape {x_shape}.")
         return nn.Flatten()

@@ -26,7 +26,7 @@ class MLP(Network, name="mlp"):
         if not self.hidden or min(self.hidden) < 1:
             raise ConfigError(f"mlp: hidden must be one or more positive widths, got {self.hidden}.")
 
-    def build(self, x_shape: tuple[int, ...]) -> nn.Module:  # noqa: D102
+    def build(self, x_shape: tuple[int, ...]) -> nn.Module:
         layers: list[nn.Module] = [nn.Flatten()]
         for width_in, width_out in pairwise((prod(x_shape), *self.hidden)):
             layers += [nn.Linear(width_in, width_out), nn.ReLU() if self.activation == "relu" else nn.Tanh()]

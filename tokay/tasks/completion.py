@@ -44,7 +44,7 @@ class Completion(Source, name="completion"):
     def __post_init__(self) -> None:
         Glyphs(size=self.size)  # refuses a size that it cannot draw
 
-    def named(self, sizes: Sizes) -> str:  # noqa: D102
+    def named(self, sizes: Sizes) -> str:
         return range_named(self.fewest_shots, sizes.shots)
 
     def points_shown(self) -> int:

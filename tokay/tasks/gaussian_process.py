@@ -71,7 +71,7 @@ class GaussianProcess(Source, name="gp"):
                 f"got {self.length_scale} and {self.signal_std}."
             )
 
-    def named(self, sizes: Sizes) -> str:  # noqa: D102
+    def named(self, sizes: Sizes) -> str:
         return range_named(self.fewest_shots, sizes.shots)
 
     def points_shown(self) -> int:

@@ -57,7 +57,7 @@ class Finetune(Algorithm[Params], name="finetune"):
         require_choice(self, "inner", ("adam", "sgd"))
         require_positive(self, "inner_lr", "test_steps", "test_batch")
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         start = trainable(net)
         if kind_of(support.y) == "classification":
             features, ways = start["head.weight"].shape[1], support.y.shape[1]
@@ -67,10 +67,10 @@ class Finetune(Algorithm[Params], name="finetune"):
         batches = minibatches(support, self.test_batch, self.test_steps)
         return descend(examples_loss(net), start, batches, optimizer, first_order=True)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(net, state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

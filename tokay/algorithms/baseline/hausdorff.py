@@ -91,10 +91,10 @@ class Hausdorff(Algorithm[tuple[list[Drawing], Tensor]], name="hausdorff"):
         """No backbone: how sharp the probabilities are is all there is."""
         return Sharpness()
 
-    def adapt(self, net: nn.Module, support: Examples) -> tuple[list[Drawing], Tensor]:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> tuple[list[Drawing], Tensor]:
         return self._drawings(support.x), support.y
 
-    def predict(self, net: nn.Module, state: tuple[list[Drawing], Tensor], x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: tuple[list[Drawing], Tensor], x: Tensor) -> Tensor:
         known, y = state
         rows = [torch.stack([_distance(asked, drawing, x) for drawing in known]) for asked in self._drawings(x)]
         logits: Tensor = net(class_minima(torch.stack(rows), y))  # [m, ways]

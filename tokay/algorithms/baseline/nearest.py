@@ -42,9 +42,9 @@ class Nearest(Algorithm[Examples], name="nearest"):
         """No backbone: how sharp the probabilities are is all there is."""
         return Sharpness()
 
-    def adapt(self, net: nn.Module, support: Examples) -> Examples:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Examples:
         return support
 
-    def predict(self, net: nn.Module, state: Examples, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Examples, x: Tensor) -> Tensor:
         logits: Tensor = net(class_minima(sq_distances(x.flatten(1), state.x.flatten(1)), state.y))  # [m, ways]
         return logits

@@ -53,13 +53,13 @@ class Scratch(Algorithm[Params], name="scratch"):
         require_choice(self, "inner", ("adam", "sgd"))
         require_positive(self, "inner_lr", "test_steps", "test_batch")
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         optimizer = inner_optimizer(self.inner, self.inner_lr)
         batches = minibatches(support, self.test_batch, self.test_steps)
         return descend(examples_loss(net), trainable(net), batches, optimizer, first_order=True)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(net, state, x)

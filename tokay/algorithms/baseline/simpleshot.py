@@ -88,10 +88,10 @@ class SimpleShot(Algorithm[Tensor], name="simpleshot"):
         """The backbone, a linear head for the training classes, and the mean feature."""
         return _WithMean(with_head(backbone, spec), feature_size(backbone, spec))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Tensor:
         return class_means(self._transformed(net, support.x), support.y)
 
-    def predict(self, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:
         return -sq_distances(self._transformed(net, x), state)  # [m, ways]
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

@@ -133,7 +133,7 @@ class ABML(Algorithm[Posterior], name="abml"):
         """Backbone and linear head, which are the means, and the spreads beside them."""
         return WithSpreads(with_head(backbone, spec), self.std)
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Posterior]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Posterior]:
         network, prior_log_std = split_spreads(net)
         prior, seed, kind = trainable(network), task_seed(support), kind_of(support.y)
 
@@ -147,10 +147,10 @@ class ABML(Algorithm[Posterior], name="abml"):
         for both in descend(cost, _as_one(prior, prior_log_std), range(self.inner_steps), rate):
             yield Posterior(*_apart(both), seed, kind)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Posterior:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Posterior:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:
         return _averaged(self._outputs(net, state, x), state.kind)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
@@ -177,5 +177,5 @@ class ABML(Algorithm[Posterior], name="abml"):
         ]
         return torch.stack([forward(network, draw, x) for draw in draws])
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps, query_samples=self.test_samples)

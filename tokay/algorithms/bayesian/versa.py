@@ -124,7 +124,7 @@ class VERSA(Algorithm[Posterior], name="versa"):
         """The backbone and the four networks; there is no head, each task makes its own."""
         return _Amortised(backbone, feature_size(backbone, spec))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Posterior:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Posterior:
         parts = _parts(net)
         means = class_means(parts.backbone(support.x), support.y)  # [ways, features]
         return Posterior(
@@ -135,7 +135,7 @@ class VERSA(Algorithm[Posterior], name="versa"):
             noise=class_noise(support, (self.samples,), like=means),
         )
 
-    def predict(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:
         features = _parts(net).backbone(x)  # [m, features]
         mean = features @ state.weight_mean.mT + state.bias_mean  # [m, ways]
         variance = features.square() @ state.weight_log_variance.exp().mT + state.bias_log_variance.exp()

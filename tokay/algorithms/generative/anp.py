@@ -164,7 +164,7 @@ class ANP(Algorithm[Memory], name="anp"):
         """The backbone of x, the encoders, the attention and the decoder."""
         return _Parts(backbone, feature_size(backbone, spec), spec.y_dim, self.width, self.heads)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Memory:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Memory:
         parts = _parts(net)
         x = parts.backbone(support.x)
         return self._memory(parts, support, x, parts.latent(x, support.y))
@@ -182,7 +182,7 @@ class ANP(Algorithm[Memory], name="anp"):
         """Mean and standard deviation of y at each input, over the draws of the latent: two [m, d]."""
         return mixture(self.curves(net, state, x))
 
-    def predict(self, net: nn.Module, state: Memory, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Memory, x: Tensor) -> Tensor:
         return self.distribution(net, state, x).mean
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
@@ -202,5 +202,5 @@ class ANP(Algorithm[Memory], name="anp"):
         found = self.curves(net, state, query.x)
         return {"log_likelihood": mixture_log_likelihood(found, query.y) / query.y.shape[1]}
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, samples=self.test_samples)

@@ -99,7 +99,7 @@ class CNP(Algorithm[Tensor], name="cnp"):
         """The backbone of x, the encoder and the decoder."""
         return _Parts(backbone, feature_size(backbone, spec), spec.y_dim, self.width)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Tensor:
         parts = _parts(net)
         return average(parts.encoder(parts.backbone(support.x), support.y))  # [width]
 
@@ -107,7 +107,7 @@ class CNP(Algorithm[Tensor], name="cnp"):
         """Mean and standard deviation of y at each input: two [m, d]."""
         return _parts(net).decode(state, x)
 
-    def predict(self, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:
         return self.distribution(net, state, x).mean
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

@@ -141,7 +141,7 @@ class NP(Algorithm[Context], name="np"):
         features = feature_size(backbone, spec)
         return _Parts(backbone, features, spec.y_dim, self.width, deterministic=self.paths == "both")
 
-    def adapt(self, net: nn.Module, support: Examples) -> Context:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Context:
         parts = _parts(net)
         x = parts.backbone(support.x)
         return Context(
@@ -157,7 +157,7 @@ class NP(Algorithm[Context], name="np"):
         """Mean and standard deviation of y at each input, over the draws of the latent: two [m, d]."""
         return mixture(self.curves(net, state, x))
 
-    def predict(self, net: nn.Module, state: Context, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Context, x: Tensor) -> Tensor:
         return self.distribution(net, state, x).mean
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
@@ -177,5 +177,5 @@ class NP(Algorithm[Context], name="np"):
         found = self.curves(net, state, query.x)
         return {"log_likelihood": mixture_log_likelihood(found, query.y) / query.y.shape[1]}
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, samples=self.test_samples)

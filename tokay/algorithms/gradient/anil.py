@@ -88,20 +88,20 @@ class ANIL(Algorithm[Params], name="anil"):
     def __post_init__(self) -> None:
         require_positive(self, "inner_lr", "inner_steps", "test_steps")
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         backbone, head = _parts(net)
         features = Examples(backbone(support.x), support.y)  # [n, features]
         lr = self.inner_lr or RATE[kind_of(support.y)]
         return descend(examples_loss(head), trainable(head), [features] * self.inner_steps, SGD(lr))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         backbone, head = _parts(net)
         return forward(head, state, backbone(x))
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:

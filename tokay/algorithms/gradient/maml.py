@@ -128,7 +128,7 @@ class MAML(Algorithm[Params], name="maml"):
         require_positive(self, "inner_lr", "inner_steps", "test_steps", "backprop_steps", "inner_clip")
         require_choice(self, "order", (1, 2))
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         loss, params, sgd = examples_loss(net), trainable(net), SGD(self.inner_lr or MAMLS_RATE[kind_of(support.y)])
         optimizer = sgd if self.inner_clip is None else Clipped(sgd, self.inner_clip)
         through = 0 if self.order == 1 else min(self.backprop_steps or self.inner_steps, self.inner_steps)
@@ -137,13 +137,13 @@ class MAML(Algorithm[Params], name="maml"):
             yield params
         yield from islice(descend(loss, params, [support] * through, optimizer), 1, None)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(net, state, x)
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:

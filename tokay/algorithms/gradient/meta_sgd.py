@@ -88,17 +88,17 @@ class MetaSGD(Algorithm[Params], name="meta-sgd"):
         rate = self.inner_lr or FIRST_RATE[spec.kind]
         return WithRates(with_head(backbone, spec), lambda p: torch.full_like(p, rate))
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         network, rates = split_rates(net)
         return descend(examples_loss(network), trainable(network), [support] * self.inner_steps, SGD(rates))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(split_rates(net)[0], state, x)
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:

@@ -175,17 +175,17 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
         )
         return WithOptimizer(with_head(backbone, spec), step, drawn=self.start == "random")
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps or self.inner_steps)
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         begun = self._begun(split_optimizer(net)[1], support)
         return stepped(net, begun, minibatches(support, self.inner_batch, self.inner_steps))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(split_optimizer(net)[0], state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

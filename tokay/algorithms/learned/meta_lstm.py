@@ -135,11 +135,11 @@ class MetaLSTM(Algorithm[Params], name="meta-lstm"):
         """Backbone and linear head, whose weights are θ_0, and the LSTM with its gates beside them."""
         return WithOptimizer(with_head(backbone, spec), GatedDescent(self.lstm_units, self.inner_lr, self.forget_bias))
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         return stepped(net, split_optimizer(net)[1], [support] * self.inner_steps)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(split_optimizer(net)[0], state, x)

@@ -78,16 +78,16 @@ class GRU(Algorithm[Seen], name="gru"):
         cell = partial(GRUMemory, hidden=self.units, keep_spread=self.keep_spread)
         return SequenceNet(backbone, spec, cell, standardise=self.standardise, label_scale=self.label_scale)
 
-    def takes(self) -> tuple[Kind, ...]:  # noqa: D102
+    def takes(self) -> tuple[Kind, ...]:
         return measurable(self.kinds) if self.standardise else self.kinds
 
-    def adapt(self, net: nn.Module, support: Examples) -> Seen:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Seen:
         return read(net, support)[0]
 
-    def predict(self, net: nn.Module, state: Seen, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Seen, x: Tensor) -> Tensor:
         return ask(net, state, x)
 
-    def along(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
+    def along(self, net: nn.Module, support: Examples) -> Tensor:
         return super().along(net, support) if self.standardise else read(net, support)[1]
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

@@ -144,7 +144,7 @@ class MatchingNet(Algorithm[Remembered], name="matching"):
         features = feature_size(backbone, spec)
         return _InContext(backbone, features) if self.context == "full" else backbone
 
-    def adapt(self, net: nn.Module, support: Examples) -> Remembered:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Remembered:
         if self.context == "none":
             return Remembered(net(support.x), support.y)
         parts = _in_context(net)

@@ -84,10 +84,10 @@ class ProtoNet(Algorithm[Tensor], name="protonet"):
         feature_size(backbone, spec)  # refuses what gives none
         return backbone
 
-    def adapt(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Tensor:
         return class_means(net(support.x), support.y)  # [ways, features]
 
-    def predict(self, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Tensor, x: Tensor) -> Tensor:
         if self.metric == "cosine":
             return self.scale * cosines(net(x), state)  # [m, ways]
         return -sq_distances(net(x), state)  # [m, ways]

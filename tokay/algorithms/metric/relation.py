@@ -146,7 +146,7 @@ class RelationNet(Algorithm[Tensor], name="relation"):
         """The backbone, which should give feature maps, and the comparison."""
         return _Related(backbone, *map_shape(backbone, spec))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Tensor:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Tensor:
         maps = _related(net).maps(support.x)
         return torch.einsum("nw,nchi->wchi", support.y.to(maps.dtype), maps)  # [ways, C, H, W]
 

@@ -141,7 +141,7 @@ class Siamese(Algorithm[Compared], name="siamese"):
         """Nothing is learned but what to compare with."""
         return Compared(_twins(net).backbone(support.x), support.y)
 
-    def predict(self, net: nn.Module, state: Compared, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Compared, x: Tensor) -> Tensor:
         return class_means(self._log_odds(net, state, x), state.y).mT  # [m, ways]
 
     def same(self, net: nn.Module, a: Tensor, b: Tensor) -> Tensor:

@@ -57,10 +57,10 @@ class SGD(InnerOptimizer):
     dampening: float = 0.0
 
     @property
-    def alike(self) -> bool:  # noqa: D102
+    def alike(self) -> bool:
         return not isinstance(self.lr, Mapping)
 
-    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
+    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:
         velocity = grads
         if self.momentum and moments.step:
             share = 1 - self.dampening
@@ -79,10 +79,10 @@ class Adam(InnerOptimizer):
     eps: float = 1e-8
 
     @property
-    def alike(self) -> bool:  # noqa: D102
+    def alike(self) -> bool:
         return not isinstance(self.lr, Mapping)
 
-    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
+    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:
         step = moments.step + 1
         first = grads  # what beta1 = 0 amounts to, without the arithmetic
         if self.beta1:
@@ -115,10 +115,10 @@ class Clipped(InnerOptimizer):
     norm: float
 
     @property
-    def alike(self) -> bool:  # noqa: D102
+    def alike(self) -> bool:
         return self.optimizer.alike
 
-    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:  # noqa: D102
+    def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:
         square = dot(grads, grads)
         over = square > self.norm**2
         # The inner `where` keeps the infinite slope of a root at 0 out of the derivative.

@@ -82,7 +82,7 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
         head = CosineHead(feature_size(backbone, spec), spec.y_dim, self._scale(spec.y_dim))
         return nn.Sequential(OrderedDict(backbone=backbone, head=head))
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         with torch.no_grad():
             z = net.get_submodule("backbone")(support.x)  # [n, features]
         features, ways = z.shape[1], support.y.shape[1]
@@ -98,10 +98,10 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
         batches = minibatches(Examples(z, support.y), self.test_batch, steps)
         return descend(loss, start, batches, optimizer, first_order=True)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return cosine_logits(net.get_submodule("backbone")(x), state, self._scale(len(state["length"])))
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

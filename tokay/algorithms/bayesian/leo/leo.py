@@ -152,10 +152,10 @@ class LEO(Algorithm[Classifier], name="leo"):
         features = parts.features(support.x)
         return self._steps(parts, features, support, parts.codes(features, support.y))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Classifier:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Classifier:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Classifier, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Classifier, x: Tensor) -> Tensor:
         return (_parts(net).features(x) * state.kept) @ state.weight.mT  # [m, ways]
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
@@ -218,7 +218,7 @@ class LEO(Algorithm[Classifier], name="leo"):
         for params in tuned:
             yield Classifier(codes, params["weight"], kept(0))
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, stochastic=False, tuning_steps=self.test_tuning_steps or self.tuning_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:

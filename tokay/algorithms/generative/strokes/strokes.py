@@ -191,7 +191,7 @@ class Strokes(Algorithm[Known], name="strokes"):
         """Nothing is learned but what the examples are made of."""
         return Known(self._traced(support.x), support.y)
 
-    def predict(self, net: nn.Module, state: Known, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Known, x: Tensor) -> Tensor:
         return self._answer(net, state, self._traced(x))
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

@@ -120,7 +120,7 @@ class IMAML(Algorithm[Params], name="imaml"):
                 "imaml: proximal + damping must be above 0, which the curvature is divided by, got 0. Raise one of them."
             )
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         start = {name: p.detach() for name, p in trainable(net).items()}  # nothing of the way is to be recorded
         fit = examples_loss(net)
 
@@ -131,10 +131,10 @@ class IMAML(Algorithm[Params], name="imaml"):
         lr = self.inner_lr or RATE[kind_of(support.y)]
         return descend(proximal, start, [support] * self.inner_steps, SGD(lr), first_order=True)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(net, state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:

@@ -118,7 +118,7 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
         rate = self.inner_lr or FIRST_RATE[spec.kind]
         return PerStep(with_head(backbone, spec), steps=self.inner_steps, rate=rate)
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         network, own = split_steps(net)
         fast = trainable(network)
         yield {**fast, **own.norms_at(0)}
@@ -132,10 +132,10 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
 
         return last(descend(loss, fast, [support], SGD(rates), first_order=self.order == 1))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(split_steps(net)[0], state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
@@ -149,7 +149,7 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
                 cost = cost + share * objective(self.predict(net, state, task.query.x), task.query.y)
         return cost, measured
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps)
 
     def at_progress(self, progress: float) -> Self:

@@ -161,13 +161,13 @@ class Reptile(Algorithm[Params], name="reptile"):
         net = with_head(backbone, spec)
         return WithMoments(net) if self.inner == "adam" else net
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         return (params for params, _ in self._solve(net, support))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(split_moments(net)[0], state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
@@ -200,7 +200,7 @@ class Reptile(Algorithm[Params], name="reptile"):
         optimizer = inner_optimizer(self.inner, self.inner_lr)
         return optimize(examples_loss(network), params, batches, optimizer, first_order=True, moments=moments)
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps, inner_batch=self.test_batch)
 
     def training_sizes(self, test: Sizes) -> Sizes:

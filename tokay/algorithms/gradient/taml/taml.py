@@ -104,14 +104,14 @@ class TAML(Algorithm[Params], name="taml"):
         """Real targets have no entropy; losses of any kind can be unequal."""
         return ("classification",) if self.measure == "entropy" else self.kinds
 
-    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:  # noqa: D102
+    def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         lr = self.inner_lr or MAMLS_RATE[kind_of(support.y)]
         return descend(examples_loss(net), trainable(net), [support] * self.inner_steps, SGD(lr))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Params:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
 
-    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Params, x: Tensor) -> Tensor:
         return forward(net, state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
@@ -143,7 +143,7 @@ class TAML(Algorithm[Params], name="taml"):
             case _:
                 return variance_of_logs(losses)
 
-    def at_test(self) -> Self:  # noqa: D102
+    def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:

@@ -163,10 +163,10 @@ class SNAIL(Algorithm[Past], name="snail"):
         length = self.longest or 5 * spec.y_dim + 1
         return _Stack(backbone, spec, embedding=self.embedding, filters=self.tc_filters, length=length)
 
-    def adapt(self, net: nn.Module, support: Examples) -> Past:  # noqa: D102
+    def adapt(self, net: nn.Module, support: Examples) -> Past:
         return _parts(net).read(support)
 
-    def predict(self, net: nn.Module, state: Past, x: Tensor) -> Tensor:  # noqa: D102
+    def predict(self, net: nn.Module, state: Past, x: Tensor) -> Tensor:
         parts = _parts(net)
         return parts.ask(state, parts.embed(x))
 
