@@ -1,4 +1,4 @@
-"""The pictures of measured figures, which report.py draws."""
+"""Draws the pictures of the report."""
 
 import hashlib
 import io
@@ -8,33 +8,33 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from tokay.figures.training import BLUE, ORANGE
+from tokay.figures.style import BLUE, ORANGE
 from tokay.files import write_atomically
 
 _TICKS = (0.3, 0.5, 1, 2, 3, 5, 10, 20, 40, 80)
 
 
 def fingerprint(rows: dict[str, dict[str, dict[str, Any]]]) -> str:
-    """What a picture of these figures says of itself, so that a test can tell whether it is theirs."""
-    drawn = {name: {setting: row["accuracy"] for setting, row in its.items()} for name, its in rows.items()}
-    return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()
+    """A hash of the figures in a picture. The picture stores it, so a test can check that the picture is up to date."""
+    accuracies = {name: {key: row["accuracy"] for key, row in columns.items()} for name, columns in rows.items()}
+    return hashlib.sha256(json.dumps(accuracies).encode()).hexdigest()
 
 
 def budget(rows: dict[str, dict[str, dict[str, Any]]], settings: dict[str, str], path: Path) -> None:
-    """Errors of all methods at one budget, a column for each of ``settings`` (with its title).
+    """Draws the errors of all methods at one budget, one column per setting. ``settings`` maps settings to titles.
 
-    ``rows[method][setting]`` are evaluations, the best method first.
+    ``rows[method][setting]`` is an evaluation. The best method comes first.
     """
     figure = Figure(figsize=(9.5, 0.7 + 0.24 * len(rows)), layout="constrained")
     names = list(rows)[::-1]  # from the bottom up
     baseline = rows.get("finetune", {})
     for axis, (setting, title) in zip(figure.subplots(1, len(settings), sharey=True), settings.items(), strict=True):
         axis.set_xscale("log")
-        there = [(rows[name][setting], place) for place, name in enumerate(names) if setting in rows[name]]
-        if there:
-            errors, places = [_error(row) for row, _ in there], [place for _, place in there]
-            intervals = [100 * row["accuracy"]["ci95"] for row, _ in there]
-            axis.errorbar(errors, places, xerr=intervals, fmt="o", markersize=4, elinewidth=1.5, color=BLUE)
+        points = [(rows[name][setting], y) for y, name in enumerate(names) if setting in rows[name]]
+        if points:
+            errors, heights = [_error(row) for row, _ in points], [y for _, y in points]
+            intervals = [100 * row["accuracy"]["ci95"] for row, _ in points]
+            axis.errorbar(errors, heights, xerr=intervals, fmt="o", markersize=4, elinewidth=1.5, color=BLUE)
         if setting in baseline:
             axis.axvline(_error(baseline[setting]), color=ORANGE, linewidth=1, label="finetune", zorder=0)
             axis.legend(loc="upper right", frameon=False, fontsize=8)

@@ -1,4 +1,4 @@
-"""Render the measured figures: python benchmarks/report.py writes benchmarks/README.md from the JSON in results/."""
+"""Writes benchmarks/README.md and budget.png from the JSON results: python benchmarks/report.py"""
 
 import json
 import sys
@@ -15,22 +15,23 @@ HERE = Path(__file__).parent
 
 HEAD = """# Measured figures
 
-Written by `python benchmarks/report.py` from the JSON files in `accuracy/results/` and `speed/results/`, which hold
-the commands, seeds, commits and hardware. Accuracy is in per cent, with a 95% interval over unseen tasks; *transductive*
-says whether an answer saw the other queries of its task. One seed each: the interval is over tasks, not over trainings.
+`python benchmarks/report.py` writes this page from the JSON files in `accuracy/results/`, `reproduced/` and
+`speed/results/`. They contain the commands, seeds, commits and hardware. Accuracy is in per cent, with a 95% interval over
+unseen tasks. *Transductive* means that a prediction depends on the other queries of its task. Each method is trained once,
+with one seed: the interval covers the tasks, not repeated trainings.
 
-Published figures are of the full budgets of their papers, with other splits and protocols as noted; [P] read in the
-paper, [C] in the authors' code, [T] in a table of another paper, [N] quoted in notes.
-They stand beside ours to show the distance, not to be compared to a decimal.
+Published figures use the full budgets of their papers, and other splits and protocols as noted. They show the distance to
+the paper; small differences mean nothing. Sources: [P] the paper, [C] the authors' code, [T] a table of another paper, [N]
+quoted in notes.
 
 """
 
 
 def accuracy(report: dict[str, Any]) -> str:
     """One recipe as a section."""
-    alone = report.get("quiet_training_minutes")
+    quiet = report.get("quiet_training_minutes")
     minutes = f"{report['training_seconds'] / 60:.1f} minutes" + (
-        f" beside other work, {alone:.1f} minutes alone" if alone is not None else ""
+        f" on a busy machine, {quiet:.1f} minutes on a free one" if quiet is not None else ""
     )
     lines = [
         f"### {report['recipe']}",
@@ -39,7 +40,7 @@ def accuracy(report: dict[str, Any]) -> str:
         f"{report['steps']} outer steps in {minutes}; {report['hardware']}, {report['threads']} threads; "
         f"torch {report['torch']}, commit {(report['commit'] or 'none')[:10]}. {report['note']}",
         "",
-        "| protocol | tasks | measured | transductive | asked of this budget | published |",
+        "| protocol | tasks | measured | transductive | target at this budget | published |",
         "|---|---|---|---|---|---|",
     ]
     for row in report["results"]:
@@ -49,35 +50,35 @@ def accuracy(report: dict[str, Any]) -> str:
             measured = f"loss {row['loss']['mean']:.4f} ± {row['loss']['ci95']:.4f}"
         else:
             measured = f"MSE {row['mse']['mean']:.4f} ± {row['mse']['ci95']:.4f}"
-        asked = "" if "asked" not in row else f"{row['asked']} ({'met' if row['met'] else 'not met'})"
-        seen = "yes" if row["transductive"] else "no"
+        target = "" if "asked" not in row else f"{row['asked']} ({'met' if row['met'] else 'not met'})"
+        transductive = "yes" if row["transductive"] else "no"
         lines.append(
-            f"| {row['protocol']} | {row['tasks']} | {measured} | {seen} | {asked} | {row.get('published', '')} |"
+            f"| {row['protocol']} | {row['tasks']} | {measured} | {transductive} | {target} | {row.get('published', '')} |"
         )
     return "\n".join([*lines, ""])
 
 
-_WAYS = {"vmap": "vmap", "loop": "loop", "cuda_graph": "recorded"}
+_MODES = {"vmap": "vmap", "loop": "loop", "cuda_graph": "CUDA graph"}
 
 
 def speed(report: dict[str, Any]) -> str:
     """The speed table of one device."""
-    first, how = report["results"][0], report.get("run") or f"median of {report['rounds']} rounds"
-    shown = {way: name for way, name in _WAYS.items() if way in first}
-    compared = ["vmap over loop"] if "loop" in first else []
+    first, procedure = report["results"][0], report.get("run") or f"median of {report['rounds']} rounds"
+    modes = {mode: name for mode, name in _MODES.items() if mode in first}
+    ratio = ["vmap / loop"] if "loop" in first else []
     heads = [
         "method",
         "network",
         "training episode",
         "meta-batch",
-        *(f"{name}, tasks/s" for name in shown.values()),
-        *compared,
+        *(f"{name}, tasks/s" for name in modes.values()),
+        *ratio,
     ]
     lines = [
         f"### {report['device']}",
         "",
         f"{report['hardware']}, {report['threads']} threads, torch {report['torch']}, "
-        f"commit {(report['commit'] or 'none')[:10]}, {how}, "
+        f"commit {(report['commit'] or 'none')[:10]}, {procedure}, "
         f"{report['taken']}.",
         "",
         f"| {' | '.join(heads)} |",
@@ -85,65 +86,65 @@ def speed(report: dict[str, Any]) -> str:
     ]
     for row in report["results"]:
         cells = [row[name] for name in ("method", "network", "episode", "meta_batch")]
-        cells += [row[way]["tasks_per_second"] for way in shown]
-        cells += [row["vmap_over_loop"] for _ in compared]
+        cells += [row[mode]["tasks_per_second"] for mode in modes]
+        cells += [row["vmap_over_loop"] for _ in ratio]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join([*lines, ""])
 
 
 def reproduced(reports: list[dict[str, Any]]) -> str:
-    """What ``tokay reproduce`` wrote: published beside measured."""
+    """The results of ``tokay reproduce`` as one table: measured and published figures."""
     lines = [
-        "| recipe | part of the budget | check | measured | tasks | transductive | published | its protocol |",
+        "| recipe | budget | check | measured | tasks | transductive | published | published protocol |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for report in reports:
-        part = f"{report['fit']['steps']:,} steps ({100 * report['fraction']:g} %)"
+        budget = f"{report['fit']['steps']:,} steps ({100 * report['fraction']:g} %)"
         for row in report["results"]:
-            seen = "yes" if row["transductive"] else "no"
+            transductive = "yes" if row["transductive"] else "no"
             published = row["published"] or "none verified"
             lines.append(
-                f"| `{report['recipe']}` | {part} | {row['check']} | {row['shown']} | {row['tasks']} | {seen} "
+                f"| `{report['recipe']}` | {budget} | {row['check']} | {row['shown']} | {row['tasks']} | {transductive} "
                 f"| {published} | {row['protocol']} |"
             )
-    known = list_recipes()
+    recipes = list_recipes()
     notes = []
     for report in reports:
-        note = known[report["recipe"]][1].note
-        told = [
+        note = recipes[report["recipe"]][1].note
+        sentences = [
             f"trained in {report['training_seconds'] / 60:.1f} minutes{_since(report)} on {report['hardware']}",
             report.get("run", ""),
         ]
-        notes.append(f"- `{report['recipe']}`: {'; '.join(filter(None, [*told, note]))}.")
+        notes.append(f"- `{report['recipe']}`: {'; '.join(filter(None, [*sentences, note]))}.")
     return "\n".join([*lines, "", *notes, ""])
 
 
-def measured(begins: str = "") -> list[dict[str, Any]]:
-    """The results of all recipes whose names begin so."""
-    return [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob(f"{begins}*.json"))]
+def measured(prefix: str = "") -> list[dict[str, Any]]:
+    """The results of all recipes whose names start with ``prefix``."""
+    return [json.loads(path.read_text()) for path in sorted((HERE / "accuracy/results").glob(f"{prefix}*.json"))]
 
 
 def _since(report: dict[str, Any]) -> str:
-    """What the minutes leave out."""
+    """Says if the minutes do not include the part before a restart."""
     return " since it was resumed" if report.get("resumed") else ""
 
 
 def render() -> str:
     """The whole page."""
     parts = [HEAD, "## Accuracy\n\n"]
-    for begins, table in TABLES.items():
-        its = measured(begins)
-        parts += [table(its) + "\n"] if its else []
-    alone = [report for report in measured() if not report["recipe"].startswith(tuple(TABLES))]
-    parts += [accuracy(report) + "\n" for report in alone]
-    found = [json.loads(path.read_text()) for path in sorted((HERE / "reproduced").glob("*.json"))]
-    if found:
+    for prefix, table in TABLES.items():
+        reports = measured(prefix)
+        parts += [table(reports) + "\n"] if reports else []
+    others = [report for report in measured() if not report["recipe"].startswith(tuple(TABLES))]
+    parts += [accuracy(report) + "\n" for report in others]
+    reproductions = [json.loads(path.read_text()) for path in sorted((HERE / "reproduced").glob("*.json"))]
+    if reproductions:
         parts.append(
-            "## Papers' settings, by `tokay reproduce`\n\nSeed 0; the JSON files in `reproduced/` hold the rest.\n\n"
+            "## Settings of the papers, by `tokay reproduce`\n\nSeed 0. Details are in the JSON files in `reproduced/`.\n\n"
         )
-        parts.append(reproduced(found) + "\n")
+        parts.append(reproduced(reproductions) + "\n")
     parts.append(
-        "## Training speed\n\nOmniglot-sized random tasks; the loop runs the same code one task at a time.\n\n"
+        "## Training speed\n\nRandom tasks of Omniglot's size. The loop runs the same code for one task at a time.\n\n"
     )
     parts += [speed(json.loads(path.read_text())) + "\n" for path in sorted((HERE / "speed/results").glob("*.json"))]
     return "".join(parts).rstrip() + "\n"

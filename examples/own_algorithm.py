@@ -1,4 +1,4 @@
-"""A method of your own in a dozen lines: nearest class mean by cosine, with a learned embedding."""
+"""Your own method in a dozen lines: nearest class mean by cosine, with a learned embedding."""
 
 import argparse
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tokay import Algorithm, FitConfig, Sizes, evaluate, fit
+from tokay.core.cost import Cost
 from tokay.core.geometry import class_means
 from tokay.networks import Conv4
 from tokay.tasks import Glyphs
@@ -19,15 +20,16 @@ steps = parser.parse_args().steps
 
 @dataclass(frozen=True, kw_only=True)
 class CosineNet(Algorithm[Tensor], name="cosine"):
-    """The class whose mean points the same way wins. State: unit vectors [ways, features]."""
+    """The class with the largest cosine wins. State: class means as unit vectors [ways, features]."""
 
     reference = "an example"
     summary = "nearest class mean by cosine"
+    cost = Cost("feed-forward", "E_T L_Q(softmax(10 cos(f(x), c_k)))")
     any_ways = True
     kinds = ("classification",)
 
     sharpness: float = 10.0
-    """what cosines are multiplied by to make logits"""
+    """factor from cosines to logits"""
 
     def build(self, backbone, spec):
         return backbone

@@ -1,4 +1,4 @@
-"""MAML with a network of your own: any nn.Module that maps [n, ...] to [n, outputs], layer norm included."""
+"""MAML with your own network: any nn.Module that maps [n, ...] to [n, outputs], here one with layer norm."""
 
 import argparse
 
@@ -22,7 +22,7 @@ print("before:", evaluate(method, net, test, tasks=100)["mse"])
 for step in fit(method, net, train, FitConfig(steps=steps, meta_batch=25)):
     if step.step % 100 == 0:
         print(f"step {step.step}: mse after one inner step {step.metrics['mse']:.3f}")
-found = evaluate(method, net, test, tasks=100)
-print("after: ", found["mse"])
-for k, scores in found.curve.items():
+evaluation = evaluate(method, net, test, tasks=100)
+print("after: ", evaluation["mse"])
+for k, scores in evaluation.curve.items():
     print(f"  {k} steps: mse {scores['mse'].mean:.3f} ± {scores['mse'].ci95:.3f}")

@@ -22,10 +22,10 @@ for step in fit(method, net, train, FitConfig(steps=steps)):
         print(f"step {step.step}: loss {step.metrics['loss']:.3f}, accuracy {step.metrics['accuracy']:.2f}")
 print("unseen scripts:", evaluate(method, net, test, tasks=50)["accuracy"])
 
-# One task by hand: NumPy arrays and any labels will do.
+# One task without a source: NumPy arrays and any labels work.
 task = test.sample(1, torch.Generator().manual_seed(0))
 names = ["alpha", "beta", "gamma", "delta", "epsilon"]
 labels = [names[i] for i in task.support.y[0].int().argmax(1).tolist()]
 learner = Learner(method, net).fit(task.support.x[0].numpy(), labels)
-print("guesses:", learner.predict(task.query.x[0].numpy())[:5].tolist())
-print("truth:  ", [names[i] for i in task.query.y[0].int().argmax(1).tolist()][:5])
+print("predictions:", learner.predict(task.query.x[0].numpy())[:5].tolist())
+print("truth:      ", [names[i] for i in task.query.y[0].int().argmax(1).tolist()][:5])

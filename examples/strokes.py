@@ -1,7 +1,7 @@
-"""Drawings as strokes: a letter, the strokes traced from it, and its program warped onto other drawings.
+"""Drawings as strokes: a letter, its traced strokes, and its program warped onto other drawings.
 
-Grey is the drawing to explain, lines are the program, the number is log P(drawing | program) per point of ink.
-``--source omniglot`` draws handwriting instead of printed letters (it is downloaded when missing).
+Grey: the drawing to explain. Lines: the program. Number: log P(drawing | program) per point of ink.
+``--source omniglot`` uses handwriting instead of printed letters (downloaded if missing).
 """
 
 import argparse
@@ -14,24 +14,24 @@ from torch import Tensor
 
 from tokay import Examples, FitConfig, Sizes, Strokes, evaluate, fit
 from tokay.algorithms.generative.strokes.programs import Programs
-from tokay.figures.training import write_figure
+from tokay.figures.style import write_figure
 from tokay.tasks import Glyphs, Omniglot
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--steps", type=int, default=60)
 parser.add_argument("--source", choices=("glyphs", "omniglot"), default="glyphs")
 parser.add_argument("--out", type=Path, default=Path("runs/strokes.png"))
-asked = parser.parse_args()
+args = parser.parse_args()
 
 torch.manual_seed(0)
 method, sizes = Strokes(), Sizes(ways=5, shots=1, queries=1)
-hand = Omniglot(split="lake", rotations="none", within_alphabet=True, size=105)
-source = hand if asked.source == "omniglot" else Glyphs(size=64)
+handwriting = Omniglot(split="lake", rotations="none", within_alphabet=True, size=105)
+source = handwriting if args.source == "omniglot" else Glyphs(size=64)
 train, unseen = (source.tasks(split, sizes) for split in ("train", "validation"))
 net = method.build(torch.nn.Identity(), train.spec)
-for _ in fit(method, net, train, FitConfig(steps=asked.steps, validate_every=0)):
+for _ in fit(method, net, train, FitConfig(steps=args.steps, validate_every=0)):
     pass
-print("5-way 1-shot:", evaluate(method, net, unseen, tasks=asked.steps, curve=False)["accuracy"])
+print("5-way 1-shot:", evaluate(method, net, unseen, tasks=args.steps, curve=False)["accuracy"])
 
 
 def show(axis: Axes, picture: Tensor, program: Programs, beads: Tensor, title: str) -> None:
@@ -44,17 +44,17 @@ def show(axis: Axes, picture: Tensor, program: Programs, beads: Tensor, title: s
 
 task = unseen.sample(1, torch.Generator().manual_seed(3))
 support, query = (Examples(x[0], y[0]) for x, y in task)
-drawn, others = (method.adapt(net, part).programs for part in (support, query))
+programs, others = (method.adapt(net, part).programs for part in (support, query))
 figure = Figure(figsize=(13, 7), layout="constrained")
 for row, axes in enumerate(figure.subplots(3, 6)):
-    program = Programs(*(tensor[row : row + 1] for tensor in drawn))
+    program = Programs(*(tensor[row : row + 1] for tensor in programs))
     show(axes[0], support.x[row], program, program.beads[0], "traced strokes")
     with torch.no_grad():
-        warped, log_p = net.warped(program, others, 20)[0], net.explained(program, others, 20)
+        warped, log_p = net.warp(program, others, 20)[0], net.explain(program, others, 20)
     for column, axis in enumerate(axes[1:]):
-        places = warped[column, 0] + others.beads[column].mean(0)
+        positions = warped[column, 0] + others.beads[column].mean(0)
         score = f"{log_p[column, 0]:.2f}{', its class' if support.y[row].equal(query.y[column]) else ''}"
-        show(axis, query.x[column], program, places, score)
-asked.out.parent.mkdir(parents=True, exist_ok=True)
-write_figure(asked.out, figure)
-print(f"Drew {asked.out}")
+        show(axis, query.x[column], program, positions, score)
+args.out.parent.mkdir(parents=True, exist_ok=True)
+write_figure(args.out, figure)
+print(f"Drew {args.out}")

@@ -6,14 +6,14 @@ import pytest
 import torch
 from hypothesis import settings
 
-# A first example may load half of torch, and a machine may have other things to do: no time limit for single ones.
+# No time limit per example: the first one loads a large part of torch, and the machine may be busy.
 settings.register_profile("tokay", deadline=None)
 settings.load_profile("tokay")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cache_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Decoded copies of data go to a folder that goes away, unless the caller has one."""
+def _temporary_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Use a temporary folder for decoded data, unless TOKAY_CACHE is set."""
     if "TOKAY_CACHE" in os.environ:
         yield
         return
@@ -23,19 +23,19 @@ def _cache_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(autouse=True)
-def _torch_as_it_was() -> Iterator[None]:
-    """Draws of one test are those of the test alone; a test that leaves torch in another state fails."""
-    before = _settings()
+def _restore_torch() -> Iterator[None]:
+    """Seed each test, and fail a test that changes global settings of torch."""
+    initial = _settings()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
-    after = _settings()
-    torch.set_default_dtype(before["default dtype"])
-    torch.set_num_threads(before["threads"])
-    torch.set_grad_enabled(before["gradients"])
-    torch.backends.mha.set_fastpath_enabled(before["transformer fast path"])
-    changed = {name: (before[name], after[name]) for name in before if before[name] != after[name]}
-    assert not changed, f"the test left torch changed: {changed}"
+    final = _settings()
+    torch.set_default_dtype(initial["default dtype"])
+    torch.set_num_threads(initial["threads"])
+    torch.set_grad_enabled(initial["gradients"])
+    torch.backends.mha.set_fastpath_enabled(initial["transformer fast path"])
+    changes = {name: (initial[name], final[name]) for name in initial if initial[name] != final[name]}
+    assert not changes, f"the test changes settings of torch: {changes}"
 
 
 def _settings() -> dict[str, object]:

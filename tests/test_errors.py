@@ -12,18 +12,18 @@ BUILTINS = {
 
 
 @pytest.mark.parametrize("kind", BUILTINS)
-def test_each_is_ours_and_a_builtin(kind: type[TokayError]) -> None:
+def test_each_error_is_a_tokay_error_and_a_builtin(kind: type[TokayError]) -> None:
     error = kind("here: what is wrong. What to do.")
     assert isinstance(error, TokayError)
     assert isinstance(error, BUILTINS[kind])
     assert str(error) == "here: what is wrong. What to do."
 
 
-def test_none_is_missing_here() -> None:
-    ours = {thing for thing in vars(errors).values() if isinstance(thing, type) and issubclass(thing, TokayError)}
-    assert ours == {TokayError, *BUILTINS}
+def test_the_list_is_complete() -> None:
+    classes = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, TokayError)}
+    assert classes == {TokayError, *BUILTINS}
 
 
-def test_none_is_another() -> None:
+def test_no_error_is_a_subclass_of_another() -> None:
     for kind in BUILTINS:
         assert not [other for other in BUILTINS if other is not kind and issubclass(kind, other)]

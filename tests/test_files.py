@@ -1,4 +1,4 @@
-"""A file is the old one or the new one, and what cannot be read says why in one line."""
+"""A write replaces a file wholly or not at all, and an unreadable file gives an error of one line."""
 
 import errno
 import json
@@ -16,17 +16,18 @@ from tokay.files import (
     clear_temporaries,
     read_json,
     read_tensors,
+    replace_atomically,
     write_atomically,
     write_json,
     write_tensors,
 )
 
 
-def full(*arguments: Any, **keywords: Any) -> Any:
+def raise_disk_full(*arguments: Any, **keywords: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def interrupted(*arguments: Any, **keywords: Any) -> Any:
+def raise_interrupt(*arguments: Any, **keywords: Any) -> Any:
     raise KeyboardInterrupt
 
 
@@ -38,36 +39,54 @@ def test_writes_and_replaces(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "file"
+    with replace_atomically(target, make_folder=True) as temporary:
+        temporary.write_text("first")
+        assert not target.exists()
+    assert target.read_text() == "first"
+
+    def interrupt() -> None:
+        with replace_atomically(target, make_folder=True) as temporary:
+            temporary.write_text("sec")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert target.read_text() == "first"
+    assert list(target.parent.iterdir()) == [target]
+
+
 @pytest.mark.parametrize("call", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])
 @pytest.mark.parametrize("existing", [True, False])
-def test_a_full_disk_leaves_what_was_there(
+def test_a_full_disk_keeps_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, existing: bool
 ) -> None:
     file = tmp_path / "file"
     if existing:
         file.write_bytes(b"old")
     with monkeypatch.context() as patch:
-        patch.setattr(call, full)
+        patch.setattr(call, raise_disk_full)
         with pytest.raises(DataError) as caught:
             write_atomically(file, b"x" * 2**20)
-    said = str(caught.value)
-    assert said.startswith(f"{file}: 1.0 MiB cannot be written (No space left on device); ")
-    assert ("the file that was there is untouched" if existing else "nothing was written") in said
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith(f"{file}: 1.0 MiB cannot be written (No space left on device); ")
+    assert ("the old file is unchanged" if existing else "nothing was written") in message
+    assert "\n" not in message
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"] * existing
 
 
 @pytest.mark.parametrize("call", ["os.fsync", "pathlib.Path.replace"])
-def test_an_interrupt_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+def test_an_interrupt_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     (tmp_path / "file").write_bytes(b"old")
     with monkeypatch.context() as patch:
-        patch.setattr(call, interrupted)
+        patch.setattr(call, raise_interrupt)
         with pytest.raises(KeyboardInterrupt):
             write_atomically(tmp_path / "file", b"new")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
-def test_the_content_is_on_the_disk_before_the_name_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_content_is_synced_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
     sync, rename = os.fsync, Path.replace
 
@@ -86,23 +105,23 @@ def test_the_content_is_on_the_disk_before_the_name_changes(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("below", ["none", "file"])
-def test_a_folder_that_cannot_hold_it(tmp_path: Path, below: str) -> None:
+def test_a_folder_that_does_not_exist(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="nothing was written"):
         write_atomically(tmp_path / below / "x", b"")
 
 
-def test_clearing_takes_temporaries_only(tmp_path: Path) -> None:
+def test_only_temporary_files_are_cleared(tmp_path: Path) -> None:
     for name in (".model.safetensors.12.tmp", ".keep", "model.safetensors", "notes.tmp"):
         (tmp_path / name).write_text("")
     clear_temporaries(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {".keep", "model.safetensors", "notes.tmp"}
 
 
-def test_what_a_killed_write_leaves_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_files_of_a_killed_write_are_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", interrupted)
-        patch.setattr("pathlib.Path.unlink", full)  # a kill gives no time to clean up
+        patch.setattr("os.fsync", raise_interrupt)
+        patch.setattr("pathlib.Path.unlink", raise_disk_full)  # a killed process cannot clean up
         with pytest.raises(KeyboardInterrupt):
             write_atomically(tmp_path / "file", b"new")
     assert len(list(tmp_path.iterdir())) == 1
@@ -110,13 +129,13 @@ def test_what_a_killed_write_leaves_is_cleared(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
-def test_lines_are_added(tmp_path: Path) -> None:
+def test_lines_are_appended(tmp_path: Path) -> None:
     for line in ("one", "zwei: ü"):
         append_line(tmp_path / "log", line)
     assert (tmp_path / "log").read_text(encoding="utf-8") == "one\nzwei: ü\n"
 
 
-def test_a_line_that_does_not_fit(tmp_path: Path) -> None:
+def test_appending_to_a_full_disk(tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to("/dev/full")
     with pytest.raises(DataError, match=r"log: cannot be written \(No space left on device\).* --resume"):
         append_line(tmp_path / "log", "line")
@@ -130,7 +149,7 @@ def test_json(tmp_path: Path) -> None:
         read_json(tmp_path / "y.json")
     for content in (b"{", b"\xff\xfe"):
         (tmp_path / "x.json").write_bytes(content)
-        with pytest.raises(DataError, match="must be JSON, and is not"):
+        with pytest.raises(DataError, match="must be a JSON file, but is not"):
             read_json(tmp_path / "x.json")
 
 
@@ -147,25 +166,25 @@ def test_tensors(tmp_path: Path) -> None:
         "learned": torch.ones(2, requires_grad=True),
     }
     write_tensors(tmp_path / "t.safetensors", tensors, {"who": "me"})
-    found, about = read_tensors(tmp_path / "t.safetensors")
-    assert about == {"who": "me"}
-    assert found.keys() == tensors.keys()
+    loaded, metadata = read_tensors(tmp_path / "t.safetensors")
+    assert metadata == {"who": "me"}
+    assert loaded.keys() == tensors.keys()
     for name, tensor in tensors.items():
-        assert torch.equal(found[name], tensor)
-        assert found[name].dtype == tensor.dtype
+        assert torch.equal(loaded[name], tensor)
+        assert loaded[name].dtype == tensor.dtype
 
 
 @pytest.mark.parametrize("keep", [1, 7, 8, 50, -1])
-def test_tensors_that_were_cut_short(tmp_path: Path, keep: int) -> None:
+def test_truncated_tensor_files(tmp_path: Path, keep: int) -> None:
     file = tmp_path / "t.safetensors"
     write_tensors(file, {"weight": torch.rand(50)}, {})
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(DataError, match="must be a safetensors file, and is truncated or damaged") as caught:
+    with pytest.raises(DataError, match="must be a safetensors file, but is truncated or damaged") as caught:
         read_tensors(file)
     assert str(file) in str(caught.value)
 
 
-def test_what_is_no_tensor_file(tmp_path: Path) -> None:
+def test_other_files_than_tensors(tmp_path: Path) -> None:
     file = tmp_path / "t.safetensors"
     with pytest.raises(DataError, match="does not exist"):
         read_tensors(file)

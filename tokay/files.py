@@ -1,11 +1,13 @@
-"""Files that are either the old one or the new one, never half of it."""
+"""Reads and writes files. A write replaces a file wholly or not at all."""
 
 import contextlib
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,85 +17,101 @@ from torch import Tensor
 from .errors import DataError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write under a temporary name, force it to the disk, then rename: a kill or a full disk leaves the old file.
+@contextlib.contextmanager
+def replace_atomically(path: Path, *, make_folder: bool = False) -> Iterator[Path]:
+    """Yields a temporary path in the folder of ``path``: write the new content there.
 
-    Raises ``DataError`` when the disk is full or the folder cannot be written; nothing is left behind then.
+    If the block succeeds, the content is forced to the disk and the temporary file is renamed to ``path``. If the block
+    fails, the temporary file is removed. So a kill or a full disk leaves the old file.
+
+    ``make_folder`` creates the folder first. Raises ``OSError`` if the folder cannot be made, or the file not written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # The name is unique: two processes that write the same file do not mix their bytes, and the last one wins.
+    temporary = path.with_name(f".{uuid4().hex}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        kept = "the file that was there is untouched" if path.exists() else "nothing was written"
-        raise DataError(
-            f"{path}: {len(content) / 2**20:.1f} MiB cannot be written ({error.strerror}); {kept}. "
-            "Free some space or choose another folder, then do it again (training goes on with --resume)."
-        ) from error
     finally:
-        with contextlib.suppress(OSError):  # it has been renamed, or could not even be made
+        with contextlib.suppress(OSError):  # already renamed, or never created
             temporary.unlink()
 
 
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` with ``replace_atomically``. The folder must exist.
+
+    Raises ``DataError`` if the disk is full or the folder cannot be written. Then the old file, if any, is unchanged.
+    """
+    try:
+        with replace_atomically(path) as temporary, temporary.open("wb") as file:
+            file.write(content)
+    except OSError as error:
+        outcome = "the old file is unchanged" if path.exists() else "nothing was written"
+        raise DataError(
+            f"{path}: {len(content) / 2**20:.1f} MiB cannot be written ({error.strerror}); {outcome}. "
+            "Free some space or choose another folder, then try again (training continues with --resume)."
+        ) from error
+
+
 def clear_temporaries(folder: Path) -> None:
-    """Remove what a kill in the middle of ``write_atomically`` left in ``folder``."""
-    for left in folder.glob(".*.tmp"):
-        left.unlink()
+    """Remove the temporary files that killed writes left in ``folder``."""
+    for temporary in folder.glob(".*.tmp"):
+        temporary.unlink()
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a log. Raises ``DataError`` when the disk is full: then part of the line may be there."""
+    """Append a line to a log. Raises ``DataError`` if the disk is full; then the log may contain a part of the line."""
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be written ({error.strerror}). Free some space, then go on with --resume."
+            f"{path}: cannot be written ({error.strerror}). Free some space, then continue with --resume."
         ) from error
 
 
 def finite_json(value: Any) -> Any:
-    """``value`` with null for NaN and infinity, which JSON does not know."""
+    """Replace NaN and infinity in ``value`` by None, because JSON has no such numbers."""
     if isinstance(value, dict):
-        return {name: finite_json(inner) for name, inner in value.items()}
+        return {name: finite_json(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [finite_json(inner) for inner in value]
+        return [finite_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_json(path: Path, value: Any) -> None:
-    """``value`` as readable JSON, atomically."""
+    """Write ``value`` as indented JSON, with ``write_atomically``."""
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
-    """What ``write_json`` wrote. Raises ``DataError`` for a file that is missing or no JSON."""
+    """Read a JSON file. Raises ``DataError`` if the file is missing or is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Is this a run folder?") from error
     except ValueError as error:
         raise DataError(
-            f"{path}: must be JSON, and is not ({error}). Take it from a backup, or train again."
+            f"{path}: must be a JSON file, but is not ({error}). Restore it from a backup, or train again."
         ) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Tensors as safetensors, atomically."""
-    # A tensor that shares memory with another, or is no plain block, is not what safetensors stores.
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_atomically(path, save(plain, metadata=metadata))
+    """Write ``tensors`` as a safetensors file, with ``write_atomically``."""
+    # Safetensors stores only contiguous tensors that share no memory.
+    copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    write_atomically(path, save(copies, metadata=metadata))
 
 
 def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata. Raises ``DataError`` for a file that is missing, truncated or no safetensors file."""
+    """Read (tensors, metadata). Raises ``DataError`` if the file is missing, truncated or not a safetensors file."""
     if not path.is_file():
-        raise DataError(f"{path}: must be a safetensors file, and does not exist. Is this a run folder?")
+        raise DataError(f"{path}: must be a safetensors file, but does not exist. Is this a run folder?")
     if path.stat().st_size == 0:
-        raise DataError(f"{path}: must be a safetensors file, and is empty. Take it from a backup, or train again.")
+        raise DataError(f"{path}: must be a safetensors file, but is empty. Restore it from a backup, or train again.")
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
@@ -102,5 +120,5 @@ def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[s
             start = raw.read(2)
         kind = "a pickle, which Tokay never opens" if start[:1] == b"\x80" or start == b"PK" else "truncated or damaged"
         raise DataError(
-            f"{path}: must be a safetensors file, and is {kind} ({error}). Take it from a backup, or train again."
+            f"{path}: must be a safetensors file, but is {kind} ({error}). Restore it from a backup, or train again."
         ) from error

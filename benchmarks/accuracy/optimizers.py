@@ -1,11 +1,11 @@
 """A learned optimizer against tuned ones, after 100 steps: python benchmarks/accuracy/optimizers.py [--fraction 0.05]
 
-Two families of functions to minimise: random quadratics of ten unknowns, and a small network on ten classes of letters,
-in mini-batches. A learned optimizer is trained on each, and compared with SGD, momentum, Adam and RMSprop on unseen
-functions from the same starting points; then on networks it was not trained on. The rate of every other optimizer is the
-best of a grid, found on other functions of the same family and for the very network it is compared on.
+There are two families of functions to minimise: random quadratics of ten unknowns, and a small network on ten classes of
+letters, in mini-batches. One learned optimizer is trained per family. It is compared with SGD, momentum, Adam and RMSprop on
+unseen functions, from the same initial weights, and also on networks that it was not trained on. Each other optimizer uses
+the best learning rate of a grid, found for the same network on other functions of the family.
 
-The loss is that of all examples a function has (there is no query set here); the interval is over functions.
+The loss is over all examples of a function (there is no query set here). The interval is over functions.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from tokay import (
     over_tasks,
     paired_difference,
 )
-from tokay.core.inner.coordinatewise import WithOptimizer, drawn_weights
+from tokay.core.inner.coordinatewise import WithOptimizer, draw_weights
 from tokay.core.inner.descent import SGD, Adam, InnerOptimizer, Moments, Params, examples_loss, optimize, trainable
 from tokay.core.inner.minibatches import minibatches
 from tokay.core.objectives import objective
@@ -46,20 +46,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 from run import hardware
 
 RESULTS = Path(__file__).parent / "results"
-STEPS, SHOWN = 100, (0, 10, 20, 50, 100)
+STEPS, CURVE_STEPS = 100, (0, 10, 20, 50, 100)
 RATES = [10 ** (exponent / 2) for exponent in range(-8, 4)]  # 1e-4 ... 31.6
 
 
 @dataclass(frozen=True)
 class RMSprop(InnerOptimizer):
-    """As ``torch.optim.RMSprop`` with its usual 0.99."""
+    """Equal to ``torch.optim.RMSprop`` with its default of 0.99."""
 
     lr: float
 
     def update(self, params: Params, grads: Params, moments: Moments) -> tuple[Params, Moments]:
         second = {name: 0.99 * moments.second.get(name, 0.0) + 0.01 * g * g for name, g in grads.items()}
-        moved = {name: p - self.lr * grads[name] / (second[name].sqrt() + 1e-8) for name, p in params.items()}
-        return moved, Moments(moments.step + 1, {}, second)
+        updated = {name: p - self.lr * grads[name] / (second[name].sqrt() + 1e-8) for name, p in params.items()}
+        return updated, Moments(moments.step + 1, {}, second)
 
 
 HAND_MADE = {
@@ -77,14 +77,14 @@ class OneFunction:
         self.source, self.spec = source, source.spec
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        drawn = self.source.sample(tasks, generator)
-        return Task(drawn.support, drawn.support)
+        batch = self.source.sample(tasks, generator)
+        return Task(batch.support, batch.support)
 
 
-def mlp(inputs: int, *hidden: int, outputs: int = 10) -> nn.Module:
-    """Sigmoid units, as in the paper."""
+def mlp(inputs: int, *widths: int, outputs: int = 10) -> nn.Module:
+    """A network of sigmoid units, as in the paper."""
     layers: list[nn.Module] = [nn.Flatten()]
-    for width in hidden:
+    for width in widths:
         layers += [nn.Linear(inputs, width), nn.Sigmoid()]
         inputs = width
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
@@ -92,15 +92,15 @@ def mlp(inputs: int, *hidden: int, outputs: int = 10) -> nn.Module:
 
 @dataclass(frozen=True)
 class Problem:
-    """A family of functions, how the optimizer is trained on it, and the networks that it is compared on."""
+    """A family of functions, the training of the optimizer on it, and the networks for the comparison."""
 
     train: TaskSource
     tuning: TaskSource
     test: TaskSource
     method: LearnedOptimizer
     fit: FitConfig
-    networks: dict[str, nn.Module]  # the first is the one it is trained on
-    tuned_on: int  # functions that rates are found on: where some are steep, a few let a rate pass that explodes
+    networks: dict[str, nn.Module]  # the optimizer is trained on the first
+    tuned_on: int  # number of functions for tuning rates; with too few, a rate that diverges on steep ones may win
 
 
 def problems(fraction: float, seed: int) -> dict[str, Problem]:
@@ -131,114 +131,114 @@ def problems(fraction: float, seed: int) -> dict[str, Problem]:
 
 
 def loss_along(states: Iterator[Params], net: nn.Module, examples: Examples) -> Tensor:
-    """The loss on all examples after the steps that are shown."""
-    at = [step_state for step_state in enumerate(states) if step_state[0] in SHOWN]
-    return torch.stack([objective(torch.func.functional_call(net, dict(p), (examples.x,)), examples.y) for _, p in at])
+    """The loss on all examples after each of ``CURVE_STEPS``."""
+    weights = [params for step, params in enumerate(states) if step in CURVE_STEPS]
+    return torch.stack(
+        [objective(torch.func.functional_call(net, dict(p), (examples.x,)), examples.y) for p in weights]
+    )
 
 
-def by_hand(net: nn.Module, optimizer: InnerOptimizer, batch: int, tasks: Task) -> Tensor:
-    """Losses ``[tasks, shown]`` of an optimizer with a fixed rule, from the starts that the learned one has."""
+def hand_made_losses(net: nn.Module, optimizer: InnerOptimizer, batch: int, tasks: Task) -> Tensor:
+    """Losses ``[tasks, curve steps]`` of an optimizer with a fixed rule, from the initial weights of the learned one."""
 
     def run(task: Task) -> Tensor:
-        begun = drawn_weights(trainable(net), task_seed(task.support))
+        initial = draw_weights(trainable(net), task_seed(task.support))
         batches = minibatches(task.support, batch, STEPS)
-        states = optimize(examples_loss(net), begun, batches, optimizer, first_order=True)
+        states = optimize(examples_loss(net), initial, batches, optimizer, first_order=True)
         return loss_along((params for params, _ in states), net, task.support)
 
     with torch.no_grad():
         return over_tasks(run, tasks, chunk_size=50)
 
 
-def learned(method: LearnedOptimizer, net: nn.Module, optimizer: nn.Module, tasks: Task) -> Tensor:
-    """The same of the learned one, beside ``net``."""
-    beside = WithOptimizer(net, optimizer)
+def learned_losses(method: LearnedOptimizer, net: nn.Module, optimizer: nn.Module, tasks: Task) -> Tensor:
+    """Losses ``[tasks, curve steps]`` of the learned optimizer on ``net``."""
+    both = WithOptimizer(net, optimizer)
     with torch.no_grad():
         return over_tasks(
-            lambda task: loss_along(method.path(beside, task.support), net, task.support), tasks, chunk_size=10
+            lambda task: loss_along(method.path(both, task.support), net, task.support), tasks, chunk_size=10
         )
 
 
-def tuned(net: nn.Module, name: str, batch: int, tasks: Task) -> float:
-    """The rate with the least loss at the end, on functions that are not compared on."""
-    ends = {rate: float(by_hand(net, HAND_MADE[name](rate), batch, tasks)[:, -1].mean()) for rate in RATES}
-    return min(ends, key=lambda rate: ends[rate] if ends[rate] == ends[rate] else float("inf"))
+def best_rate(net: nn.Module, name: str, batch: int, tasks: Task) -> float:
+    """The rate with the smallest final loss, on functions outside the comparison. A NaN counts as infinite."""
+    losses = {rate: float(hand_made_losses(net, HAND_MADE[name](rate), batch, tasks)[:, -1].mean()) for rate in RATES}
+    return min(losses, key=lambda rate: losses[rate] if losses[rate] == losses[rate] else float("inf"))
 
 
-def trained(family: str, problem: Problem) -> nn.Module:
-    """The optimizer alone, trained on the first network of the problem."""
-    step = problem.method.build(nn.Flatten(), problem.train.spec).optimizer
+def train_optimizer(family: str, problem: Problem) -> nn.Module:
+    """Train an optimizer on the first network of the problem. Returns the optimizer without the network."""
+    optimizer = problem.method.build(nn.Flatten(), problem.train.spec).optimizer
     first = next(iter(problem.networks.values()))
-    net = WithOptimizer(deepcopy(first), step, drawn=True)
-    for done in fit(problem.method, net, problem.train, problem.fit):
-        if done.step % 50 == 0 or done.step == problem.fit.steps:
-            end = done.metrics["loss"]
-            print(f"{family}: step {done.step}, {done.cost:.4f} along the way, {end:.4f} at the end", flush=True)
-    return step
+    net = WithOptimizer(deepcopy(first), optimizer, draw_weights=True)
+    for step in fit(problem.method, net, problem.train, problem.fit):
+        if step.step % 50 == 0 or step.step == problem.fit.steps:
+            loss = step.metrics["loss"]
+            print(f"{family}: step {step.step}, cost {step.cost:.4f}, final loss {loss:.4f}", flush=True)
+    return optimizer
 
 
-def compared(problem: Problem, step: nn.Module, *, tasks: int, tuning: int, seed: int) -> Iterator[dict[str, Any]]:
-    """A row for every network and optimizer, on the same functions from the same starts."""
+def compare(problem: Problem, optimizer: nn.Module, *, tasks: int, tuning: int, seed: int) -> Iterator[dict[str, Any]]:
+    """One row per network and optimizer, on the same functions from the same initial weights."""
     unseen = problem.test.sample(tasks, generator(seed, "optimizers", 0))
-    others = problem.tuning.sample(tuning, generator(seed, "optimizers", 1))
+    tuning_tasks = problem.tuning.sample(tuning, generator(seed, "optimizers", 1))
     batch = problem.method.inner_batch
     for network, net in problem.networks.items():
-        ours = learned(problem.method, net, step, unseen)
+        ours = learned_losses(problem.method, net, optimizer, unseen)
         yield row(network, "learned", ours)
         for name in HAND_MADE:
-            rate = tuned(net, name, batch, others)
-            losses = by_hand(net, HAND_MADE[name](rate), batch, unseen)
+            rate = best_rate(net, name, batch, tuning_tasks)
+            losses = hand_made_losses(net, HAND_MADE[name](rate), batch, unseen)
             difference = paired_difference(ours[:, -1], losses[:, -1])
-            against = {"mean": difference.mean, "ci95": difference.ci95}
-            yield row(network, name, losses) | {"rate": rate, "learned_minus_this": against}
+            gap = {"mean": difference.mean, "ci95": difference.ci95}
+            yield row(network, name, losses) | {"rate": rate, "learned_minus_this": gap}
 
 
 def row(network: str, optimizer: str, losses: Tensor) -> dict[str, Any]:
-    """The scores of one optimizer on one network. Losses: [tasks, shown]."""
-    end = Score.of(losses[:, -1])
-    print(f"{network}, {optimizer}: {end.mean:.4f} ± {end.ci95:.4f}", flush=True)
+    """The scores of one optimizer on one network. Losses: [tasks, curve steps]."""
+    final = Score.of(losses[:, -1])
+    print(f"{network}, {optimizer}: {final.mean:.4f} ± {final.ci95:.4f}", flush=True)
     return {
         "network": network,
         "optimizer": optimizer,
-        "tasks": end.tasks,
-        "loss": {"mean": end.mean, "ci95": end.ci95},
-        "curve": {str(step): float(losses[:, i].mean()) for i, step in enumerate(SHOWN)},
+        "tasks": final.tasks,
+        "loss": {"mean": final.mean, "ci95": final.ci95},
+        "curve": {str(step): float(losses[:, i].mean()) for i, step in enumerate(CURVE_STEPS)},
         "transductive": False,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--fraction", type=float, default=1.0, help="of the outer steps and of the functions compared on"
-    )
+    parser.add_argument("--fraction", type=float, default=1.0, help="fraction of the outer steps and of the functions")
     parser.add_argument("--families", nargs="+", default=["quadratics", "letters"], choices=["quadratics", "letters"])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="the folder for optimizers-FAMILY.json")
-    given = parser.parse_args()
-    tasks = max(10, round(given.fraction * 500))
-    for family, problem in problems(given.fraction, given.seed).items():
-        if family not in given.families:
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for optimizers-FAMILY.json")
+    args = parser.parse_args()
+    tasks = max(10, round(args.fraction * 500))
+    for family, problem in problems(args.fraction, args.seed).items():
+        if family not in args.families:
             continue
-        tuning = max(4, round(given.fraction * problem.tuned_on))
+        tuning = max(4, round(args.fraction * problem.tuned_on))
         started = time.perf_counter()
-        step = trained(family, problem)
+        optimizer = train_optimizer(family, problem)
         report = {
             "recipe": f"optimizers-{family}",
             "command": "python benchmarks/accuracy/optimizers.py "
-            f"--families {family} --fraction {given.fraction:g} --seed {given.seed}",
+            f"--families {family} --fraction {args.fraction:g} --seed {args.seed}",
             "note": f"Losses after {STEPS} steps; every rate but the learned one is the best of {len(RATES)}, found on "
             f"{tuning:,} other functions.",
             "steps": problem.fit.steps,
             "training_seconds": round(time.perf_counter() - started, 1),
-            "seed": given.seed,
+            "seed": args.seed,
             "commit": git_commit(),
             "torch": torch.__version__,
             "hardware": hardware(),
             "threads": torch.get_num_threads(),
-            "results": list(compared(problem, step, tasks=tasks, tuning=tuning, seed=given.seed)),
+            "results": list(compare(problem, optimizer, tasks=tasks, tuning=tuning, seed=args.seed)),
         }
-        given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / f"{report['recipe']}.json").write_text(json.dumps(report, indent=2) + "\n")
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / f"{report['recipe']}.json").write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What is measured, and what it is measured against.
+"""The recipes of the benchmark: training commands, evaluations, and the published figures to compare with.
 
-A published figure is shown with its protocol and where it was read ([P] the paper, [C] the authors' code, [T] a table of
-another paper); figures nobody could verify are not here.
+Each published figure has its protocol and its source: [P] the paper, [C] the authors' code, [T] a table of another paper.
+Unverified figures are left out.
 """
 
 import sys
@@ -12,17 +12,17 @@ import tokay
 
 sys.path.insert(0, str(Path(__file__).parent))
 from notes import NOTES
-from short_budget import AS_DRAWN, OF_A_SIZE, SHORT_BUDGET
+from short_budget import BY_SIZE, ORIGINAL_SIZE, SHORT_BUDGET
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """One evaluation of a trained run, and the figures beside it."""
+    """One evaluation of a trained run, and the figures to compare it with."""
 
     name: str
-    flags: tuple[str, ...] = ()  # for `tokay evaluate`
-    tasks: int | None = None  # fewer than usual, where a task is dear
-    at_least: float | None = None  # the figure asked of this budget: accuracy in per cent
+    flags: tuple[str, ...] = ()  # flags of `tokay evaluate`
+    tasks: int | None = None  # smaller number of tasks, if a task is slow
+    at_least: float | None = None  # target at this budget: accuracy in per cent
     published: str = ""
 
 
@@ -30,7 +30,7 @@ class Protocol:
 class Recipe:
     """A training command, its budget and its evaluations."""
 
-    train: tuple[str, ...]  # for `tokay train`, without --out and --steps
+    train: tuple[str, ...]  # flags of `tokay train`, without --out and --steps
     minutes: float
     evaluations: tuple[Protocol, ...]
     note: str = ""
@@ -123,7 +123,7 @@ RECIPES = {
             ),
             Protocol(name="5 points, 5 steps", flags=("--shots", "5", "--queries", "100")),
         ),
-        note="The joint baseline: one network trained on the points of all tasks, then the same five steps.",
+        note="The joint baseline: one network is trained on the points of all tasks, then adapted by the same five steps.",
     ),
     "grocery-protonet": Recipe(
         train=("protonet", "images", "--root", "{data}/grocery", "--train-ways", "20", "--train-queries", "5"),
@@ -141,19 +141,19 @@ RECIPES = {
     ),
 }
 
-# Every method that tells classes apart, trained for the same time on the same data and scored on the same tasks. It is
-# trained for one shot, once for five ways and once for twenty, or once for both where it answers any number of classes: a
-# short budget has so many more small tasks that the five-shot test gains from it, too (_ON_FIVE shows it). Only those that
-# read a task as a sequence are trained for its length, and relation nets, which add the maps of a class up, for its shots.
+# All classification methods, with the same training time, the same data and the same test tasks. Each is trained on one shot,
+# separately for five and twenty ways, or once for both if it takes any number of classes. One-shot tasks are cheaper, so a short
+# budget has many more of them, and the five-shot test gains too (see _FIVE_SHOT_METHODS). Two exceptions: sequence models are
+# trained on the length of the test tasks, and relation networks, which sum the maps of a class, on the shots of the test.
 _SIZES: dict[str, tuple[str, ...]] = {
     f"{_ways}w{_shots}s": ("--ways", str(_ways), "--shots", str(_shots)) for _ways, _shots in ((5, 1), (5, 5), (20, 1))
 }
 _GROUPS = {"relation": {"-1s": ("5w1s", "20w1s"), "-5s": ("5w5s",)}}
-# Fewer where a task takes seconds: some 400 pairs of programs, or of drawings of 105 pixels.
+# Fewer tasks if one task takes seconds: about 400 pairs of programs, or of 105x105 pictures.
 TASKS = {"strokes": 300}
 ONE_QUERY = {"strokes": ("5w5s", "20w1s")}
 TASKS_BETWEEN = {"strokes": 300, "hausdorff": 300}
-_ON_FIVE = ("finetune", "maml")
+_FIVE_SHOT_METHODS = ("finetune", "maml")
 
 for _name, _kind in tokay.list_algorithms().items():
     if "classification" in _kind.kinds:
@@ -163,15 +163,15 @@ for _name, _kind in tokay.list_algorithms().items():
         elif not _kind.ordered:
             _groups = {"-5w": ("5w1s", "5w5s"), "-20w1s": ("20w1s",)}
         for _group, _sizes in _GROUPS.get(_name, _groups).items():
-            _on_five = _name in _ON_FIVE and "5w5s" in _sizes
+            _has_five_shots = _name in _FIVE_SHOT_METHODS and "5w5s" in _sizes
             _notes = [
                 NOTES.get(f"budget-{_name}{_group}"),
-                f"Trained on five shots instead: `five-shots-{_name}` below." if _on_five else "",
+                f"For training on five shots see `five-shots-{_name}` below." if _has_five_shots else "",
             ]
             RECIPES[f"budget-{_name}{_group}"] = Recipe(
                 train=(
                     *(_name, "omniglot", *_SIZES[_sizes[0]], *SHORT_BUDGET.get(_name, ())),
-                    *(*OF_A_SIZE.get(_name + _group, ()), "--validate-every", "0"),
+                    *(*BY_SIZE.get(_name + _group, ()), "--validate-every", "0"),
                 ),
                 minutes=15 if _kind.learns else 0,
                 evaluations=tuple(
@@ -185,8 +185,8 @@ for _name, _kind in tokay.list_algorithms().items():
                 note=" ".join(filter(None, _notes)),
             )
 
-# What MAML loses without second derivatives, at the same budget: much at its own rate, which is chosen for one large step
-# that they look through, and little in smaller steps.
+# MAML without second derivatives at the same budget. It loses much at MAML's rate, which fits one large step with second
+# derivatives, and little with smaller steps.
 _FIRST_ORDER = (*RECIPES["budget-maml-5w"].train, "--order", "1")
 _SMALL_STEPS = ("--inner-lr", "0.4", "--inner-steps", "5", "--test-steps", "5", "--train-queries", "5")
 RECIPES["first-order-maml"] = replace(RECIPES["budget-maml-5w"], train=_FIRST_ORDER, note="")
@@ -194,26 +194,28 @@ RECIPES["first-order-maml-small-steps"] = replace(
     RECIPES["budget-maml-5w"], train=(*_FIRST_ORDER, *_SMALL_STEPS), note=""
 )
 
-# What some of them gain and lose by training on five shots.
-for _name in _ON_FIVE:
+# The effect of training on five shots.
+for _name in _FIVE_SHOT_METHODS:
     RECIPES[f"five-shots-{_name}"] = Recipe(
         train=(_name, "omniglot", *_SIZES["5w5s"], *SHORT_BUDGET.get(_name, ()), "--validate-every", "0"),
         minutes=15,
         evaluations=(Protocol(name="5w5s", flags=_SIZES["5w5s"]),),
     )
 
-# The one-shot challenge: learned from the background alphabets, scored within alphabets (the official runs, 400 answers in
-# 20 tasks) and between them. One network for both, never one figure.
+# The one-shot challenge: trained on the background alphabets, tested within alphabets (the official runs: 400 predictions in 20
+# tasks) and between alphabets. One network, two separate figures.
 _BY_SHAPE = ("hausdorff", "nearest", "strokes")
 _BY_FEATURES = ("protonet", "matching", "siamese", "relation", "simpleshot", "baseline++")
-_BY_READING = ("snail", "mann", "lstm", "gru", "ntm")
-for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
+_SEQUENCE_MODELS = ("snail", "mann", "lstm", "gru", "ntm")
+for _name in (*_BY_SHAPE, *_BY_FEATURES, *_SEQUENCE_MODELS):
     _learns = tokay.list_algorithms()[_name].learns
     _flags = (
-        *{**SHORT_BUDGET, "hausdorff": AS_DRAWN}.get(_name, ()),
-        *OF_A_SIZE.get(f"runs-{_name}", OF_A_SIZE.get(f"{_name}-20w1s", ())),
+        *{**SHORT_BUDGET, "hausdorff": ORIGINAL_SIZE}.get(_name, ()),
+        *BY_SIZE.get(f"runs-{_name}", BY_SIZE.get(f"{_name}-20w1s", ())),
     )
-    _between = " ".join(("omniglot --split lake --rotations train", *(AS_DRAWN if _flags == AS_DRAWN else ())))
+    _between = " ".join(
+        ("omniglot --split lake --rotations train", *(ORIGINAL_SIZE if _flags == ORIGINAL_SIZE else ()))
+    )
     RECIPES[f"runs-{_name}"] = Recipe(
         train=(_name, "omniglot-runs", *_flags, "--validate-every", "0"),
         minutes=15 if _learns else 0,
@@ -224,16 +226,17 @@ for _name in (*_BY_SHAPE, *_BY_FEATURES, *_BY_READING):
         note=NOTES.get(f"runs-{_name}", ""),
     )
 
-# Sequences of fifty, ten of each of five classes: how often a class is known when it comes for the first, second, ... time.
+# Sequences of fifty examples, ten of each of five classes: accuracy at the first, second, ... presentation of a class.
 RECIPES["instances-mann"] = Recipe(
-    train=("mann", "omniglot", *SHORT_BUDGET["mann"], *OF_A_SIZE["instances-mann"], "--validate-every", "0"),
+    train=("mann", "omniglot", *SHORT_BUDGET["mann"], *BY_SIZE["instances-mann"], "--validate-every", "0"),
     minutes=15,
     evaluations=(Protocol(name="by instance", flags=("--instances",)),),
     note=NOTES["instances-mann"],
 )
 
-# Neural processes on curves of a Gaussian process, whose exact posterior bounds them. At a constant rate the loss of `anp`
-# jumps about: in 90 seconds -1.27 nats per value on validation curves, with a rate falling to 0 -0.82 (cnp -0.53, -0.60).
+# Neural processes on curves of a Gaussian process; the exact posterior is their upper bound. A constant rate makes the loss of
+# `anp` unstable. After 90 seconds on validation curves, in nats per value: constant rate anp -1.27, cnp -0.53; decreasing rate
+# anp -0.82, cnp -0.60.
 for _name in ("cnp", "np", "anp"):
     RECIPES[f"gp-{_name}"] = Recipe(
         train=(
@@ -244,8 +247,8 @@ for _name in ("cnp", "np", "anp"):
         evaluations=(Protocol(name="3 to 50 points of curves with an RBF kernel", flags=("--queries", "100")),),
     )
 
-# Sequences of bits: learned up to a length of 20, scored at 20 and at 40. A machine of fewer slots learns sooner and goes on
-# further, and Adam suits a short budget: six of six seeds copy eight rows of four bits after 3,000 steps.
+# Sequences of bits: trained on lengths up to 20, tested at 20 and 40. A machine with fewer slots learns faster and generalises to
+# longer sequences. Adam suits a short budget: six of six seeds copy eight rows of four bits after 3,000 steps.
 _MACHINE = ("--slots", "64", "--optimizer", "adam", "--lr", "3e-3", "--schedule", "linear")
 for _name, _flags in {
     "ntm": _MACHINE,

@@ -1,11 +1,11 @@
-"""Training speed, vmap against a loop over the same code, on Omniglot-sized random tasks: writes JSON.
+"""Training speed of vmap and of a loop over the same code, on random tasks of Omniglot's size: writes JSON.
 
 python benchmarks/speed/tasks_per_second.py [--rounds 5] [--device cpu]
 
-On a CUDA device the mapped step is timed as it is recorded and replayed, too.
+On a CUDA device it also times the mapped step as a recorded CUDA graph.
 
-The loop does what every peer does: one task after the other, gradients added up. Its numbers are those of vmap.
-Rounds of the two alternate, so that a machine whose speed drifts slows both; the median of each is reported.
+The loop takes one task after another and sums the gradients, as other libraries do. Its results are those of vmap. Rounds
+of the two alternate, so a change in the machine's speed affects both. The report has the median of each.
 """
 
 import argparse
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 @dataclass(frozen=True)
 class Noise:
-    """Random pictures in place of data: sampling costs nothing, so only the method is timed."""
+    """Random pictures instead of data: sampling is almost free, so only the method is timed."""
 
     sizes: Sizes
     device: torch.device
@@ -39,29 +39,29 @@ class Noise:
         return TaskSpec(x_shape=(1, 28, 28), y_dim=self.sizes.ways)
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        def examples(each: int) -> Examples:
-            y = tokay.one_hot(torch.arange(self.sizes.ways).repeat(each), self.sizes.ways)
+        def examples(per_class: int) -> Examples:
+            y = tokay.one_hot(torch.arange(self.sizes.ways).repeat(per_class), self.sizes.ways)
             x = torch.rand(tasks, len(y), *self.spec.x_shape, generator=generator)
             return Examples(x.to(self.device), y.expand(tasks, -1, -1).to(self.device))
 
         return Task(examples(self.sizes.shots), examples(self.sizes.queries))
 
 
-# How a step is computed; what a machine cannot do is left out.
-WAYS = {"vmap": {}, "loop": {"mode": "loop"}, "cuda_graph": {"cuda_graph": True}}
+# Modes of computing a step, with their options in FitConfig. "cuda_graph" needs a CUDA device.
+MODES = {"vmap": {}, "loop": {"mode": "loop"}, "cuda_graph": {"cuda_graph": True}}
 
 
-def seconds_per_step(method: Any, how: dict[str, Any], device: torch.device, steps: int) -> float:
+def seconds_per_step(method: Any, options: dict[str, Any], device: torch.device, steps: int) -> float:
     source = Noise(method.training_sizes(Sizes()), device)
     torch.manual_seed(0)
     net = method.build(list_networks()[method.network]().build((1, 28, 28)), source.spec).to(device)
-    config = FitConfig(steps=steps + 2, validate_every=0, **how)
-    taken = []
+    config = FitConfig(steps=steps + 2, validate_every=0, **options)
+    seconds = []
     for step in tokay.fit(method, net, source, config):
         if device.type == "cuda":
             torch.cuda.synchronize()
-        taken.append(step.seconds)
-    return statistics.median(taken[2:])  # the first one warms up, in the second one may be recorded
+        seconds.append(step.seconds)
+    return statistics.median(seconds[2:])  # the first step warms up, the second may record the graph
 
 
 def main() -> None:
@@ -69,8 +69,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
-    device = torch.device(given.device)
+    args = parser.parse_args()
+    device = torch.device(args.device)
     tokay.keep_freed_memory()
     methods = {
         "maml": tokay.MAML(),
@@ -81,11 +81,11 @@ def main() -> None:
     }
     rows = []
     for name, method in methods.items():
-        ways = {name: how for name, how in WAYS.items() if name != "cuda_graph" or device.type == "cuda"}
-        times: dict[str, list[float]] = {way: [] for way in ways}
-        for _ in range(given.rounds):
-            for way, taken in times.items():
-                taken.append(seconds_per_step(method, ways[way], device, given.steps))
+        modes = {mode: options for mode, options in MODES.items() if mode != "cuda_graph" or device.type == "cuda"}
+        times: dict[str, list[float]] = {mode: [] for mode in modes}
+        for _ in range(args.rounds):
+            for mode, seconds in times.items():
+                seconds.append(seconds_per_step(method, modes[mode], device, args.steps))
         sizes = method.training_sizes(Sizes())
         row: dict[str, Any] = {
             "method": name,
@@ -93,10 +93,10 @@ def main() -> None:
             "episode": f"{sizes.ways} ways {sizes.shots} shots {sizes.queries} queries",
             "meta_batch": method.meta_batch,
         }
-        for way, taken in times.items():
-            row[way] = {
-                "tasks_per_second": round(method.meta_batch / statistics.median(taken), 1),
-                "step_ms": {"min": round(1e3 * min(taken), 1), "median": round(1e3 * statistics.median(taken), 1)},
+        for mode, seconds in times.items():
+            row[mode] = {
+                "tasks_per_second": round(method.meta_batch / statistics.median(seconds), 1),
+                "step_ms": {"min": round(1e3 * min(seconds), 1), "median": round(1e3 * statistics.median(seconds), 1)},
             }
         row["vmap_over_loop"] = round(statistics.median(times["loop"]) / statistics.median(times["vmap"]), 2)
         rows.append(row)
@@ -110,7 +110,7 @@ def main() -> None:
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
         "device": str(device),
-        "rounds": given.rounds,
+        "rounds": args.rounds,
         "taken": time.strftime("%Y-%m-%d"),
         "results": rows,
     }

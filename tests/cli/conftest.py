@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from tokay.cli.console import stdout
 from tokay.cli.main import main
+from tokay.cli.screen import stdout
 
 from .helpers import SMALL, Call, Result, quietly, write_letters
 
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    """The program in this process: fast, and with everything it prints, on a screen so wide that nothing folds."""
+    """Run the program in this process. The screen is so wide that no line is folded."""
     monkeypatch.setattr(stdout, "_width", 300)
 
     def run(*words: str | Path) -> Result:
@@ -76,7 +76,7 @@ def gp_run(runs: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def completion_run(runs: Path) -> Path:
-    """NP on letters to complete, ten steps."""
+    """NP on the completion of letters, ten steps."""
     out = runs / "completion"
     small = ("--size", "12", "--shots", "20", "--width", "8", "--steps", "10", *SMALL[:6])
     quietly("train", "np", "completion", "--out", out, *small)

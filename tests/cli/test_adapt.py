@@ -1,4 +1,4 @@
-"""``tokay adapt``: new classes from a folder of folders, labels for pictures."""
+"""``tokay adapt``: learn classes from folders of pictures, and label other pictures."""
 
 import json
 import shutil
@@ -38,34 +38,32 @@ def trained(runs: Path) -> Path:
 def labelled(call: Call, *words: str | Path) -> dict[str, Any]:
     result = call("adapt", *words, "--json")
     assert result.code == 0, result.err
-    found: dict[str, Any] = json.loads(result.out)
-    return found
+    report: dict[str, Any] = json.loads(result.out)
+    return report
 
 
-def probabilities(found: dict[str, Any]) -> torch.Tensor:
-    return torch.tensor([list(entry["probabilities"].values()) for entry in found["predictions"]])
+def probabilities(report: dict[str, Any]) -> torch.Tensor:
+    return torch.tensor([list(entry["probabilities"].values()) for entry in report["predictions"]])
 
 
 def test_json(call: Call, trained: Path, letters: Path, queries: Path) -> None:
-    found = labelled(call, trained, "--support", letters, "--query", queries)
-    assert set(found) == {"algorithm", "classes", "transductive", "predictions"}
-    assert (found["algorithm"], found["classes"], found["transductive"]) == ("protonet", ["c0", "c1", "c2"], True)
-    assert [entry["file"] for entry in found["predictions"]] == [str(file) for file in sorted(queries.iterdir())]
-    for entry in found["predictions"]:
+    report = labelled(call, trained, "--support", letters, "--query", queries)
+    assert set(report) == {"algorithm", "classes", "transductive", "predictions"}
+    assert (report["algorithm"], report["classes"], report["transductive"]) == ("protonet", ["c0", "c1", "c2"], True)
+    assert [entry["file"] for entry in report["predictions"]] == [str(file) for file in sorted(queries.iterdir())]
+    for entry in report["predictions"]:
         assert set(entry) == {"file", "class", "probabilities"}
-        assert list(entry["probabilities"]) == found["classes"]
+        assert list(entry["probabilities"]) == report["classes"]
         assert sum(entry["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         assert entry["class"] == max(entry["probabilities"], key=entry["probabilities"].get)
 
 
 def test_it_is_right(call: Call, trained: Path, letters: Path, queries: Path) -> None:
-    found = labelled(call, trained, "--support", letters, "--query", queries, "--inductive")
-    assert all(Path(entry["file"]).name.startswith(entry["class"] + "_") for entry in found["predictions"])
+    report = labelled(call, trained, "--support", letters, "--query", queries, "--inductive")
+    assert all(Path(entry["file"]).name.startswith(entry["class"] + "_") for entry in report["predictions"])
 
 
-def test_few_pictures_that_see_each_other_are_warned_of(
-    call: Call, trained: Path, letters: Path, queries: Path
-) -> None:
+def test_few_pictures_give_a_warning(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     warning = "6 are few for that: --inductive may be more accurate"
     assert warning in call("adapt", trained, "--support", letters, "--query", queries).err
     assert warning not in call("adapt", trained, "--support", letters, "--query", queries, "--inductive").err
@@ -76,8 +74,8 @@ def test_it_is_what_the_library_says(call: Call, trained: Path, letters: Path, q
     x = read_images(files, 28, "grey", invert=True)
     learner = tokay.load(trained).fit(x, [file.parent.name for file in files])
     expected = learner.predict_proba(read_images(sorted(queries.iterdir()), 28, "grey", invert=True))
-    found = labelled(call, trained, "--support", letters, "--query", queries)
-    torch.testing.assert_close(probabilities(found), torch.from_numpy(expected))
+    report = labelled(call, trained, "--support", letters, "--query", queries)
+    torch.testing.assert_close(probabilities(report), torch.from_numpy(expected))
 
 
 def test_dark_on_light_is_inverted_where_ink_is_bright(
@@ -90,36 +88,36 @@ def test_dark_on_light_is_inverted_where_ink_is_bright(
     mixed = call("adapt", trained, "--support", bright, "--query", queries, "--json")
     assert "Inverted 6 of 18 pictures" in mixed.err
     assert json.loads(mixed.out) == json.loads(paper.out)
-    left = call("adapt", trained, "--support", letters, "--query", queries, "--json", "--invert", "no")
-    assert "Inverted" not in left.err
-    assert not torch.allclose(probabilities(json.loads(left.out)), probabilities(json.loads(paper.out)), atol=1e-3)
+    unchanged = call("adapt", trained, "--support", letters, "--query", queries, "--json", "--invert", "no")
+    assert "Inverted" not in unchanged.err
+    assert not torch.allclose(probabilities(json.loads(unchanged.out)), probabilities(json.loads(paper.out)), atol=1e-3)
     forced = call("adapt", trained, "--support", letters, "--query", queries, "--json", "--invert", "yes")
     assert json.loads(forced.out) == json.loads(paper.out)
 
 
 def test_one_file(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     file = sorted(queries.iterdir())[0]
-    found = labelled(call, trained, "--support", letters, "--query", file)
-    assert [entry["file"] for entry in found["predictions"]] == [str(file)]
-    assert found["transductive"] is False  # there is nothing else to see
-    assert found == labelled(call, trained, "--support", letters, "--query", file, "--inductive")
+    report = labelled(call, trained, "--support", letters, "--query", file)
+    assert [entry["file"] for entry in report["predictions"]] == [str(file)]
+    assert report["transductive"] is False  # there is no other picture
+    assert report == labelled(call, trained, "--support", letters, "--query", file, "--inductive")
 
 
 def test_inductive_answers_do_not_depend_on_the_others(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     file = sorted(queries.iterdir())[3]
-    together = labelled(call, trained, "--support", letters, "--query", queries, "--inductive")
-    alone = labelled(call, trained, "--support", letters, "--query", file, "--inductive")
-    assert together["transductive"] is False
-    torch.testing.assert_close(probabilities(together)[3:4], probabilities(alone), rtol=1e-4, atol=1e-5)
+    all_at_once = labelled(call, trained, "--support", letters, "--query", queries, "--inductive")
+    one_file = labelled(call, trained, "--support", letters, "--query", file, "--inductive")
+    assert all_at_once["transductive"] is False
+    torch.testing.assert_close(probabilities(all_at_once)[3:4], probabilities(one_file), rtol=1e-4, atol=1e-5)
 
 
 def test_table(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     result = call("adapt", trained, "--support", letters, "--query", queries)
     assert result.code == 0
     assert "protonet, 3 classes (transductive" in " ".join(result.out.split())
-    found = labelled(call, trained, "--support", letters, "--query", queries)
+    report = labelled(call, trained, "--support", letters, "--query", queries)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.out.splitlines() if "│" in line]
-    for row, entry in zip(rows, found["predictions"], strict=True):
+    for row, entry in zip(rows, report["predictions"], strict=True):
         (best, p), (second, q), _ = sorted(entry["probabilities"].items(), key=lambda item: -item[1])
         assert row == [entry["file"], best, f"{100 * p:.1f} %", f"{second} {100 * q:.1f} %"]
 
@@ -162,17 +160,17 @@ def test_a_fixed_last_layer_needs_its_number_of_classes(call: Call, reptile_run:
         "protonet",
     )
     shutil.rmtree(four / "c3")
-    found = labelled(call, reptile_run, "--support", four, "--query", four / "c0")
-    assert found["algorithm"] == "reptile"
+    report = labelled(call, reptile_run, "--support", four, "--query", four / "c0")
+    assert report["algorithm"] == "reptile"
 
 
-def test_any_number_of_classes_where_the_method_can(call: Call, proto_run: Path, tmp_path: Path) -> None:
+def test_some_methods_take_any_number_of_classes(call: Call, proto_run: Path, tmp_path: Path) -> None:
     six = write_letters(tmp_path / "six", classes=6, files=1)
     assert len(labelled(call, proto_run, "--support", six, "--query", six / "c0")["classes"]) == 6
 
 
 def damage(folder: Path, kind: str) -> str:
-    """Spoil class c1 and say what must be named."""
+    """Damage class c1. Returns what the error must name."""
     victim = folder / "c1" / "0.png"
     if kind == "cut":
         victim.write_bytes(victim.read_bytes()[:60])
@@ -182,15 +180,15 @@ def damage(folder: Path, kind: str) -> str:
         return str(folder / "c1" / "notes.txt")
     for file in (folder / "c1").iterdir():
         file.unlink()
-    return f"{folder / 'c1'} holds no images"
+    return f"{folder / 'c1'} must have images"
 
 
 @pytest.mark.parametrize("kind", ["cut", "text", "empty"])
 def test_bad_support(call: Call, proto_run: Path, letters: Path, tmp_path: Path, kind: str) -> None:
     folder = shutil.copytree(letters, tmp_path / "support")
-    said = damage(folder, kind)
-    refused(call("adapt", proto_run, "--support", folder, "--query", letters / "c0"), said)
-    refused(call("adapt", proto_run, "--support", letters, "--query", folder / "c1"), said)
+    culprit = damage(folder, kind)
+    refused(call("adapt", proto_run, "--support", folder, "--query", letters / "c0"), culprit)
+    refused(call("adapt", proto_run, "--support", letters, "--query", folder / "c1"), culprit)
 
 
 def test_bad_words(call: Call, proto_run: Path, sine_run: Path, letters: Path, tmp_path: Path) -> None:
@@ -201,7 +199,7 @@ def test_bad_words(call: Call, proto_run: Path, sine_run: Path, letters: Path, t
     refused(call("adapt", none, *support, *query), "no run folder")
     refused(call("adapt", proto_run, "--support", none, *query), str(none), "No such file or directory")
     refused(call("adapt", proto_run, *support, "--query", none), str(none), "No such file or directory")
-    refused(call("adapt", proto_run, *support, "--query", letters), "must hold image files only")
+    refused(call("adapt", proto_run, *support, "--query", letters), "must have only image files")
     refused(call("adapt", proto_run, "--support", letters / "c0", *query), "one folder of images per class")
     refused(call("adapt", proto_run, *support, *query, "--invert", "maybe"), "maybe")
     refused(call("adapt", proto_run, *support, *query, "--shots", "1"), "has no flag --shots")

@@ -1,6 +1,7 @@
 """``tokay compare``: the same tasks for all, and paired differences."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 import tokay
 from tokay.cli.adaptation import adaptation_json
+from tokay.cli.screen import stdout
 from tokay.evaluation.adaptation_speed import adaptation
 from tokay.runs.checkpoint import load_model
 
@@ -37,13 +39,17 @@ def test_json(call: Call, sine_run: Path, sine_rival: Path) -> None:
     for path in (sine_run, sine_rival):
         run, net = load_model(path)
         expected.append(tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=30, seed=3))
-    for shown, found in zip(column["runs"], expected, strict=True):
-        assert shown["mse"] == {"mean": found["mse"].mean, "ci95": found["mse"].ci95, "median": found["mse"].median}
-        assert shown["transductive"] is False
-        assert set(shown) == {"run", "algorithm", "cost", "transductive", "mse"}
+    for row, evaluation in zip(column["runs"], expected, strict=True):
+        assert row["mse"] == {
+            "mean": evaluation["mse"].mean,
+            "ci95": evaluation["mse"].ci95,
+            "median": evaluation["mse"].median,
+        }
+        assert row["transductive"] is False
+        assert set(row) == {"run", "algorithm", "cost", "transductive", "mse"}
     difference = tokay.paired_difference(expected[0].per_task["mse"], expected[1].per_task["mse"])
-    (shown,) = column["differences_to_last"]
-    assert shown == {"run": str(sine_run), "mean": difference.mean, "ci95": difference.ci95}
+    (row,) = column["differences_to_last"]
+    assert row == {"run": str(sine_run), "mean": difference.mean, "ci95": difference.ci95}
 
 
 def test_several_shots_are_several_columns(call: Call, sine_run: Path, sine_rival: Path) -> None:
@@ -67,6 +73,28 @@ def test_table_of_methods_of_any_kind(call: Call, reptile_run: Path, proto_run: 
         assert words in result.out
     assert "Transductive" in result.out
     assert "Transductive" not in call("compare", reptile_run, proto_run, "--tasks", "2", "--inductive").out
+
+
+def test_a_narrow_screen_shows_the_whole_path_of_a_run(
+    call: Call, reptile_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """80 columns, two runs of one method with paths of 60 characters: no path is cut or folded, no number is cut."""
+    monkeypatch.chdir(tmp_path)
+    paths = [Path(name * (60 // len(name))) for name in ("abcdef", "uvwxyz")]
+    for path in paths:
+        shutil.copytree(reptile_run, path)
+        assert len(str(path)) == 60
+    monkeypatch.setattr(stdout, "_width", 80)
+    result = call("compare", *paths, "--tasks", "2", "--adaptation")
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
+    assert [line for line in lines if ": " in line and line.startswith("reptile (")] == [
+        f"reptile (1): {paths[0]}",
+        f"reptile (2): {paths[1]}",
+    ]
+    assert all(len(line) <= 80 for line in lines)
+    assert "…" not in result.out
+    assert result.out.count("reptile (2)") >= 3  # a row in each table, the reference of the differences, the path
 
 
 def test_names_are_shown_as_they_are(call: Call, sine_rival: Path, tmp_path: Path) -> None:
@@ -101,24 +129,24 @@ def test_the_first_run_decides_the_sizes(call: Call, sine_run: Path, tmp_path: P
 
 
 def test_how_fast_they_adapt(call: Call, reptile_run: Path, proto_run: Path) -> None:
-    """As the library says it of each run on the same tasks."""
+    """The numbers are those of the library for each run on the same tasks."""
     words = ("--tasks", "4", "--seed", "2", "--adaptation", "--reach", "0.3")
     (column,) = json.loads(call("compare", reptile_run, proto_run, *words, "--json").out)["columns"]
-    for shown in column["runs"]:
-        run, net = load_model(Path(shown["run"]))
-        found = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4, seed=2)
-        assert shown["adaptation"] == adaptation_json(adaptation(found, reach=0.3))
-        assert shown["cost"] == {"family": run.algorithm.cost.family, "formula": run.algorithm.cost.formula}
-    told = call("compare", reptile_run, proto_run, *words)
-    assert told.code == 0
+    for row in column["runs"]:
+        run, net = load_model(Path(row["run"]))
+        evaluation = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4, seed=2)
+        assert row["adaptation"] == adaptation_json(adaptation(evaluation, reach=0.3))
+        assert row["cost"] == {"family": run.algorithm.cost.family, "formula": run.algorithm.cost.formula}
+    result = call("compare", reptile_run, proto_run, *words)
+    assert result.code == 0
     for expected in ("performance-based", "feed-forward", "to 30 %", "settled", "How fast they adapt"):
-        assert expected in told.out
+        assert expected in result.out
 
 
-def test_errors_are_compared_without_a_usual_reach(call: Call, sine_run: Path, sine_rival: Path) -> None:
-    told = call("compare", sine_run, sine_rival, "--tasks", "2", "--adaptation")
-    assert told.code == 0
-    assert " to " not in told.out.partition("How fast")[2]
+def test_errors_have_no_default_reach(call: Call, sine_run: Path, sine_rival: Path) -> None:
+    result = call("compare", sine_run, sine_rival, "--tasks", "2", "--adaptation")
+    assert result.code == 0
+    assert " to " not in result.out.partition("How fast")[2]
 
 
 def test_the_curves_in_one_picture(call: Call, reptile_run: Path, proto_run: Path, tmp_path: Path) -> None:

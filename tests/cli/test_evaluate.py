@@ -1,4 +1,4 @@
-"""``tokay evaluate``: the contract of its JSON, and damaged runs."""
+"""``tokay evaluate``: the keys of its JSON, its table, and damaged runs."""
 
 import json
 import pickle
@@ -27,73 +27,73 @@ def copied(sine_run: Path, tmp_path: Path) -> Path:
 def evaluated(call: Call, *words: str | Path) -> dict[str, Any]:
     result = call("evaluate", *words, "--json")
     assert result.code == 0, result.err
-    found: dict[str, Any] = json.loads(result.out)
-    return found
+    report: dict[str, Any] = json.loads(result.out)
+    return report
 
 
 def test_json_of_classification(call: Call, reptile_run: Path) -> None:
-    found = evaluated(call, reptile_run, "--tasks", "4")
+    report = evaluated(call, reptile_run, "--tasks", "4")
     fixed = {"algorithm": "reptile", "source": "glyphs", "ways": 3, "shots": 2, "queries": 4, "tasks": 4}
-    assert {name: found[name] for name in fixed} == fixed
-    learned = {"support_accuracy", "support_loss"}
-    told = {"curve", "adaptation", "calibration_error", "seconds"}
-    assert set(found) == {*fixed, "transductive", "accuracy", "loss", *learned, *told}
-    assert 0 <= found["calibration_error"] <= 1
-    assert found["transductive"] is True
-    assert set(found["accuracy"]) == set(found["loss"]) == {"mean", "ci95", "median"}
-    assert [point["step"] for point in found["curve"]] == [0, 1, 2, 3]
-    assert found["curve"][-1]["accuracy"] == found["accuracy"]
-    assert found["seconds"] > 0
+    assert {name: report[name] for name in fixed} == fixed
+    support = {"support_accuracy", "support_loss"}
+    text = {"curve", "adaptation", "calibration_error", "seconds"}
+    assert set(report) == {*fixed, "transductive", "accuracy", "loss", *support, *text}
+    assert 0 <= report["calibration_error"] <= 1
+    assert report["transductive"] is True
+    assert set(report["accuracy"]) == set(report["loss"]) == {"mean", "ci95", "median"}
+    assert [point["step"] for point in report["curve"]] == [0, 1, 2, 3]
+    assert report["curve"][-1]["accuracy"] == report["accuracy"]
+    assert report["seconds"] > 0
 
 
 def test_json_of_regression(call: Call, sine_run: Path) -> None:
-    found = evaluated(call, sine_run, "--tasks", "4")
-    assert set(found["mse"]) == {"mean", "ci95", "median"}
-    assert "accuracy" not in found
-    assert found["calibration_error"] is None
-    assert found["transductive"] is False
+    report = evaluated(call, sine_run, "--tasks", "4")
+    assert set(report["mse"]) == {"mean", "ci95", "median"}
+    assert "accuracy" not in report
+    assert report["calibration_error"] is None
+    assert report["transductive"] is False
 
 
-def test_measures_of_a_methods_own_are_shown(call: Call, gp_run: Path) -> None:
-    found = evaluated(call, gp_run, "--tasks", "4")
+def test_own_measures_of_a_method_are_printed(call: Call, gp_run: Path) -> None:
+    report = evaluated(call, gp_run, "--tasks", "4")
     run, net = load_model(gp_run)
     expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)["log_likelihood"]
-    assert found["log_likelihood"] == {"mean": expected.mean, "ci95": expected.ci95, "median": expected.median}
-    assert found["curve"][-1]["log_likelihood"] == found["log_likelihood"]
+    assert report["log_likelihood"] == {"mean": expected.mean, "ci95": expected.ci95, "median": expected.median}
+    assert report["curve"][-1]["log_likelihood"] == report["log_likelihood"]
     result = call("evaluate", gp_run, "--tasks", "4")
-    shown = f"{expected.mean:.4f} ± {expected.ci95:.4f}"
-    assert result.out.count(shown) == 2  # in the table and below it
-    assert f"log likelihood {shown}" in result.out
+    score = f"{expected.mean:.4f} ± {expected.ci95:.4f}"
+    assert result.out.count(score) == 2  # in the table and below it
+    assert f"log likelihood {score}" in result.out
     assert "support loss" in result.out
     assert "cnp on gp, 3-to-10-point, 4 unseen tasks" in result.out
 
 
-def test_the_exact_posterior_stands_beside_it(call: Call, gp_run: Path, sine_run: Path) -> None:
-    """On the same tasks; and only where the source knows it and the method has a likelihood."""
-    found = evaluated(call, gp_run, "--tasks", "6", "--seed", "2")
+def test_the_exact_posterior_is_printed(call: Call, gp_run: Path, sine_run: Path) -> None:
+    """On the same tasks, and only if the source knows its posterior and the method has a likelihood."""
+    report = evaluated(call, gp_run, "--tasks", "6", "--seed", "2")
     source = read(gp_run)[0].tasks("test")
     assert isinstance(source, Curves)
     bound = source.exact_log_likelihood(tasks=6, seed=2)
-    assert found["exact_log_likelihood"]["mean"] == pytest.approx(float(bound.mean()))
-    assert found["log_likelihood"]["mean"] < found["exact_log_likelihood"]["mean"]
-    told = call("evaluate", gp_run, "--tasks", "6", "--seed", "2").out
-    assert f"exact posterior on the same tasks {float(bound.mean()):.4f} ±" in told
+    assert report["exact_log_likelihood"]["mean"] == pytest.approx(float(bound.mean()))
+    assert report["log_likelihood"]["mean"] < report["exact_log_likelihood"]["mean"]
+    text = call("evaluate", gp_run, "--tasks", "6", "--seed", "2").out
+    assert f"exact posterior on the same tasks {float(bound.mean()):.4f} ±" in text
     assert "exact_log_likelihood" not in evaluated(call, sine_run, "--tasks", "2")
     assert "exact_log_likelihood" not in evaluated(call, sine_run, "--tasks", "2", "--on", "gp")
 
 
-def test_it_is_what_the_library_finds(call: Call, sine_run: Path) -> None:
+def test_the_score_is_that_of_the_library(call: Call, sine_run: Path) -> None:
     run, net = load_model(sine_run)
     expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=31, seed=5)
-    found = evaluated(call, sine_run, "--tasks", "31", "--seed", "5")
+    report = evaluated(call, sine_run, "--tasks", "31", "--seed", "5")
     score = expected["mse"]
-    assert found["mse"] == {"mean": score.mean, "ci95": score.ci95, "median": float(expected.per_task["mse"].median())}
+    assert report["mse"] == {"mean": score.mean, "ci95": score.ci95, "median": float(expected.per_task["mse"].median())}
 
 
-def test_of_squared_errors_the_median_is_told_too(call: Call, sine_run: Path) -> None:
-    found = evaluated(call, sine_run, "--tasks", "5")["mse"]
-    told = " ".join(call("evaluate", sine_run, "--tasks", "5").out.split())
-    assert f"mse {found['mean']:.4f} ± {found['ci95']:.4f}, median {found['median']:.4f} (95% interval)" in told
+def test_a_squared_error_has_its_median(call: Call, sine_run: Path) -> None:
+    report = evaluated(call, sine_run, "--tasks", "5")["mse"]
+    text = " ".join(call("evaluate", sine_run, "--tasks", "5").out.split())
+    assert f"mse {report['mean']:.4f} ± {report['ci95']:.4f}, median {report['median']:.4f} (95% interval)" in text
 
 
 def test_the_seed_decides_the_tasks(call: Call, sine_run: Path) -> None:
@@ -105,8 +105,8 @@ def test_the_seed_decides_the_tasks(call: Call, sine_run: Path) -> None:
 
 def test_inductive_and_other_sizes(call: Call, proto_run: Path) -> None:
     sizes = ("--ways", "5", "--shots", "1", "--queries", "2")
-    found = evaluated(call, proto_run, "--tasks", "2", "--inductive", *sizes)
-    assert (found["ways"], found["shots"], found["queries"], found["transductive"]) == (5, 1, 2, False)
+    report = evaluated(call, proto_run, "--tasks", "2", "--inductive", *sizes)
+    assert (report["ways"], report["shots"], report["queries"], report["transductive"]) == (5, 1, 2, False)
 
 
 def test_the_table(call: Call, reptile_run: Path) -> None:
@@ -142,7 +142,7 @@ def test_weights_that_were_cut_short(call: Call, copied: Path) -> None:
 
 
 class _Trap:
-    """Unpickling it would make a file."""
+    """An object that makes a file if it is unpickled."""
 
     def __init__(self, sprung: Path) -> None:
         self.sprung = sprung
@@ -202,10 +202,10 @@ def test_source_that_is_gone(call: Call, tmp_path: Path) -> None:
 def test_by_instance(call: Call, snail_run: Path, reptile_run: Path, sine_reader: Path) -> None:
     run, net = load_model(snail_run)
     expected = tokay.by_instance(run.algorithm, net, run.tasks("test"), tasks=4)
-    found = evaluated(call, snail_run, "--tasks", "4", "--instances")["by_instance"]
+    report = evaluated(call, snail_run, "--tasks", "4", "--instances")["by_instance"]
     scores = [{"instance": k, "mean": s.mean, "ci95": s.ci95, "median": s.median} for k, s in expected.accuracy.items()]
-    assert found == {"transductive": expected.transductive, "accuracy": scores}
-    assert [row["instance"] for row in found["accuracy"]] == [1, 2]
+    assert report == {"transductive": expected.transductive, "accuracy": scores}
+    assert [row["instance"] for row in report["accuracy"]] == [1, 2]
     assert (
         len(evaluated(call, snail_run, "--tasks", "4", "--instances", "--shots", "5")["by_instance"]["accuracy"]) == 5
     )
@@ -217,4 +217,4 @@ def test_by_instance(call: Call, snail_run: Path, reptile_run: Path, sine_reader
         "reptile takes the support set as a whole",
         "leave out --instances",
     )
-    refused(call("evaluate", sine_reader, "--instances"), "only classes are met again")
+    refused(call("evaluate", sine_reader, "--instances"), "tasks must have classes, got regression tasks")

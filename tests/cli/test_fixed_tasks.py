@@ -1,4 +1,4 @@
-"""A source whose test tasks are a list, from training to comparison: the one-shot runs, on drawings that are noise."""
+"""The commands on a source with a fixed list of test tasks: the one-shot runs of Omniglot, with noise for drawings."""
 
 import json
 from pathlib import Path
@@ -33,11 +33,11 @@ def _drawings(n: int) -> torch.Tensor:
 
 
 def untouched(*arguments: Any) -> Any:
-    pytest.fail("what is not trained needs no training data")
+    pytest.fail("a method that does not train needs no training data")
 
 
 def test_sizes_need_not_be_given(call: Call, tmp_path: Path) -> None:
-    """Those of the test are the runs', those of training what half of the four training alphabets (in rotations) have."""
+    """Test tasks have the sizes of the runs. Training tasks have as many ways as half of the four training alphabets hold."""
     assert call("train", "protonet", "omniglot-runs", *SMALL, "--out", tmp_path / "run").code == 0
     run, _ = read(tmp_path / "run")
     assert run.test == Sizes(ways=20, shots=1, queries=1)
@@ -55,16 +55,18 @@ def test_evaluate_scores_each_once_and_says_so(call: Call, tmp_path: Path) -> No
     assert [result.code for result in results] == [0, 0]
     assert "omniglot-runs: there are 20 such tasks and no others; each is scored once." in results[0].err
     assert "20/20" in results[0].err
-    found = [json.loads(result.out) for result in results]
-    assert [scores["tasks"] for scores in found] == [20, 20]
-    assert found[0]["accuracy"] == found[1]["accuracy"]
-    fewer = call("evaluate", out, "--tasks", "20", "--seen-tasks", "0", "--json")
-    assert "no others" not in fewer.err
-    assert json.loads(fewer.out)["accuracy"] == found[0]["accuracy"]
+    reports = [json.loads(result.out) for result in results]
+    assert [scores["tasks"] for scores in reports] == [20, 20]
+    assert reports[0]["accuracy"] == reports[1]["accuracy"]
+    other = call("evaluate", out, "--tasks", "20", "--seen-tasks", "0", "--json")
+    assert "no others" not in other.err
+    assert json.loads(other.out)["accuracy"] == reports[0]["accuracy"]
     refused(call("evaluate", out, "--queries", "5"), "omniglot-runs (test)", "1 shot and 1 query per class")
 
 
-def test_a_comparison_is_titled_by_what_was_scored(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_title_of_a_comparison_has_the_number_of_scored_tasks(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(omniglot_runs, "characters", untouched)
     for name in ("nearest", "hausdorff"):
         assert call("train", name, "omniglot-runs", "--size", "16", "--out", tmp_path / name).code == 0
@@ -74,7 +76,7 @@ def test_a_comparison_is_titled_by_what_was_scored(call: Call, tmp_path: Path, m
     assert data["columns"][0]["tasks"] == 20
 
 
-def test_what_is_never_trained_has_seen_no_tasks(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_method_that_does_not_train_has_no_gap(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(omniglot_runs, "characters", untouched)
     assert call("train", "nearest", "omniglot-runs", "--size", "16", "--out", tmp_path / "run").code == 0
     result = call("evaluate", tmp_path / "run", "--json")

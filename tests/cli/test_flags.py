@@ -1,4 +1,4 @@
-"""Words to dataclasses, and the one line for those that do not fit."""
+"""From words to dataclasses, and the one-line error for words that do not fit."""
 
 import ast
 import inspect
@@ -12,7 +12,7 @@ import pytest
 import tyro
 
 import tokay
-from tokay.cli.flags import combine, flags_of, one_of, parse
+from tokay.cli.flags import combine, flags_of, parse
 from tokay.core.task import Sizes
 from tokay.errors import ConfigError
 from tokay.networks import list_networks
@@ -44,11 +44,11 @@ def read(*words: str) -> Example:
 
 def test_defaults_and_values() -> None:
     assert read("here") == Example(place="here")
-    given = read("here", "--inner-lr", "2", "--shots", "1", "5", "--json")
-    assert given == Example(place="here", inner_lr=2.0, shots=(1, 5), json=True)
+    values = read("here", "--inner-lr", "2", "--shots", "1", "5", "--json")
+    assert values == Example(place="here", inner_lr=2.0, shots=(1, 5), json=True)
 
 
-def test_underscores_are_as_good_as_dashes_in_a_flag_and_stay_in_a_value() -> None:
+def test_underscores_become_dashes_in_a_flag_and_stay_in_a_value() -> None:
     assert read("a_b", "--inner_lr=3").inner_lr == 3
     assert read("a_b", "--inner_lr", "3").place == "a_b"
 
@@ -58,7 +58,7 @@ def test_a_negative_number_is_a_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, expected",
     [
         (("here", "--inner-lrr", "3"), "has no flag --inner-lrr. Did you mean --inner-lr?"),
         (("here", "--zzzzz"), "It has --help --inner-lr --json --shots."),
@@ -70,26 +70,28 @@ def test_a_negative_number_is_a_value() -> None:
         ((), "where"),
     ],
 )
-def test_what_does_not_fit_is_one_line(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_does_not_fit_is_one_line(
+    words: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(ConfigError) as caught:
         read(*words)
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
     assert str(caught.value).startswith("tokay example: ")
     assert "\n" not in str(caught.value)
     assert not set(str(caught.value)) & set("│╭╰╮╯─")
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_dataclass_that_objects_has_the_last_word() -> None:
+def test_the_message_of_a_dataclass_is_kept() -> None:
     with pytest.raises(ConfigError) as caught:
         parse(FitConfig, ["--steps", "-1"], prog="tokay example", description="")
     assert str(caught.value) == "fit: steps must not be negative, got -1."
 
 
-def test_help_lists_every_flag_and_leaves(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
+def test_help_lists_every_flag_and_exits(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
         read("--help")
-    assert left.value.code == 0
+    assert stop.value.code == 0
     printed = capsys.readouterr().out
     assert all(words in printed for words in ("An example.", "--inner-lr", "a rate", "--json"))
 
@@ -97,8 +99,8 @@ def test_help_lists_every_flag_and_leaves(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     "kind", [*tokay.list_algorithms().values(), *list_sources().values(), *list_networks().values(), FitConfig, Sizes]
 )
-def test_what_a_flag_does_is_told_in_one_line(kind: type) -> None:
-    """tyro would break longer docstrings of fields where the source does."""
+def test_the_help_of_a_flag_is_one_line(kind: type) -> None:
+    """tyro would break a longer docstring of a field at the line breaks of the source."""
     source = inspect.getsource(kind)
     for member, text in itertools.pairwise(ast.parse(textwrap.dedent(source)).body[0].body):  # type: ignore[attr-defined]
         if isinstance(member, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
@@ -112,28 +114,30 @@ def test_positional_words_are_no_flags() -> None:
 def test_combine_gives_the_flags_of_every_part() -> None:
     kind = combine("Both", {"sizes": (Sizes, "sizes"), "fit": (FitConfig, "training")}, Extra)
     assert flags_of(kind) == ["--out", *flags_of(Sizes), *flags_of(FitConfig)]
-    given = parse(kind, ["--out", "here", "--ways", "7", "--steps", "3"], prog="tokay example", description="")
-    assert given.settings == Extra(out="here")
-    assert given.sizes == Sizes(ways=7)
-    assert given.fit == FitConfig(steps=3)
+    values = parse(kind, ["--out", "here", "--ways", "7", "--steps", "3"], prog="tokay example", description="")
+    assert values.settings == Extra(out="here")
+    assert values.sizes == Sizes(ways=7)
+    assert values.fit == FitConfig(steps=3)
+
+
+def test_a_part_without_a_text_joins_the_settings_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    kind = combine("Both", {"sizes": (Sizes, ""), "fit": (FitConfig, "training")}, Extra)
+    with pytest.raises(SystemExit):
+        parse(kind, ["--help"], prog="tokay example", description="")
+    settings, fit = capsys.readouterr().out.split(" settings options ")[1].split(" fit options ")
+    assert all(flag in settings for flag in ("--out", "--ways", "--shots", "--queries"))
+    assert "--steps" not in settings
+    assert "--steps" in fit
+    values = parse(kind, ["--out", "here", "--ways", "7"], prog="tokay example", description="")
+    assert (values.settings, values.sizes) == (Extra(out="here"), Sizes(ways=7))
 
 
 def test_a_part_may_bring_defaults_of_its_own() -> None:
     both = combine("Both", {"sizes": (Sizes(ways=20, queries=1), "the sizes")}, Extra)
     assert parse(both, ["--out", "x"], prog="tokay", description="").sizes == Sizes(ways=20, shots=1, queries=1)
-    given = parse(both, ["--out", "x", "--shots", "5", "--ways", "3"], prog="tokay", description="")
-    assert given.sizes == Sizes(ways=3, shots=5, queries=1)
+    values = parse(both, ["--out", "x", "--shots", "5", "--ways", "3"], prog="tokay", description="")
+    assert values.sizes == Sizes(ways=3, shots=5, queries=1)
     assert flags_of(both) == ["--out", "--ways", "--shots", "--queries"]
-
-
-def test_one_of() -> None:
-    assert one_of("maml", ["maml", "reptile"], "algorithm") == "maml"
-    with pytest.raises(
-        ConfigError, match=r"the algorithm must be one of maml, reptile, got 'mam'. Did you mean maml\?"
-    ):
-        one_of("mam", ["maml", "reptile"], "algorithm")
-    with pytest.raises(ConfigError, match=r"got 'xyz'\.$"):
-        one_of("xyz", ["maml", "reptile"], "algorithm")
 
 
 def test_paths_with_underscores_survive(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``--on``: the tasks of another source than a run was trained on."""
+"""``--on``: score a run on tasks of another source."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tokay.cli.scoring import Asked, as_asked
+from tokay.cli.scoring import EvaluationTasks, with_test_tasks
 from tokay.evaluation.evaluate import evaluate
 from tokay.runs.checkpoint import load_model
 from tokay.runs.run import read
@@ -18,26 +18,26 @@ from .helpers import Call, refused
 
 def test_the_source_takes_its_flags(sine_run: Path) -> None:
     run, _ = read(sine_run)
-    other = as_asked(run, Asked(on="sinusoid --variant reptile", shots=4))
+    other = with_test_tasks(run, EvaluationTasks(on="sinusoid --variant reptile", shots=4))
     assert other == replace(run, source=Sinusoid(variant="reptile"), test=replace(run.test, shots=4))
-    assert as_asked(run, Asked(on="gp")).source == GaussianProcess()
+    assert with_test_tasks(run, EvaluationTasks(on="gp")).source == GaussianProcess()
 
 
 def test_evaluate_scores_its_tasks(call: Call, sine_run: Path) -> None:
-    """Those that the source gives in Python, too; the tasks seen in training stay those of the run."""
+    """The tasks are those of the source in Python. The training split stays that of the run."""
     result = call("evaluate", sine_run, "--on", "gp --kernel periodic", "--tasks", "5", "--seed", "3", "--json")
     assert result.code == 0, result.err
-    found = json.loads(result.out)
+    report = json.loads(result.out)
     run, net = load_model(sine_run)
     tasks = GaussianProcess(kernel="periodic").tasks("test", run.test)
     with torch.no_grad():
         expected = evaluate(run.algorithm, net, tasks, tasks=5, seed=3)
-    assert found["source"] == "gp"
-    assert found["mse"]["mean"] == pytest.approx(expected["mse"].mean, rel=1e-6)
+    assert report["source"] == "gp"
+    assert report["mse"]["mean"] == pytest.approx(expected["mse"].mean, rel=1e-6)
     own = json.loads(call("evaluate", sine_run, "--tasks", "5", "--seed", "3", "--json").out)
-    assert own["mse"]["mean"] != pytest.approx(found["mse"]["mean"], rel=1e-3)
-    seen = [story["mse"]["mean"] - story["adaptation"]["gap"]["mean"] for story in (own, found)]
-    assert seen[0] == pytest.approx(seen[1], rel=1e-4)
+    assert own["mse"]["mean"] != pytest.approx(report["mse"]["mean"], rel=1e-3)
+    training = [story["mse"]["mean"] - story["adaptation"]["gap"]["mean"] for story in (own, report)]
+    assert training[0] == pytest.approx(training[1], rel=1e-4)
 
 
 def test_compare_puts_runs_of_different_sources_side_by_side(call: Call, sine_run: Path, gp_run: Path) -> None:
@@ -48,7 +48,7 @@ def test_compare_puts_runs_of_different_sources_side_by_side(call: Call, sine_ru
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, expected",
     [
         ("", ["source", "''"]),
         ("sinusoids", ["source", "Did you mean sinusoid?"]),
@@ -57,5 +57,5 @@ def test_compare_puts_runs_of_different_sources_side_by_side(call: Call, sine_ru
         ("completion", ["inputs of shape (1,)", "completion have (2,)"]),
     ],
 )
-def test_what_does_not_fit(call: Call, sine_run: Path, words: str, said: list[str]) -> None:
-    refused(call("evaluate", sine_run, "--on", words, "--tasks", "2"), *said)
+def test_what_does_not_fit(call: Call, sine_run: Path, words: str, expected: list[str]) -> None:
+    refused(call("evaluate", sine_run, "--on", words, "--tasks", "2"), *expected)

@@ -1,4 +1,4 @@
-"""``tokay plot``: which pictures it draws, from which tasks, and what it says."""
+"""``tokay plot``: the pictures it draws, their tasks, and its messages."""
 
 import json
 import shutil
@@ -48,10 +48,10 @@ def test_a_run_that_never_trained_has_no_training_picture(call: Call, sine_rival
 def test_tasks_and_seed_are_those_of_evaluate(
     call: Call, sine_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
 
     def adaptation(curves: Any, title: str, *, chance: float | None) -> Any:
-        drawn.update(curves=curves, title=title, chance=chance)
+        arguments.update(curves=curves, title=title, chance=chance)
         return plot.training_figure([{"step": 1, "loss": 1.0, "mse": 1.0}], "")
 
     monkeypatch.setattr(plot, "adaptation_figure", adaptation)
@@ -59,12 +59,12 @@ def test_tasks_and_seed_are_those_of_evaluate(
     assert call("plot", run, "--tasks", "4", "--seed", "9", "--seen-tasks", "3").code == 0
     trained, net = load_model(run)
     expected = evaluate(trained.algorithm, net, trained.tasks("test"), tasks=4, seed=9)
-    unseen, seen = drawn["curves"].values()
+    unseen, training = arguments["curves"].values()
     assert unseen.curve == expected.curve
-    again = evaluate(trained.algorithm, net, trained.source.tasks("train", trained.test), tasks=3, seed=9)
-    assert seen.curve == again.curve
-    assert drawn["chance"] is None
-    assert drawn["title"] == "maml on sinusoid: 4 unseen 10-point tasks (inductive)"
+    second = evaluate(trained.algorithm, net, trained.source.tasks("train", trained.test), tasks=3, seed=9)
+    assert training.curve == second.curve
+    assert arguments["chance"] is None
+    assert arguments["title"] == "maml on sinusoid: 4 unseen 10-point tasks (inductive)"
 
 
 def test_titles_say_what_was_measured(
@@ -99,19 +99,19 @@ def test_the_episode_is_unseen_and_the_seed_decides_it(sine_run: Path, reptile_r
     import torch
 
     device = torch.device("cpu")
-    task, before, after, std = plot._play(sine_run, 0, device)
-    again, *_ = plot._play(sine_run, 0, device)
-    other, *_ = plot._play(sine_run, 1, device)
+    task, initial, adapted, std = plot._predict_one_task(sine_run, 0, device)
+    again, *_ = plot._predict_one_task(sine_run, 0, device)
+    other, *_ = plot._predict_one_task(sine_run, 1, device)
     assert torch.equal(task.query.x, again.query.x)
     assert not torch.equal(task.query.x, other.query.x)
-    assert before is not None
+    assert initial is not None
     assert std is None
-    assert before.shape == after.shape == task.query.y.shape == (50, 1)
+    assert initial.shape == adapted.shape == task.query.y.shape == (50, 1)
     run, net = load_model(sine_run)
-    torch.testing.assert_close(before, net(task.query.x).detach())
-    adapted = run.algorithm.at_test().adapt(net, task.support)
-    torch.testing.assert_close(after, run.algorithm.predict(net, adapted, task.query.x).detach())
-    letters, _, answers, _ = plot._play(reptile_run, 0, device)
+    torch.testing.assert_close(initial, net(task.query.x).detach())
+    state = run.algorithm.at_test().adapt(net, task.support)
+    torch.testing.assert_close(adapted, run.algorithm.predict(net, state, task.query.x).detach())
+    letters, _, answers, _ = plot._predict_one_task(reptile_run, 0, device)
     assert letters.query.x.shape == (12, 1, 28, 28)
     assert answers.shape == (12, 3)
 
@@ -150,12 +150,12 @@ def test_inputs_that_cannot_be_drawn(call: Call, tmp_path: Path, monkeypatch: py
 def test_the_spread_of_answers_is_drawn(gp_run: Path, completion_run: Path) -> None:
     import torch
 
-    task, before, after, std = plot._play(gp_run, 0, torch.device("cpu"))
-    assert (before, len(after)) == (None, 200)
+    task, initial, adapted, std = plot._predict_one_task(gp_run, 0, torch.device("cpu"))
+    assert (initial, len(adapted)) == (None, 200)
     run, net = load_model(gp_run)
     mean, expected = run.algorithm.distribution(net, run.algorithm.adapt(net, task.support), task.query.x)
-    torch.testing.assert_close((after, std), (mean.detach(), expected.detach()))
-    task, _, after, std = plot._play(completion_run, 0, torch.device("cpu"))
-    assert after.shape == task.query.y.shape == std.shape == (144, 1)
+    torch.testing.assert_close((adapted, std), (mean.detach(), expected.detach()))
+    task, _, adapted, std = plot._predict_one_task(completion_run, 0, torch.device("cpu"))
+    assert adapted.shape == task.query.y.shape == std.shape == (144, 1)
     assert plot._drawable(*plot.read(completion_run))
-    assert len(plot.episode_figure(task, after, "what", std=std).axes) == 4
+    assert len(plot.episode_figure(task, adapted, "what", std=std).axes) == 4

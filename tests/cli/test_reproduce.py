@@ -1,4 +1,4 @@
-"""``tokay reproduce``: a recipe's own commands, its figures, and what it refuses."""
+"""``tokay reproduce``: the commands of a recipe, its figures, and bad input."""
 
 import json
 from pathlib import Path
@@ -89,10 +89,10 @@ def test_goes_on_where_it_stopped(call: Call, tmp_path: Path) -> None:
     words = ("reproduce", "tiny", "--fraction", "0.05", "--tasks", "2", "--out", out)
     first = call(*words, "--json")
     refused(call(*words), "already exists", "--overwrite")
-    again = call(*words, "--resume", "--json")
-    assert again.code == 0, again.err
-    assert json.loads(again.out)["results"] == json.loads(first.out)["results"]
-    assert [json.loads(told.out)["resumed"] for told in (first, again)] == [False, True]
+    resumed = call(*words, "--resume", "--json")
+    assert resumed.code == 0, resumed.err
+    assert json.loads(resumed.out)["results"] == json.loads(first.out)["results"]
+    assert [json.loads(result.out)["resumed"] for result in (first, resumed)] == [False, True]
     assert "s of training since it was resumed" in call(*words, "--resume").err
     refused(call(*words[:3], "0.1", *words[4:], "--resume"), "for 2 steps", "--fraction")
     assert call(*words, "--overwrite").code == 0
@@ -115,7 +115,7 @@ def test_a_step_that_is_not_measured(call: Call, tmp_path: Path, monkeypatch: py
 
 
 def test_figures_by_instance(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check at a presentation of a class shows that one, one of the queries theirs, from one evaluation each."""
+    """A check with an instance has the accuracy at that presentation. Other checks have the accuracy on the queries."""
     sizes = "--ways 2 --shots 3 --queries 2 --train-queries 2 --cells 4 --filters 2 --meta-batch 2 --validate-every 0"
     checks = (
         Check(name="third", instance=3, tasks=4),
@@ -125,19 +125,21 @@ def test_figures_by_instance(call: Call, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(
         tokay.LSTM, "recipes", (Recipe(name="met", source="glyphs", steps=1, flags=sizes, checks=checks),)
     )
-    met = Instances(accuracy={k: Score(k / 10, 0.01, 4, k / 10) for k in (1, 2, 3)}, transductive=True)
-    asked: list[bool] = []
-    monkeypatch.setattr(reproduce, "score_instances", lambda path, words, device: asked.append(words.instances) or met)
+    instances = Instances(accuracy={k: Score(k / 10, 0.01, 4, k / 10) for k in (1, 2, 3)}, transductive=True)
+    flags: list[bool] = []
+    monkeypatch.setattr(
+        reproduce, "score_instances", lambda path, words, device: flags.append(words.instances) or instances
+    )
     out = tmp_path / "run"
     result = call("reproduce", "met", "--out", out, "--json")
     assert result.code == 0, result.err
     third, second, queries = json.loads(result.out)["results"]
     run, net = load_model(out)
-    found = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)
+    evaluation = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4)
     assert third["measured"] == {"mean": 0.3, "ci95": 0.01, "median": 0.3}
     assert second["measured"] == {"mean": 0.2, "ci95": 0.01, "median": 0.2}
-    assert queries["measured"]["mean"] == found["accuracy"].mean
-    assert asked == [True], "two checks of one protocol share an evaluation"
+    assert queries["measured"]["mean"] == evaluation["accuracy"].mean
+    assert flags == [True], "two checks of one protocol share an evaluation"
     assert third["transductive"]
     assert "--instances" in third["command"]
     assert "--instances" not in queries["command"]

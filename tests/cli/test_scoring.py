@@ -1,4 +1,4 @@
-"""Which tasks a run is scored on."""
+"""The tasks that a run is scored on."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tokay.cli.scoring import Asked, as_asked, score_run
+from tokay.cli.scoring import EvaluationTasks, score_run, with_test_tasks
 from tokay.core.task import Sizes
 from tokay.errors import ConfigError
 from tokay.runs.run import read
@@ -14,37 +14,39 @@ from tokay.runs.run import read
 from .helpers import Call, quietly
 
 
-def test_what_is_left_out_is_as_the_run_was_trained_for(proto_run: Path) -> None:
+def test_sizes_that_are_left_out_are_those_of_training(proto_run: Path) -> None:
     run, _ = read(proto_run)
-    assert as_asked(run, Asked()) == run
-    assert as_asked(run, Asked(ways=7, shots=4)).test == Sizes(ways=7, shots=4, queries=run.test.queries)
-    assert as_asked(run, Asked(queries=1)) == replace(run, test=replace(run.test, queries=1))
+    assert with_test_tasks(run, EvaluationTasks()) == run
+    assert with_test_tasks(run, EvaluationTasks(ways=7, shots=4)).test == Sizes(
+        ways=7, shots=4, queries=run.test.queries
+    )
+    assert with_test_tasks(run, EvaluationTasks(queries=1)) == replace(run, test=replace(run.test, queries=1))
 
 
 def test_a_fixed_last_layer_keeps_its_ways(reptile_run: Path) -> None:
     run, _ = read(reptile_run)
-    assert as_asked(run, Asked(ways=run.test.ways)) == run
+    assert with_test_tasks(run, EvaluationTasks(ways=run.test.ways)) == run
     with pytest.raises(ConfigError, match=r"reptile: must be tested on the 3 ways .* got 5\. Train it on 5 ways"):
-        as_asked(run, Asked(ways=5))
+        with_test_tasks(run, EvaluationTasks(ways=5))
 
 
 def test_too_few_tasks_for_an_interval() -> None:
     with pytest.raises(ConfigError, match="--tasks must be at least 2 for an interval, got 1"):
-        Asked(tasks=1)
+        EvaluationTasks(tasks=1)
 
 
 def test_the_bar_counts_tasks(sine_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run, found = score_run(sine_run, Asked(tasks=30, shots=4), torch.device("cpu"), curve=False)
+    run, evaluation = score_run(sine_run, EvaluationTasks(tasks=30, shots=4), torch.device("cpu"), curve=False)
     assert run.test.shots == 4
-    assert found["mse"].tasks == 30
-    assert len(found.curve) == 1
+    assert evaluation["mse"].tasks == 30
+    assert len(evaluation.curve) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "maml 4-point" in printed.err
     assert "30/30" in printed.err
 
 
-def test_what_diverges_on_new_tasks_is_told(call: Call, sine_run: Path, tmp_path: Path) -> None:
+def test_divergence_on_new_tasks_is_reported(call: Call, sine_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "wild"
     quietly("train", "scratch", "sinusoid", "--out", out, "--inner", "sgd", "--inner-lr", "1000", "--test-steps", "20")
     result = call("evaluate", out, "--tasks", "3", "--seen-tasks", "0")

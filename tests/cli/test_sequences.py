@@ -1,4 +1,4 @@
-"""Runs on sequences of bits, from end to end: they are judged by bits, have a length alone, and no support targets."""
+"""The commands on sequences of bits. Their score is in bits, their only size is a length, their support has no targets."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def test_evaluate(call: Call, copy_run: Path) -> None:
     assert result.code == 0, result.err
     assert "ntm on ntm-copy, length-3, 4 unseen tasks" in result.out
     assert "support" not in result.out
-    assert "learned better" not in result.out, "training mixes lengths, so there is no gap to speak of"
+    assert "learned better" not in result.out, "training mixes lengths, so there is no gap"
     longer = json.loads(call("evaluate", copy_run, "--tasks", "4", "--shots", "6", "--json").out)
     assert longer["shots"] == 6
     assert longer["bits"]["mean"] > 30
@@ -51,23 +51,23 @@ def test_evaluate(call: Call, copy_run: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("--queries", "3"), ("--ways", "2")])
-def test_a_sequence_has_a_length_alone(call: Call, copy_run: Path, words: tuple[str, ...]) -> None:
-    refused(call("evaluate", copy_run, *words), "ntm-copy: a sequence has a length alone", "--shots")
+def test_a_sequence_has_only_a_length(call: Call, copy_run: Path, words: tuple[str, ...]) -> None:
+    refused(call("evaluate", copy_run, *words), "ntm-copy: a sequence has only a length", "--shots")
 
 
 def test_inductive_has_no_meaning(call: Call, copy_run: Path) -> None:
-    refused(call("evaluate", copy_run, "--inductive"), "rows of a sequence come one after the other")
+    refused(call("evaluate", copy_run, "--inductive"), "rows of a sequence depend on")
 
 
 def test_compare(call: Call, copy_run: Path, lstm_run: Path, tmp_path: Path) -> None:
     picture = tmp_path / "curves.png"
     result = call("compare", copy_run, lstm_run, "--tasks", "3", "--shots", "3", "6", "--adaptation", "--plot", picture)
     assert result.code == 0, result.err
-    for told in ("length-3", "length-6", "cost of a sequence in bits"):
-        assert told in result.out
+    for text in ("length-3", "length-6", "cost of a sequence in bits"):
+        assert text in result.out
     assert picture.exists()
-    found = json.loads(call("compare", copy_run, lstm_run, "--tasks", "3", "--json").out)
-    assert found["columns"][0]["measure"] == "bits"
+    report = json.loads(call("compare", copy_run, lstm_run, "--tasks", "3", "--json").out)
+    assert report["columns"][0]["measure"] == "bits"
 
 
 def test_plot(call: Call, copy_run: Path, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_plot(call: Call, copy_run: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, expected",
     [
         (("maml", "ntm-copy"), ["maml learns classification or regression", "sequence tasks"]),
         (("ntm", "ntm-copy", "--ways", "2"), ["no flag --ways"]),
@@ -88,27 +88,27 @@ def test_plot(call: Call, copy_run: Path, tmp_path: Path) -> None:
         (("ntm", "ntm-copy", "--controller", "gru"), ["--controller", "feedforward"]),
     ],
 )
-def test_bad_words(call: Call, tmp_path: Path, words: tuple[str, ...], said: list[str]) -> None:
-    refused(call("train", *words, "--out", tmp_path / "run"), *said)
+def test_bad_words(call: Call, tmp_path: Path, words: tuple[str, ...], expected: list[str]) -> None:
+    refused(call("train", *words, "--out", tmp_path / "run"), *expected)
     assert not (tmp_path / "run").exists()
 
 
 def test_adapt_wants_pictures(call: Call, copy_run: Path, tmp_path: Path) -> None:
     result = call("adapt", copy_run, "--support", tmp_path, "--query", tmp_path)
-    refused(result, "tells classes apart", "ntm-copy has sequences")
+    refused(result, "a run on classes", "ntm-copy has sequences")
 
 
-def test_an_interrupted_run_goes_on_bit_for_bit(call: Call, tmp_path: Path) -> None:
-    """With RMSProp, whose averages and momentum are saved like those of Adam."""
+def test_an_interrupted_run_continues_bit_for_bit(call: Call, tmp_path: Path) -> None:
+    """With RMSProp: its averages and momentum are saved, as those of Adam are."""
     words = ("train", "ntm", "ntm-copy", "--cells", "6", "--slots", "8", "--width", "4", *TINY)
-    whole, short, cut = (tmp_path / name for name in ("whole", "short", "cut"))
-    assert call(*words, "--out", whole).code == 0
+    uncut, short, cut = (tmp_path / name for name in ("whole", "short", "cut"))
+    assert call(*words, "--out", uncut).code == 0
     assert call(*words, "--steps", "2", "--out", short).code == 0
-    shutil.copytree(whole, cut)
+    shutil.copytree(uncut, cut)
     shutil.copy(short / "state.safetensors", cut)
     assert call("train", "--resume", cut).code == 0
     for file in ("model.safetensors", "state.safetensors"):
-        (ours, _), (theirs, _) = read_tensors(cut / file), read_tensors(whole / file)
+        (ours, _), (theirs, _) = read_tensors(cut / file), read_tensors(uncut / file)
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert any(".momentum_buffer" in name for name in ours)

@@ -1,4 +1,4 @@
-"""Event files, where the extra is installed."""
+"""Event files, if the extra is installed."""
 
 from pathlib import Path
 

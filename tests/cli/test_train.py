@@ -1,4 +1,4 @@
-"""``tokay train``: what it makes, and everything it refuses before it makes anything."""
+"""``tokay train``: the files it makes, and the input it refuses before it makes any."""
 
 import json
 import shutil
@@ -57,7 +57,7 @@ def test_without_words_it_says_how(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, expected",
     [
         (("reptile",), ["name an algorithm and a source first"]),
         (("--out", "x"), ["name an algorithm and a source first"]),
@@ -84,9 +84,9 @@ def test_without_words_it_says_how(call: Call) -> None:
         (("maml", "images"), ["--root"]),
     ],
 )
-def test_bad_words(call: Call, tmp_path: Path, words: tuple[str, ...], said: list[str]) -> None:
+def test_bad_words(call: Call, tmp_path: Path, words: tuple[str, ...], expected: list[str]) -> None:
     out = tmp_path / "run"
-    refused(call("train", *words, *(("--out", out) if len(words) > 1 and words[0] != "--out" else ())), *said)
+    refused(call("train", *words, *(("--out", out) if len(words) > 1 and words[0] != "--out" else ())), *expected)
     assert not out.exists()
 
 
@@ -95,46 +95,48 @@ def test_a_run_needs_a_place(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, expected",
     [
         (("--ways", "40"), ["40 ways", "has 8", "at most 8 ways"]),
-        (("--ways", "3"), ["3 ways", "has 2", "at most 2 ways"]),  # the classes held out for validation
+        (("--ways", "3"), ["3 ways", "has 2", "at most 2 ways"]),  # only 2 classes are held out for validation
         (("--ways", "2", "--shots", "2", "--queries", "4"), ["2 shots + 4 queries", "has 5"]),
         (("--ways", "2", "--train-ways", "3", "--queries", "1"), ["training and test ways must agree", "3 and 2"]),
     ],
 )
-def test_more_than_there_is(call: Call, root: Path, tmp_path: Path, words: tuple[str, ...], said: list[str]) -> None:
+def test_more_than_there_is(
+    call: Call, root: Path, tmp_path: Path, words: tuple[str, ...], expected: list[str]
+) -> None:
     out = tmp_path / "run"
-    refused(call("train", "maml", "images", "--root", root, *PICTURES, "--out", out, *words), *said)
+    refused(call("train", "maml", "images", "--root", root, *PICTURES, "--out", out, *words), *expected)
     assert not out.exists()
 
 
 def test_bad_pictures(call: Call, root: Path, tmp_path: Path) -> None:
     out, victim = tmp_path / "run", root / "c3" / "1.png"
     words = ("train", "maml", "images", "--root", root, *PICTURES, "--out", out, "--ways", "2", "--queries", "1")
-    whole = victim.read_bytes()
-    victim.write_bytes(whole[: len(whole) // 2])
+    content = victim.read_bytes()
+    victim.write_bytes(content[: len(content) // 2])
     refused(call(*words), str(victim), "damaged or cut short")
     victim.write_text("this is a poem")
     refused(call(*words), str(victim), "not an image")
     for file in (root / "c3").iterdir():
         file.unlink()
-    refused(call(*words), str(root / "c3"), "holds no images")
+    refused(call(*words), str(root / "c3"), "must have images")
     shutil.rmtree(root)
     refused(call(*words), str(root), "No such file or directory")
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
-    "content, said",
+    "content, expected",
     [
-        (b"PK\x03\x04 and then the line went dead", "not a sound zip file"),
-        (b"<html>404</html>", "not a sound zip file"),
-        (None, "leaves its folder"),
+        (b"PK\x03\x04 and then the line went dead", "not a valid zip file"),
+        (b"<html>404</html>", "not a valid zip file"),
+        (None, "a path outside its folder"),
     ],
 )
 def test_bad_archives(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, expected: str
 ) -> None:
     monkeypatch.setenv("TOKAY_DATA", str(tmp_path))
     monkeypatch.setenv("TOKAY_CACHE", str(tmp_path / "cache"))
@@ -146,7 +148,7 @@ def test_bad_archives(
                 archive.writestr("../../climbed.png", b"")
         else:
             file.write_bytes(content)
-    refused(call("train", "reptile", "omniglot", "--out", tmp_path / "run"), said, "images_background.zip")
+    refused(call("train", "reptile", "omniglot", "--out", tmp_path / "run"), expected, "images_background.zip")
     assert not (tmp_path / "run").exists()
     assert not list(tmp_path.parent.glob("climbed*"))
 
@@ -157,7 +159,7 @@ def test_no_data_and_no_network(tmp_path: Path) -> None:
         "train", "reptile", "omniglot", "--out", tmp_path / "run", TOKAY_DATA=str(tmp_path), https_proxy=closed
     )
     assert not (tmp_path / "run").exists()
-    last = result.err.splitlines()[-1]  # above it stands the download's bar
+    last = result.err.splitlines()[-1]  # the lines above are the bar of the download
     refused(result._replace(err=last + "\n"), "cannot download", "TOKAY_DATA", "glyphs")
 
 
@@ -165,12 +167,12 @@ def test_an_existing_folder(call: Call, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ("train", "maml", "sinusoid", "--steps", "1", *SMALL[:2], "--out", out)
     assert call(*words).code == 0
-    before = (out / "model.safetensors").read_bytes()
+    weights = (out / "model.safetensors").read_bytes()
     refused(call(*words, "--seed", "1"), str(out), "already exists", "--overwrite", f"--resume {out}")
-    assert (out / "model.safetensors").read_bytes() == before
+    assert (out / "model.safetensors").read_bytes() == weights
     (out / "training.png").write_text("old")
     assert call(*words, "--seed", "1", "--overwrite").code == 0
-    assert (out / "model.safetensors").read_bytes() != before
+    assert (out / "model.safetensors").read_bytes() != weights
     assert not (out / "training.png").exists()
 
 
@@ -217,23 +219,23 @@ def test_training_sizes_are_the_papers_unless_they_are_given(root: Path, tmp_pat
     assert read(tmp_path / "reptile")[0].train == Sizes(ways=2, shots=3, queries=1)
     assert call("train", "protonet", "images", *common, "--train-queries", "4", "--out", tmp_path / "proto").code == 0
     run, _ = read(tmp_path / "proto")
-    assert run.train == Sizes(ways=8, shots=1, queries=4)  # the paper's 60 ways, as far as there are classes
+    assert run.train == Sizes(ways=8, shots=1, queries=4)  # 60 ways in the paper, capped at the number of classes
     assert run.test == Sizes(ways=2, shots=1, queries=2)
 
 
 def test_episodes_of_fewer_shots(root: Path, tmp_path: Path, call: Call) -> None:
     sizes = ("--ways", "2", "--shots", "2", "--queries", "1", "--train-queries", "1", "--steps", "2")
     few = ("images", "--root", root, *PICTURES, *sizes, "--train-fewest-shots")
-    done = call("train", "maml", *few, "1", "--out", tmp_path / "run")
-    assert done.code == 0
-    assert "2 ways 1 to 2 shots 1 queries" in " ".join(done.err.split())
+    result = call("train", "maml", *few, "1", "--out", tmp_path / "run")
+    assert result.code == 0
+    assert "2 ways 1 to 2 shots 1 queries" in " ".join(result.err.split())
     run, _ = read(tmp_path / "run")
     assert run.fewest_shots == 1
-    drawn = {
+    lengths = {
         split: {run.tasks(split).sample(1, torch.Generator().manual_seed(i)).support.x.shape[1] for i in range(20)}
         for split in ("train", "test")
     }
-    assert drawn == {"train": {2, 4}, "test": {4}}
+    assert lengths == {"train": {2, 4}, "test": {4}}
     refused(call("train", "maml", *few, "3", "--out", tmp_path / "no"), "from 1 to the 2 shots of training, got 3")
     refused(call("train", "finetune", *few, "1", "--out", tmp_path / "no"), "finetune: --train-fewest-shots is for")
     assert not (tmp_path / "no").exists()
@@ -241,24 +243,24 @@ def test_episodes_of_fewer_shots(root: Path, tmp_path: Path, call: Call) -> None
 
 def test_a_graph_needs_a_cuda_device(tmp_path: Path, call: Call) -> None:
     for command in (("train", "maml", "glyphs"), ("reproduce", "maml-sinusoid")):
-        done = call(*command, "--cuda-graph", "--device", "cpu", "--out", tmp_path / "no")
-        refused(done, "maml: --cuda-graph records the work of a CUDA device, the network is on cpu. Leave it out")
+        result = call(*command, "--cuda-graph", "--device", "cpu", "--out", tmp_path / "no")
+        refused(result, "maml: --cuda-graph needs a CUDA device, the network is on cpu. Leave it out")
     assert not (tmp_path / "no").exists()
 
 
 def test_episodes_of_fewer_ways(root: Path, tmp_path: Path, call: Call) -> None:
     sizes = ("--ways", "2", "--shots", "2", "--queries", "1", "--steps", "2")
     few = ("images", "--root", root, *PICTURES, *sizes, "--train-queries", "2", "--train-fewest-ways")
-    done = call("train", "lstm", *few, "1", "--out", tmp_path / "run")
-    assert done.code == 0
-    assert "1 to 2 ways 2 shots 2 queries" in " ".join(done.err.split())
+    result = call("train", "lstm", *few, "1", "--out", tmp_path / "run")
+    assert result.code == 0
+    assert "1 to 2 ways 2 shots 2 queries" in " ".join(result.err.split())
     run, _ = read(tmp_path / "run")
     assert (run.fewest_ways, run.fewest_shots) == (1, None)
-    drawn = {
+    lengths = {
         split: {run.tasks(split).sample(1, torch.Generator().manual_seed(i)).support.x.shape[1] for i in range(40)}
         for split in ("train", "test")
     }
-    assert drawn == {"train": {2, 4}, "test": {4}}
+    assert lengths == {"train": {2, 4}, "test": {4}}
     refused(call("train", "lstm", *few, "3", "--out", tmp_path / "no"), "from 1 to the 2 ways of training, got 3")
     refused(call("train", "maml", *few, "1", "--out", tmp_path / "no"), "maml: --train-fewest-ways is for methods that")
     assert not (tmp_path / "no").exists()
@@ -281,12 +283,12 @@ def test_colour_pictures_and_another_backbone(tmp_path: Path, call: Call) -> Non
 def test_without_validation_no_class_is_held_out_for_it(call: Call, root: Path, tmp_path: Path) -> None:
     common = ("--root", root, *PICTURES, "--validation", "0", "--ways", "2", "--shots", "1", "--queries", "1")
     words = ("train", "maml", "images", *common, "--steps", "1", "--out", tmp_path / "run")
-    refused(call(*words), "validation is set to 0")
+    refused(call(*words), "validation must be above 0")
     assert call(*words, "--validate-every", "0").code == 0
     assert call("train", "--resume", tmp_path / "run").code == 0
 
 
 def test_the_network_that_is_not_named(gp_run: Path, sine_run: Path, completion_run: Path, proto_run: Path) -> None:
-    """The method's own for vectors, if it has one; else the source's; else the method's for pictures."""
+    """That of the method for vectors, if it has one. Otherwise that of the source, then that of the method for pictures."""
     for run, name in ((gp_run, "linear"), (completion_run, "linear"), (sine_run, "mlp"), (proto_run, "conv4-pool")):
         assert json.loads((run / "run.json").read_text())["network"]["name"] == name

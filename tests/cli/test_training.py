@@ -1,4 +1,4 @@
-"""The training loop of the command line: its log, interruption, kills and full disks. Nothing good is ever lost."""
+"""The training loop of the command line: its log, interruptions, kills and full disks. A good save is never lost."""
 
 import json
 import multiprocessing
@@ -43,7 +43,7 @@ def log(run: Path) -> list[dict[str, Any]]:
 
 
 def same(a: Path, b: Path) -> None:
-    """Everything that was learned and logged is equal, bit for bit."""
+    """Weights, states and logs are equal, bit for bit."""
     for name in ("model.safetensors", "state.safetensors"):
         ours, about = read_tensors(a / name)
         theirs, about_theirs = read_tensors(b / name)
@@ -59,19 +59,19 @@ def step_of(run: Path) -> int:
 
 
 def wait_for(happened: Callable[[], bool], process: Any) -> None:
-    """Until it has happened, or the process has ended."""
+    """Wait until it has happened, or until the process has ended."""
     while not happened() and process.is_alive():
         time.sleep(0.001)
 
 
 def changed(file: Path) -> Callable[[], bool]:
-    before = file.stat().st_mtime_ns if file.exists() else None
-    return lambda: file.exists() and file.stat().st_mtime_ns != before
+    previous = file.stat().st_mtime_ns if file.exists() else None
+    return lambda: file.exists() and file.stat().st_mtime_ns != previous
 
 
 @pytest.fixture(scope="module")
 def processes() -> Any:
-    """Processes that start fast: they are copies of one that has imported everything."""
+    """Processes that start fast, as copies of a process that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tokay.cli.main", "tokay.cli.train", "torch.utils.tensorboard"])
     return context
@@ -82,15 +82,15 @@ def processes() -> Any:
 def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(
     algorithm: str, tmp_path: Path, processes: Any
 ) -> None:
-    whole, broken, steps = tmp_path / "whole", tmp_path / "broken", 90
-    quietly(*words(algorithm, whole, steps))
+    uncut, broken, steps = tmp_path / "whole", tmp_path / "broken", 90
+    quietly(*words(algorithm, uncut, steps))
 
     def start(*arguments: str) -> Any:
         process = processes.Process(target=main, args=(list(arguments),))
         process.start()
         return process
 
-    chance, seen = random.Random(algorithm), []
+    chance, saved_steps = random.Random(algorithm), []
     process = start(*words(algorithm, broken, steps))
     wait_for((broken / "run.json").exists, process)  # the first kill comes before anything is saved
     for _ in range(6):
@@ -99,15 +99,15 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(
         process.join()
         assert process.exitcode == -signal.SIGKILL, "the run is too short to be killed this often"
         if (broken / "state.safetensors").exists():
-            seen.append(step_of(broken))
-            tokay.load(broken)  # whatever moment it was, the weights are good
+            saved_steps.append(step_of(broken))
+            tokay.load(broken)  # the weights are good after a kill at any moment
         saved = changed(broken / "state.safetensors")
         process = start("train", "--resume", str(broken), "--save-every", "3")
         wait_for(saved, process)
     process.join()
     assert process.exitcode == 0
-    assert 0 < seen[0] < seen[-1] < steps, seen
-    same(whole, broken)
+    assert 0 < saved_steps[0] < saved_steps[-1] < steps, saved_steps
+    same(uncut, broken)
     assert not [file for file in broken.iterdir() if file.name.endswith(".tmp")]
 
 
@@ -115,8 +115,8 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(
 def test_killed_between_the_two_saves_of_the_last_step(
     part: str, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    quietly(*words("reptile", whole, 24))
+    uncut, broken = tmp_path / "whole", tmp_path / "broken"
+    quietly(*words("reptile", uncut, 24))
     real: Any = {"save_model": save_model, "save_state": save_state}[part]
 
     def stops_at_the_end(path: Path, run: Any, net: Any, state: Any) -> None:
@@ -128,7 +128,7 @@ def test_killed_between_the_two_saves_of_the_last_step(
         patch.setattr(training, part, stops_at_the_end)
         assert call(*words("reptile", broken, 24)).code == 130
     assert call("train", "--resume", broken, "--save-every", "3").code == 0
-    same(whole, broken)
+    same(uncut, broken)
 
 
 def test_resuming_what_is_complete_changes_nothing(tmp_path: Path, call: Call) -> None:
@@ -148,7 +148,7 @@ def test_interrupted_it_says_how_to_go_on_and_keeps_the_last_save(tmp_path: Path
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        # A suite that runs in the background of a shell has SIGINT ignored, and passes that on.
+        # A shell ignores SIGINT for a test run in its background, and the child would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
@@ -161,7 +161,7 @@ def test_interrupted_it_says_how_to_go_on_and_keeps_the_last_save(tmp_path: Path
             process.kill()
     assert process.returncode == 130
     assert out == ""
-    assert err.splitlines()[-1].endswith(f"the last save stays. Go on with: tokay train --resume {run}")
+    assert err.splitlines()[-1].endswith(f"the last save stays. Continue with: tokay train --resume {run}")
     assert "Traceback" not in err
     assert step_of(run) >= 3
     assert not [file for file in run.iterdir() if file.name.endswith(".tmp")]
@@ -170,7 +170,7 @@ def test_interrupted_it_says_how_to_go_on_and_keeps_the_last_save(tmp_path: Path
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for very little."""
+    """A file system with 96 KiB."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
@@ -248,14 +248,14 @@ def test_the_log(sine_run: Path, reptile_run: Path) -> None:
 @pytest.mark.parametrize("tail", ["", '{"step": 30, "loss', '{"step": 30, "loss": 1.0}', "\x00\x00"])
 def test_cutting_the_log(tmp_path: Path, tail: str) -> None:
     file = tmp_path / "metrics.jsonl"
-    kept = "".join(json.dumps({"step": step, "loss": 0.5}) + "\n" for step in (10, 20))
-    file.write_text(kept + tail)
+    complete = "".join(json.dumps({"step": step, "loss": 0.5}) + "\n" for step in (10, 20))
+    file.write_text(complete + tail)
     _cut_log(file, 30)
-    assert file.read_text() == kept
+    assert file.read_text() == complete
     _cut_log(file, 20)
-    assert file.read_text() == kept
+    assert file.read_text() == complete
     _cut_log(file, 19)
-    assert file.read_text() == kept.splitlines(keepends=True)[0]
+    assert file.read_text() == complete.splitlines(keepends=True)[0]
     _cut_log(tmp_path / "none", 3)
     assert not (tmp_path / "none").exists()
 

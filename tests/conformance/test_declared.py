@@ -14,8 +14,9 @@ from typing import get_args
 import pytest
 
 import tokay
-from tokay import ConfigError, FitConfig, Sizes
-from tokay.cli.train import Lengths, Points, PointSettings, SequenceSettings, Settings
+from tokay import ConfigError, FitConfig
+from tokay.cli.task_sizes import sizes_of
+from tokay.cli.train import Settings
 from tokay.core.cost import FAMILIES
 from tokay.core.task import Kind
 from tokay.networks import list_networks
@@ -122,11 +123,8 @@ def test_an_excuse_that_is_not_needed_fails() -> None:
 @pytest.mark.parametrize("source", sorted(list_sources()))
 @each_algorithm
 def test_flags_do_not_collide(name: str, source: str, network: str) -> None:
-    settings = {
-        "classification": (Settings, Sizes),
-        "regression": (PointSettings, Points),
-        "sequence": (SequenceSettings, Lengths),
-    }[list_sources()[source].kind]
-    parts = (tokay.list_algorithms()[name], list_sources()[source], list_networks()[network], FitConfig, *settings)
+    test, training = sizes_of(list_sources()[source])
+    kinds = (tokay.list_algorithms()[name], list_sources()[source], list_networks()[network], FitConfig)
+    parts = (*kinds, Settings, type(test), training)
     flags = [field.name for field in chain.from_iterable(fields(part) for part in parts)]
     assert sorted(flags) == sorted(set(flags))

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from tokay import Task
-from tokay.core.engine.cuda_graph import Recorded
+from tokay.core.engine.batching import to_device
+from tokay.core.engine.cuda_graph import GraphedFunction
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
-from tokay.evaluation.evaluate import move
 
 from .helpers import Case, each_case, each_norm, excused
 
@@ -27,10 +27,10 @@ def test_recorded(case: Case, norm: str) -> None:
         net.zero_grad()
         return accumulate_meta_gradient(kind, net, tasks)
 
-    recorded = Recorded(ordinary, net.parameters(), where=case.algorithm.name)
+    recorded = GraphedFunction(ordinary, net.parameters(), where=case.algorithm.name)
     with excused(case.algorithm, "recorded", case.variant):
         for _ in range(3):
-            tasks = move(case.tasks(norm), device)
+            tasks = to_device(case.tasks(norm), device)
             values = [found.clone() for found in _flat(recorded(case.algorithm, tasks))]
             replayed = [*values, *_gradients(net)]
             expected = [*_flat(ordinary(case.algorithm, tasks)), *_gradients(net)]

@@ -1,4 +1,4 @@
-"""The families of costs."""
+"""Tests of the families of costs."""
 
 from typing import get_args
 

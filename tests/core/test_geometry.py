@@ -13,8 +13,10 @@ def test_class_means_by_hand() -> None:
 
 def test_class_means_ignore_padding() -> None:
     z, labels = torch.randn(6, 4), torch.tensor([0, 1, -1, 1, 0, -1])
-    kept = labels >= 0
-    torch.testing.assert_close(class_means(z, one_hot(labels, 2)), class_means(z[kept], one_hot(labels[kept], 2)))
+    is_example = labels >= 0
+    torch.testing.assert_close(
+        class_means(z, one_hot(labels, 2)), class_means(z[is_example], one_hot(labels[is_example], 2))
+    )
 
 
 def test_sq_distances_by_hand() -> None:
@@ -23,8 +25,8 @@ def test_sq_distances_by_hand() -> None:
     np.testing.assert_allclose(sq_distances(a, b).numpy(), expected, rtol=1e-13)
 
 
-def test_sq_distances_keep_their_digits_far_from_the_origin() -> None:
-    """|a|² - 2ab + |b|² would answer 0 or worse here."""
+def test_sq_distances_are_precise_far_from_the_origin() -> None:
+    """|a|² - 2ab + |b|² gives 0 or less here."""
     a = torch.tensor([[1e4, 1.0]])
     assert float(sq_distances(a, a + torch.tensor([[0.0, 1e-2]]))) == float((a[0, 1] + 1e-2 - a[0, 1]) ** 2)
     assert float(sq_distances(a, a)) == 0
@@ -36,19 +38,19 @@ def test_cosines_by_hand() -> None:
     np.testing.assert_allclose(cosines(100 * a, b).numpy(), expected, rtol=1e-12)
 
 
-def test_a_row_of_zeros_has_no_direction() -> None:
-    blank = torch.zeros(2, 3, requires_grad=True)
-    unit(blank).sum().backward()
-    assert not bool(unit(blank).any())
-    assert blank.grad is not None
-    assert bool(torch.isfinite(blank.grad).all())
+def test_unit_keeps_a_row_of_zeros() -> None:
+    zeros = torch.zeros(2, 3, requires_grad=True)
+    unit(zeros).sum().backward()
+    assert not bool(unit(zeros).any())
+    assert zeros.grad is not None
+    assert bool(torch.isfinite(zeros.grad).all())
 
 
 def test_class_minima_by_a_loop() -> None:
-    """Padding, the nearest of all here, belongs to no class."""
+    """Padding is nearest here, and belongs to no class."""
     distances, labels = torch.rand(5, 7), torch.tensor([0, 2, -1, 1, 0, 2, -1])
     distances[:, 2] = -1
-    found = class_minima(distances, one_hot(labels, 3))
+    minima = class_minima(distances, one_hot(labels, 3))
     for m in range(5):
         for k in range(3):
-            assert float(found[m, k]) == min(float(distances[m, i]) for i in range(7) if labels[i] == k)
+            assert float(minima[m, k]) == min(float(distances[m, i]) for i in range(7) if labels[i] == k)

@@ -10,16 +10,16 @@ from tokay.core.objectives import (
     bit_loss,
     cost_in_bits,
     cross_entropy,
+    main_measure,
     mean_squared_error,
-    measure_among,
     metrics,
     objective,
     wrong_bits,
 )
 
 
-def _classified(padding: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Logits with ``padding`` rows of nonsense, one-hot targets with as many all-false rows, and the labels."""
+def _classification(padding: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return logits, one-hot targets and labels. The first ``padding`` rows have random logits and all-false targets."""
     logits, labels = torch.randn(8, 5, dtype=torch.float64), torch.randint(5, (8,))
     logits = torch.cat([100 * torch.randn(padding, 5, dtype=torch.float64), logits])
     return logits, torch.cat([torch.zeros(padding, 5, dtype=torch.bool), one_hot(labels, 5)]), labels
@@ -27,21 +27,21 @@ def _classified(padding: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
 
 @pytest.mark.parametrize("padding", [0, 3])
 def test_cross_entropy_against_torch(padding: int) -> None:
-    logits, y, labels = _classified(padding)
+    logits, y, labels = _classification(padding)
     expected = F.cross_entropy(logits[padding:], labels)
     torch.testing.assert_close(cross_entropy(logits, y), expected, rtol=1e-14, atol=1e-14)
 
 
 @pytest.mark.parametrize("padding", [0, 3])
 def test_cross_entropy_gradient_against_torch(padding: int) -> None:
-    logits, y, labels = _classified(padding)
+    logits, y, labels = _classification(padding)
     (ours,) = torch.autograd.grad(cross_entropy(logits.requires_grad_(), y), logits)
     (theirs,) = torch.autograd.grad(F.cross_entropy(logits[padding:], labels), logits)
     torch.testing.assert_close(ours, theirs, rtol=1e-13, atol=1e-15)
     assert not ours[:padding].any()
 
 
-def test_a_batch_of_nothing_but_padding_costs_nothing() -> None:
+def test_a_batch_of_padding_has_loss_zero() -> None:
     logits, y = torch.randn(4, 3, requires_grad=True), torch.zeros(4, 3, dtype=torch.bool)
     loss = cross_entropy(logits, y)
     loss.backward()
@@ -50,7 +50,7 @@ def test_a_batch_of_nothing_but_padding_costs_nothing() -> None:
     assert not logits.grad.any()
 
 
-def test_cross_entropy_of_sure_answers_is_finite() -> None:
+def test_cross_entropy_of_large_logits_is_finite() -> None:
     logits = torch.tensor([[1e4, -1e4], [1e4, -1e4]], requires_grad=True)
     loss = cross_entropy(logits, one_hot(torch.tensor([0, 1]), 2))
     loss.backward()
@@ -61,7 +61,7 @@ def test_cross_entropy_of_sure_answers_is_finite() -> None:
 
 @pytest.mark.parametrize("padding", [0, 4])
 def test_accuracy_by_hand(padding: int) -> None:
-    logits, y, labels = _classified(padding)
+    logits, y, labels = _classification(padding)
     hits = [int(row.argmax()) == int(label) for row, label in zip(logits[padding:], labels, strict=True)]
     assert float(accuracy(logits, y)) == sum(hits) / len(hits)
 
@@ -78,15 +78,15 @@ def test_mean_squared_error_against_torch() -> None:
 
 
 def test_objective_follows_the_dtype_of_the_targets() -> None:
-    logits, y, _ = _classified()
+    logits, y, _ = _classification()
     assert objective(logits, y) == cross_entropy(logits, y)
     assert objective(logits, y.double()) == mean_squared_error(logits, y.double())
 
 
-def test_metrics_name_the_measure() -> None:
-    logits, y, _ = _classified(2)
-    measured = metrics(logits, y)
-    assert measured == {"loss": cross_entropy(logits, y), "accuracy": accuracy(logits, y)}
+def test_names_of_metrics() -> None:
+    logits, y, _ = _classification(2)
+    scores = metrics(logits, y)
+    assert scores == {"loss": cross_entropy(logits, y), "accuracy": accuracy(logits, y)}
     values = metrics(logits, logits + 1)
     assert values.keys() == {"loss", "mse"}
     assert float(values["mse"]) == float(values["loss"]) == pytest.approx(1)
@@ -100,7 +100,7 @@ def test_under_vmap() -> None:
 
 
 def test_bits_by_hand() -> None:
-    """-log2 of the probability of the whole sequence, one bit after the other."""
+    """Sums -log2 of the probability of each bit of the sequence."""
     logits, y = torch.randn(4, 3, dtype=torch.float64), torch.randint(0, 2, (4, 3)).to(torch.uint8)
     bits, wrong = 0.0, 0
     for logit, bit in zip(logits.flatten().tolist(), y.flatten().tolist(), strict=True):
@@ -114,14 +114,14 @@ def test_bits_by_hand() -> None:
     torch.testing.assert_close(objective(logits, y), bit_loss(logits, y), rtol=0, atol=0)
 
 
-def test_bits_that_are_certain_stay_finite() -> None:
+def test_bit_loss_of_large_logits_is_finite() -> None:
     y = torch.tensor([[0, 1]], dtype=torch.uint8)
     assert float(bit_loss(torch.tensor([[-1e4, 1e4]]), y)) == 0
     assert float(bit_loss(torch.tensor([[1e4, 1e4]]), y)) == 5e3
 
 
-def test_the_measure_of_a_kind() -> None:
-    assert [measure_among(names) for names in (["loss", "mse"], ["accuracy", "loss"], ["bits"])] == [
+def test_main_measure() -> None:
+    assert [main_measure(names) for names in (["loss", "mse"], ["accuracy", "loss"], ["bits"])] == [
         "mse",
         "accuracy",
         "bits",

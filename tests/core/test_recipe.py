@@ -1,4 +1,4 @@
-"""A recipe is a value with sane defaults; what is asked of every method's own stands in the conformance suite."""
+"""Tests of the classes for recipes. The conformance suite tests the recipes of all methods."""
 
 from dataclasses import FrozenInstanceError
 
@@ -14,6 +14,6 @@ def test_a_recipe_is_a_value() -> None:
         recipe.steps = 5  # type: ignore[misc]
 
 
-def test_what_is_not_said_is_not_published() -> None:
+def test_defaults_of_a_check() -> None:
     check = Check(name="5w1s")
     assert (check.published, check.step, check.tasks) == ("", None, 1000)

@@ -1,34 +1,85 @@
-"""Names are given once."""
+"""Names are given once; other packages come in by entry points and by import."""
+
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
+import tokay
 from tokay import ConfigError
-from tokay.core.registry import register
+from tokay.core import registry as module
+from tokay.core.registry import Registry, declared, import_plugins
 
 
 class Gecko:
     name: str
 
 
+def reptiles() -> Registry[Gecko]:
+    return Registry("reptile", home="tokay.errors", group="tokay.no_such_group")
+
+
 def test_a_class_gets_its_name() -> None:
-    registry: dict[str, type[Gecko]] = {}
-    register(registry, Gecko, "tokay", "reptile")
-    assert registry == {"tokay": Gecko}
+    registry = reptiles()
+    registry.add(Gecko, "tokay")
+    assert registry.by_name() == {"tokay": Gecko}
     assert Gecko.name == "tokay"
 
 
 def test_a_name_is_given_once() -> None:
-    registry: dict[str, type[Gecko]] = {}
-    register(registry, Gecko, "tokay", "reptile")
+    registry = reptiles()
+    registry.add(Gecko, "tokay")
     other = type("Skink", (Gecko,), {})
-    with pytest.raises(ConfigError, match=r"^reptile: the name 'tokay' is taken by Gecko"):
-        register(registry, other, "tokay", "reptile")
-    assert registry == {"tokay": Gecko}
+    with pytest.raises(ConfigError, match=r"^reptile: the name 'tokay' is taken by .*test_registry\.Gecko\. Choose"):
+        registry.add(other, "tokay")
+    assert registry.by_name() == {"tokay": Gecko}
+
+
+def test_a_class_of_the_same_name_in_another_module_does_not_replace_it() -> None:
+    registry = reptiles()
+    registry.add(Gecko, "tokay")
+    with pytest.raises(ConfigError, match="is taken"):
+        registry.add(type("Gecko", (), {"__module__": "elsewhere"}), "tokay")
 
 
 def test_a_class_that_is_made_anew_replaces_itself() -> None:
-    registry: dict[str, type[Gecko]] = {}
-    register(registry, Gecko, "tokay", "reptile")
-    again = type("Gecko", (), {})
-    register(registry, again, "tokay", "reptile")
-    assert registry["tokay"] is again
+    registry = reptiles()
+    registry.add(Gecko, "tokay")
+    again = type("Gecko", (), {"__module__": __name__})
+    registry.add(again, "tokay")
+    assert registry.by_name()["tokay"] is again
+
+
+def test_the_first_look_loads_tokays_own() -> None:
+    assert {"maml", "protonet"} <= tokay.list_algorithms().keys()
+
+
+def test_a_broken_entry_point_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint("mine", "no_such_module_here", "tokay.algorithms")
+    monkeypatch.setattr(module, "declared", lambda groups: [broken])
+    with pytest.raises(ConfigError, match=r"mine = no_such_module_here .* must load, got ModuleNotFoundError"):
+        reptiles().by_name()
+
+
+def test_entry_points_are_found_by_group() -> None:
+    assert all(entry_point.group in module.GROUPS for entry_point in declared())
+
+
+def test_import_of_a_module_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match=r"^--import no\.such\.module: must be a module that can be imported"):
+        import_plugins(["no.such.module"])
+
+
+def test_import_of_a_module_that_takes_a_name_that_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "takes_maml.py").write_text(
+        "from tokay.core.task import Sizes\n"
+        "from tokay.tasks import Source\n"
+        "class Waves(Source, name='sinusoid'):\n"
+        "    summary = 'taken'\n"
+    )
+    tokay.list_algorithms()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"^--import takes_maml: source: the name 'sinusoid' is taken by tokay\.tasks"):
+        import_plugins(["takes_maml"])
+    assert "takes_maml" not in sys.modules

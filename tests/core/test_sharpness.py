@@ -1,4 +1,4 @@
-"""The one weight of a network that only measures."""
+"""Tests of the network for methods that only compare raw inputs."""
 
 import torch
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tokay import ConfigError, Examples, Sizes, Task, TaskError, TaskSpec, one_hot
-from tokay.core.task import check_task, kind_of, pooled
+from tokay.core.task import check_task, kind_of, pool_examples
 
 CLASSES = TaskSpec(x_shape=(4,), y_dim=3)
 VALUES = TaskSpec(x_shape=(4,), y_dim=2, kind="regression")
@@ -12,7 +12,7 @@ BITS = TaskSpec(x_shape=(4,), y_dim=3, kind="sequence")
 
 
 def tasks(**changes: Any) -> Task:
-    """Two classification tasks of three classes, with the given tensors in place of theirs."""
+    """Return two tasks with three classes each. Keyword arguments replace tensors."""
     y = one_hot(torch.arange(3).repeat(2, 2), 3)  # [2, 6, 3]
     parts = {"support_x": torch.randn(2, 6, 4), "support_y": y, "query_x": torch.randn(2, 6, 4), "query_y": y}
     parts |= changes
@@ -31,7 +31,7 @@ def test_a_label_out_of_range_is_padding() -> None:
     assert one_hot(torch.tensor([-1, 3, 1]), 3).tolist() == [[False] * 3, [False] * 3, [False, True, False]]
 
 
-def test_kind_is_in_the_dtype() -> None:
+def test_kind_follows_from_the_dtype() -> None:
     assert kind_of(torch.zeros(2, 3, dtype=torch.bool)) == "classification"
     assert kind_of(torch.zeros(2, 3, dtype=torch.uint8)) == "sequence"
     assert kind_of(torch.zeros(2, 3)) == kind_of(torch.zeros(2, 3, dtype=torch.float64)) == "regression"
@@ -44,7 +44,7 @@ def test_sizes_must_be_positive(name: str, value: int) -> None:
         Sizes(**{name: value})
 
 
-def test_good_tasks_pass() -> None:
+def test_valid_tasks_pass() -> None:
     check_task(tasks(), CLASSES, where="here")
     x, y = torch.randn(2, 6, 4), torch.randn(2, 6, 2)
     check_task(Task(Examples(x, y), Examples(x, y)), VALUES, where="here")
@@ -82,26 +82,26 @@ def _with(value: float) -> torch.Tensor:
         ({"y": torch.zeros(2, 6, 2).bool()}, VALUES, r"regression needs floating targets, got torch.bool"),
         ({"y": torch.zeros(2, 6, 3).bool()}, BITS, r"sequence needs uint8 \(0 or 1\) targets, got torch.bool"),
         ({"y": torch.full((2, 6, 3), 7).byte()}, BITS, r"{part} targets of a sequence must be 0 or 1, got 7"),
-        ({"y": torch.ones(2, 6, 3).bool()}, CLASSES, r"a {part} example must be of one class, got one of 3"),
+        ({"y": torch.ones(2, 6, 3).bool()}, CLASSES, r"a {part} example must have one class, got one with 3"),
         ({"x": _with(torch.nan)}, CLASSES, r"2 of the {part} inputs are NaN or infinite"),
         ({"x": _with(torch.inf)}, CLASSES, r"2 of the {part} inputs are NaN or infinite"),
     ],
 )
-def test_what_does_not_fit(change: dict[str, Any], spec: TaskSpec, message: str, part: str) -> None:
-    good = {"support_y": torch.randn(2, 6, 2), "query_y": torch.randn(2, 6, 2)} if spec is VALUES else {}
+def test_invalid_tasks_raise_an_error(change: dict[str, Any], spec: TaskSpec, message: str, part: str) -> None:
+    valid = {"support_y": torch.randn(2, 6, 2), "query_y": torch.randn(2, 6, 2)} if spec is VALUES else {}
     if spec is BITS:
-        good = {"support_y": torch.zeros(2, 6, 3).byte(), "query_y": torch.ones(2, 6, 3).byte()}
-    bad = tasks(**{**good, **{f"{part}_{name}": value for name, value in change.items()}})
+        valid = {"support_y": torch.zeros(2, 6, 3).byte(), "query_y": torch.ones(2, 6, 3).byte()}
+    invalid = tasks(**{**valid, **{f"{part}_{name}": value for name, value in change.items()}})
     with pytest.raises(TaskError, match="^here: .*" + message.format(part=part)):
-        check_task(bad, spec, where="here")
+        check_task(invalid, spec, where="here")
 
 
-def test_targets_that_are_not_finite() -> None:
+def test_infinite_and_nan_targets_raise_an_error() -> None:
     x, y = torch.randn(2, 6, 4), torch.randn(2, 6, 2)
-    bad = y.clone()
-    bad[1, 0, 0] = torch.nan
+    invalid = y.clone()
+    invalid[1, 0, 0] = torch.nan
     with pytest.raises(TaskError, match=r"^here: 1 of the query targets are NaN"):
-        check_task(Task(Examples(x, y), Examples(x, bad)), VALUES, where="here")
+        check_task(Task(Examples(x, y), Examples(x, invalid)), VALUES, where="here")
 
 
 def test_bytes_are_never_nan() -> None:
@@ -118,6 +118,6 @@ def test_a_class_without_support() -> None:
 def test_pooled_is_support_and_query_in_this_order() -> None:
     support = Examples(torch.tensor([[1.0], [2.0]]), torch.eye(2) > 0)
     query = Examples(torch.tensor([[3.0]]), torch.tensor([[False, True]]))
-    x, y = pooled(Task(support, query))
+    x, y = pool_examples(Task(support, query))
     assert x.tolist() == [[1], [2], [3]]
     assert y.int().argmax(1).tolist() == [0, 1, 1]

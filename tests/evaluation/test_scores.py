@@ -63,7 +63,7 @@ def test_pairing_needs_the_same_tasks() -> None:
 def test_merit_is_the_higher_the_better(means: dict[str, float], merit: float) -> None:
     scores = {name: Score(mean=mean, ci95=0.0, tasks=2, median=mean) for name, mean in means.items()}
     nothing: dict[str, torch.Tensor] = {}
-    found = Evaluation(
+    evaluation = Evaluation(
         scores=scores,
         curve={},
         per_task=nothing,
@@ -72,4 +72,4 @@ def test_merit_is_the_higher_the_better(means: dict[str, float], merit: float) -
         transductive=False,
         seconds=0,
     )
-    assert found.merit == merit
+    assert evaluation.merit == merit

@@ -1,4 +1,4 @@
-"""Reading a figure back: what it says, and that it can be drawn at all."""
+"""Reads a figure back: its legend and its points, and checks that it can be drawn."""
 
 import io
 
@@ -12,9 +12,9 @@ def legend(figure: Figure) -> list[str]:
 
 def points(figure: Figure, label: str, axis: int = 0) -> list[list[float]]:
     """The points of the one line with this label."""
-    (found,) = [line for line in figure.axes[axis].lines if line.get_label() == label]
-    return np.asarray(found.get_xydata()).tolist()
+    (line,) = [each for each in figure.axes[axis].lines if each.get_label() == label]
+    return np.asarray(line.get_xydata()).tolist()
 
 
-def drawn(figure: Figure) -> None:
+def check_drawable(figure: Figure) -> None:
     figure.savefig(io.BytesIO(), format="png")

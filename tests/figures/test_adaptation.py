@@ -1,4 +1,4 @@
-"""Curves of adapting say what was measured: their content is read back, not their pixels."""
+"""The figure of adaptation curves: tests read its content back, not its pixels."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from tokay import ConfigError
 from tokay.evaluation.scores import Evaluation, Score
 from tokay.figures.adaptation import COLOURS, MARKERS, adaptation_figure
 
-from .reading import drawn, legend, points
+from .reading import check_drawable, legend, points
 
 
 def evaluation(curve: dict[int, tuple[float, float]], measure: str = "accuracy", *, support: bool = True) -> Evaluation:
@@ -30,7 +30,7 @@ CURVE = {0: (0.2, 0.05), 1: (0.5, 0.1), 50: (0.75, 0.02)}
 
 def test_one_run() -> None:
     figure = adaptation_figure({"unseen tasks": evaluation(CURVE)}, "what", chance=0.2)
-    drawn(figure)
+    check_drawable(figure)
     assert figure.get_suptitle() == "what"
     accuracy, loss = figure.axes
     assert (accuracy.get_title(), loss.get_title()) == ("query accuracy", "query loss")
@@ -52,7 +52,7 @@ def test_several_runs_can_be_told_apart() -> None:
     runs = {f"run {i}": evaluation({0: (0.1 * i, 0.01), 5: (0.2 * i, 0.01)}, support=False) for i in range(4)}
     runs["proto"] = evaluation({0: (0.95, 0.01)})
     figure = adaptation_figure(runs, "what")
-    drawn(figure)
+    check_drawable(figure)
     assert legend(figure) == ["run 0", "run 1", "run 2", "run 3", "proto (one forward pass)"]
     lines = [line for line in figure.axes[0].lines if str(line.get_label()).startswith("run")]
     assert len({line.get_color() for line in lines}) == len({line.get_marker() for line in lines}) == 4
@@ -61,7 +61,7 @@ def test_several_runs_can_be_told_apart() -> None:
 
 def test_one_pass_is_a_level_line_with_a_bar() -> None:
     figure = adaptation_figure({"proto": evaluation({0: (0.9, 0.05)})}, "what", chance=0.2)
-    drawn(figure)
+    check_drawable(figure)
     axis = figure.axes[0]
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["adapted in a single pass, without steps"]
     (bars,) = axis.containers
@@ -70,7 +70,7 @@ def test_one_pass_is_a_level_line_with_a_bar() -> None:
 
 def test_regression_starts_at_zero_error_and_shows_it_once() -> None:
     figure = adaptation_figure({"waves": evaluation({0: (4.0, 0.5), 1: (1.0, 0.2)}, "mse")}, "what")
-    drawn(figure)
+    check_drawable(figure)
     (axis,) = figure.axes
     assert axis.get_ylim()[0] == 0
     assert axis.get_ylabel() == "mean squared error"

@@ -1,6 +1,7 @@
 """The shape of the repository: where things are, what may import what, and what no file may hold."""
 
 import ast
+import inspect
 import re
 import sys
 from functools import cache
@@ -10,6 +11,7 @@ import pytest
 
 import tokay
 from tokay.cli.main import COMMANDS
+from tokay.core.algorithm import Algorithm
 
 from .files import FILES, ROOT, each_file, part, tree
 
@@ -150,7 +152,11 @@ def test_an_algorithm_is_one_file(name: str) -> None:
     classes = [node for node in tree(path).body if isinstance(node, ast.ClassDef)]
     registering = [node.name for node in classes if any(word.arg == "name" for word in node.keywords)]
     assert registering == [kind.__name__]
-    assert kind.__bases__[0].__name__ == "Algorithm", "no algorithm inherits from another"
+    layer_below = kind.__bases__[0]
+    assert issubclass(layer_below, Algorithm)
+    assert inspect.isabstract(layer_below), "the first base is Algorithm, or an abstract layer on it"
+    methods = set(tokay.list_algorithms().values())
+    assert not methods & set(kind.__mro__[1:]), "no method inherits from a registered one"
 
 
 @each_algorithm

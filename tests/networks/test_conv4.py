@@ -27,13 +27,13 @@ def test_features(network: Network, x_shape: tuple[int, ...], features: int) -> 
 
 @pytest.mark.parametrize("side, maps", [(28, 5), (84, 19), (16, 2)])
 def test_maps(side: int, maps: int) -> None:
-    """Of the sizes that the relation networks' code has."""
+    """The sizes of the authors' code of relation networks."""
     net = Conv4Maps(filters=6).build((3, side, side))
     assert net(torch.randn(2, 3, side, side)).shape == (2, 6, maps, maps)
 
 
 def test_maps_by_hand() -> None:
-    """Convolutions of padding 0, 0, 1 and 1; ReLU, then pooling, in the first two."""
+    """Convolutions with padding 0, 0, 1 and 1. The first two blocks apply ReLU, then pooling."""
     net = Conv4Maps(filters=4).build((1, 28, 28)).double()
     x = torch.randn(3, 1, 28, 28, dtype=torch.float64)
     out = x
@@ -51,24 +51,24 @@ def test_maps_by_hand() -> None:
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_parameters_by_hand(network: Network, channels: int) -> None:
-    """Four convolutions of 3x3 without a bias, and scale and shift of four norms."""
+    """Four 3x3 convolutions without bias, and scale and shift of four norms."""
     by_hand = 9 * (channels * 5 + 3 * 5 * 5) + 4 * 2 * 5
     assert sum(p.numel() for p in network.build((channels, 28, 28)).parameters()) == by_hand
 
 
-def test_pooling_before_the_relu_is_pooling_after() -> None:
+def test_pooling_before_the_relu_equals_pooling_after() -> None:
     net = Conv4Pool(filters=4).build((1, 28, 28)).double()
     x = torch.randn(3, 1, 28, 28, dtype=torch.float64)
-    after = x
+    out = x
     for i in range(1, 5):
         block = net.get_submodule(f"block{i}")
-        normed = block.get_submodule("norm")(block.get_submodule("conv")(after))
-        after = nn.functional.max_pool2d(normed.relu(), 2)
-    assert torch.equal(net(x), after.flatten(1))
+        normed = block.get_submodule("norm")(block.get_submodule("conv")(out))
+        out = nn.functional.max_pool2d(normed.relu(), 2)
+    assert torch.equal(net(x), out.flatten(1))
 
 
 def test_the_published_order_by_hand() -> None:
-    """conv, batch norm over the batch at hand, ReLU, four times, with stride 2."""
+    """Four times: conv with stride 2, batch norm over the current batch, ReLU."""
     net = Conv4(filters=3).build((1, 28, 28)).double()
     x = torch.randn(4, 1, 28, 28, dtype=torch.float64)
     out = x
@@ -83,14 +83,14 @@ def test_the_published_order_by_hand() -> None:
     torch.testing.assert_close(averaged(x), out.mean((2, 3)), rtol=1e-10, atol=1e-12)
 
 
-def test_statistics_are_never_kept() -> None:
+def test_there_are_no_running_statistics() -> None:
     net = Conv4().build((1, 28, 28))
     assert not list(net.buffers())
     x = torch.randn(4, 1, 28, 28)
     torch.testing.assert_close(net.eval()(x), net.train()(x), rtol=0, atol=0)
 
 
-def test_weights_start_as_xavier_says() -> None:
+def test_weights_start_as_xavier() -> None:
     for name, p in Conv4().build((1, 28, 28)).named_parameters():
         if name.endswith("conv.weight"):
             bound = (6 / (9 * (p.shape[0] + p.shape[1]))) ** 0.5
@@ -98,11 +98,11 @@ def test_weights_start_as_xavier_says() -> None:
 
 
 @pytest.mark.parametrize("x_shape", [(784,), (28, 28), (1, 15, 28), (1, 28, 15), (1, 1, 28, 28)])
-def test_what_is_no_picture(x_shape: tuple[int, ...]) -> None:
+def test_other_shapes_raise_an_error(x_shape: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match=r"^conv4: examples must be pictures .* at least 16x16, got \("):
         Conv4().build(x_shape)
 
 
-def test_no_filters() -> None:
+def test_zero_filters_raise_an_error() -> None:
     with pytest.raises(ConfigError, match=r"^conv4: filters must be at least 1, got 0"):
         Conv4Pool(filters=0).build((1, 28, 28))

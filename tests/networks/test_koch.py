@@ -9,7 +9,7 @@ SIZES = {"conv1": (64, 96), "pool1": (64, 48), "conv2": (128, 42), "pool2": (128
 SIZES |= {"pool3": (128, 9), "conv4": (256, 6)}
 
 
-def test_every_size_is_the_papers() -> None:
+def test_sizes_of_the_paper() -> None:
     net, out = Koch(features=3).build((1, 105, 105)), torch.rand(2, 1, 105, 105)
     for name, layer in net.named_children():
         out = layer(out)
@@ -20,7 +20,7 @@ def test_every_size_is_the_papers() -> None:
     assert bool(((out >= 0) & (out <= 1)).all())
 
 
-def test_the_layers_in_their_order() -> None:
+def test_order_of_layers() -> None:
     kinds = [type(layer) for layer in Koch(features=3).build((1, 105, 105))]
     assert kinds == [nn.Conv2d, nn.ReLU, nn.MaxPool2d] * 3 + [nn.Conv2d, nn.ReLU, nn.Flatten, nn.Linear, nn.Sigmoid]
 
@@ -40,11 +40,11 @@ def test_weights_start_as_in_the_paper() -> None:
 
 
 @pytest.mark.parametrize("x_shape", [(1, 28, 28), (1, 105, 104), (105, 105), (11025,)])
-def test_what_is_of_another_size(x_shape: tuple[int, ...]) -> None:
+def test_other_sizes_raise_an_error(x_shape: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match=r"^koch: examples must be pictures of 105x105 pixels, got \(.*--size 105"):
         Koch().build(x_shape)
 
 
-def test_no_features() -> None:
+def test_zero_features_raise_an_error() -> None:
     with pytest.raises(ConfigError, match=r"^koch: features must be at least 1, got 0"):
         Koch(features=0)

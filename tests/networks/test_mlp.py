@@ -26,7 +26,7 @@ def test_by_hand(activation: str, function: object, x_shape: tuple[int, ...]) ->
         assert first.in_features == 1
 
 
-@pytest.mark.parametrize("hidden", [(), (0,), (4, -1)])
-def test_widths(hidden: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("widths", [(), (0,), (4, -1)])
+def test_invalid_widths_raise_an_error(widths: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match=r"^mlp: hidden must be one or more positive widths, got \("):
-        MLP(hidden=hidden)
+        MLP(hidden=widths)

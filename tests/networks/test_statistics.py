@@ -12,30 +12,30 @@ def net() -> nn.Module:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_uses_the_batch_at_hand_whatever_the_mode(training: bool) -> None:
+def test_uses_the_current_batch_in_both_modes(training: bool) -> None:
     x = torch.randn(4, 1, 6, 6)
-    before = net().train()
-    before(torch.randn(8, 1, 6, 6) + 3)  # statistics that are not those of x
-    converted = batch_statistics(before).train(training)
-    expected = before(x)  # in training mode the batch's own, too
+    original = net().train()
+    original(torch.randn(8, 1, 6, 6) + 3)  # running statistics that differ from those of x
+    converted = batch_statistics(original).train(training)
+    expected = original(x)  # in training mode also the statistics of the batch
     torch.testing.assert_close(converted(x), expected)
     check_statistics(converted, where="here")
     assert not list(converted.buffers())
 
 
-def test_the_original_is_left_alone() -> None:
-    before = net()
-    state = {name: value.clone() for name, value in before.state_dict().items()}
-    converted = batch_statistics(before)
+def test_the_original_does_not_change() -> None:
+    original = net()
+    state = {name: value.clone() for name, value in original.state_dict().items()}
+    converted = batch_statistics(original)
     converted(torch.randn(4, 1, 6, 6))
-    assert all(torch.equal(state[name], value) for name, value in before.state_dict().items())
-    assert all(m.track_running_stats for m in before.modules() if hasattr(m, "track_running_stats"))
+    assert all(torch.equal(state[name], value) for name, value in original.state_dict().items())
+    assert all(m.track_running_stats for m in original.modules() if hasattr(m, "track_running_stats"))
 
 
 def test_weights_are_copied() -> None:
-    before = net()
-    converted = batch_statistics(before)
-    for (name, p), (other, q) in zip(before.named_parameters(), converted.named_parameters(), strict=True):
+    original = net()
+    converted = batch_statistics(original)
+    for (name, p), (other, q) in zip(original.named_parameters(), converted.named_parameters(), strict=True):
         assert name == other
         assert torch.equal(p, q)
         assert p is not q

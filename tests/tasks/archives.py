@@ -1,4 +1,4 @@
-"""Archives like Omniglot's, small."""
+"""Small archives in the format of Omniglot."""
 
 import io
 import zipfile
@@ -10,7 +10,7 @@ Entries = dict[str, bytes]
 
 
 def drawing(column: int) -> bytes:
-    """A 1-bit drawing as in Omniglot: paper 1, one column of ink 0."""
+    """A 1-bit drawing as in Omniglot, with paper 1 and one column of ink 0."""
     image = Image.new("1", (8, 8), 1)
     image.paste(0, (column, 0, column + 1, 8))
     file = io.BytesIO()

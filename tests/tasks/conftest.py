@@ -14,7 +14,7 @@ def write_class(root: Path, name: str, files: int = 3, grey: int = 0) -> None:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache folder, and nothing decoded in memory."""
+    """An empty cache folder, and an empty cache in memory."""
     monkeypatch.setenv("TOKAY_CACHE", str(tmp_path / "cache"))
     images._load.cache_clear()
     return tmp_path / "cache"
@@ -22,7 +22,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path, cache: Path) -> Path:
-    """Ten classes of three or four pictures; the grey value is 20 * class + picture."""
+    """Ten classes of three or four pictures. The grey value is 20 * class + picture."""
     for index in range(10):
         write_class(tmp_path / "root", f"class{index}", files=3 + index % 2, grey=20 * index)
     return tmp_path / "root"

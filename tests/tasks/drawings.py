@@ -1,4 +1,4 @@
-"""Oracles of drawn letters: matplotlib's own rasteriser, and the affine jitter pixel by pixel."""
+"""Oracles for drawn letters: the rasteriser of matplotlib, and the affine jitter computed pixel by pixel."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 
 def plain(character: str, face: str = "DejaVuSans") -> np.ndarray | None:
-    """The letter in the middle of a picture, drawn without Pillow's fonts; None where the face lacks it."""
+    """The letter in the middle of a picture, drawn by matplotlib. None if the font does not have it."""
     font = FT2Font(str(Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf")))
     if ord(character) not in font.get_charmap():
         return None
@@ -20,19 +20,19 @@ def plain(character: str, face: str = "DejaVuSans") -> np.ndarray | None:
     image = Image.fromarray(np.asarray(font.get_image()))
     image = image.crop(image.getbbox())
     image = image.resize([max(1, round(length * 168 / max(image.size))) for length in image.size])
-    picture = Image.new("L", (224, 224))  # eight times as large as the result, so that centring rounds little
+    picture = Image.new("L", (224, 224))  # eight times the final size, so that centring rounds little
     picture.paste(image, ((224 - image.width) // 2, (224 - image.height) // 2))
     return np.asarray(picture.reduce(8).filter(ImageFilter.GaussianBlur(1.5)), float)
 
 
-def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    left, right = left.reshape(len(left), -1), right.reshape(len(right), -1)
-    left = left / np.linalg.norm(left, axis=1, keepdims=True)
-    return left @ (right / np.linalg.norm(right, axis=1, keepdims=True)).T
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    a = a / np.linalg.norm(a, axis=1, keepdims=True)
+    return a @ (b / np.linalg.norm(b, axis=1, keepdims=True)).T
 
 
-def slowly_jittered(mask: np.ndarray, size: int, jitter: list[float]) -> np.ndarray:
-    """Each of 8 x 8 points in a pixel is taken back through shift, turn, shear and stretch, one after the other."""
+def jitter_slowly(mask: np.ndarray, size: int, jitter: list[float]) -> np.ndarray:
+    """The jitter as a loop: maps each of 8 x 8 points in a pixel back through shift, turn, shear and stretch."""
     turn, shear = jitter[0] * math.radians(12), jitter[1] * 0.2
     height, width = mask.shape
     zoom = 21 * size / 28 / max(width, height) * math.exp(jitter[2] * 0.12)

@@ -1,4 +1,4 @@
-"""What all algorithmic tasks have in common; each has its own file for what it asks."""
+"""Checks for all algorithmic tasks. The rules of each task are tested in its own file."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tokay import NTM, ConfigError, FitConfig, Sizes, evaluate, fit
 from tokay.core.task import Task, TaskSource, check_task
 from tokay.networks import Linear
 from tokay.tasks import NTMAssociativeRecall, NTMCopy, NTMPrioritySort, NTMRepeatCopy, Source, list_sources
-from tokay.tasks.bit_sequences import marker, require_bits, then
+from tokay.tasks.bit_sequences import marker, read_then_answer, require_bits
 
 ALL: dict[str, Source] = {
     "ntm-copy": NTMCopy(bits=3),
@@ -23,7 +23,7 @@ def source(name: str, split: Any = "test") -> TaskSource:
     return ALL[name].tasks(split, Sizes(shots=6))
 
 
-def drawn(name: str, tasks: int = 20, seed: int = 0, split: Any = "test") -> Task:
+def draw(name: str, tasks: int = 20, seed: int = 0, split: Any = "test") -> Task:
     return source(name, split).sample(tasks, torch.Generator().manual_seed(seed))
 
 
@@ -35,15 +35,15 @@ def test_all_are_here() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_they_are_tasks(name: str, split: str) -> None:
     for seed in range(5):
-        task = drawn(name, seed=seed, split=split)
+        task = draw(name, seed=seed, split=split)
         check_task(task, source(name).spec, where="here")
-        assert not task.support.y.any(), "nothing is asked while it is read"
-        assert not task.query.x.any(), "and nothing is read while it answers"
+        assert not task.support.y.any(), "the support set has no targets"
+        assert not task.query.x.any(), "the query inputs are blank"
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_bits_are_fair_and_tasks_differ(name: str) -> None:
-    task = drawn(name, tasks=300)
+    task = draw(name, tasks=300)
     bits = task.support.x[..., :3]
     assert set(bits.unique().tolist()) == {0.0, 1.0}
     assert 0.4 < float(bits[:, 1].mean()) < 0.6
@@ -52,12 +52,12 @@ def test_bits_are_fair_and_tasks_differ(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_sampling_is_a_pure_function_of_the_generator(name: str) -> None:
-    first = drawn(name, seed=5, split="train")
+    first = draw(name, seed=5, split="train")
     torch.rand(3)
-    again = drawn(name, seed=5, split="train")
+    again = draw(name, seed=5, split="train")
     assert torch.equal(first.support.x, again.support.x)
     assert torch.equal(first.query.y, again.query.y)
-    assert not torch.equal(drawn(name, seed=5).support.x, drawn(name, seed=6).support.x)
+    assert not torch.equal(draw(name, seed=5).support.x, draw(name, seed=6).support.x)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -67,18 +67,18 @@ def test_a_machine_trains_on_them(name: str) -> None:
     net = method.build(Linear().build(training.spec.x_shape), training.spec)
     (step,) = fit(method, net, training, FitConfig(steps=1, meta_batch=2, validate_every=0))
     assert {"loss", "bits", "wrong_bits"} <= set(step.metrics)
-    found = evaluate(method, net, source(name), tasks=3)
-    assert found.measure == "bits"
-    assert "support_loss" not in found.scores
-    assert found.calibration_error is None
-    assert not found.transductive
+    evaluation = evaluate(method, net, source(name), tasks=3)
+    assert evaluation.measure == "bits"
+    assert "support_loss" not in evaluation.scores
+    assert evaluation.calibration_error is None
+    assert not evaluation.transductive
     with pytest.raises(ConfigError, match="rows of a sequence come one after the other"):
         evaluate(method, net, source(name), tasks=3, inductive=True)
 
 
-def test_then() -> None:
+def test_read_then_answer() -> None:
     read, answer = torch.randn(2, 5, 4), torch.ones(2, 3, 2)
-    task = then(read, answer)
+    task = read_then_answer(read, answer)
     assert torch.equal(task.support.x, read)
     assert (task.support.y.shape, task.support.y.dtype) == ((2, 5, 2), torch.uint8)
     assert task.query.x.shape == (2, 3, 4)

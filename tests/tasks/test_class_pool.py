@@ -1,4 +1,4 @@
-"""Episodes against the plainest oracle: pictures whose pixels spell their own row number."""
+"""Episodes of pictures whose pixels encode their row number: a simple oracle."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tokay.tasks import ClassPool, Episodes
 
 
 def numbered_pool(counts: Sequence[int]) -> ClassPool:
-    """Images [n, 1, 1, 3]: the row number in base 256, so that a sample tells where it came from."""
+    """Images [n, 1, 1, 3]: the row number in base 256, so that a sample shows its rows."""
     rows = torch.arange(sum(counts))
     digits = torch.stack([rows % 256, rows // 256 % 256, rows // 65536], 1).to(torch.uint8)
     return ClassPool(digits[:, None, None, :], torch.tensor(list(counts)), tuple(f"c{i}" for i in range(len(counts))))
@@ -52,7 +52,7 @@ def test_an_episode_never_leaks(setting: tuple[list[int], Sizes], tasks: int, se
     task = source.sample(tasks, generator(seed))
     check_task(task, source.spec, where="test")
     for index in range(tasks):
-        seen: list[int] = []
+        used_rows: list[int] = []
         labels: dict[int, int] = {}
         for (x, y), per_class in ((task.support, sizes.shots), (task.query, sizes.queries)):
             assert y.dtype == torch.bool
@@ -61,18 +61,18 @@ def test_an_episode_never_leaks(setting: tuple[list[int], Sizes], tasks: int, se
             assert (y[index].sum(0) == per_class).all()
             assert (y[index].sum(1) == 1).all()
             rows = row_numbers(x[index])
-            seen += rows.tolist()
+            used_rows += rows.tolist()
             for label, owner in zip(y[index].int().argmax(1).tolist(), class_of(rows, counts).tolist(), strict=True):
                 assert labels.setdefault(label, owner) == owner
-        assert len(set(seen)) == len(seen) == sizes.ways * (sizes.shots + sizes.queries)
+        assert len(set(used_rows)) == len(used_rows) == sizes.ways * (sizes.shots + sizes.queries)
         assert len(set(labels.values())) == len(labels) == sizes.ways
 
 
 def test_sampling_is_a_pure_function_of_the_generator() -> None:
     counts, sizes = [4, 5, 6, 7], Sizes(ways=3, shots=1, queries=2)
-    before = torch.random.get_rng_state()
+    previous = torch.random.get_rng_state()
     first, again, other = draw(counts, sizes, 8), draw(counts, sizes, 8), draw(counts, sizes, 8, seed=1)
-    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(torch.random.get_rng_state(), previous)
     assert torch.equal(first.support.x, again.support.x)
     assert torch.equal(first.query.y, again.query.y)
     assert not torch.equal(first.support.x, other.support.x)
@@ -102,11 +102,11 @@ def test_every_class_label_position_and_example_is_equally_likely() -> None:
     labels = task.query.y.int().argmax(-1)
     first_of_label_0 = class_of(rows, counts)[labels == 0].reshape(tasks, 2)[:, 0]
     assert within_five_sigma(first_of_label_0.bincount(minlength=4), tasks, 1 / 4)
-    chosen = rows.flatten().bincount(minlength=sum(counts))
-    for owner, count in enumerate(counts):  # of each class, 2 examples whenever it is among 2 of 4
-        mine = chosen[sum(counts[:owner]) : sum(counts[: owner + 1])]
-        assert within_five_sigma(mine, tasks, 2 / 4 * 2 / count)
-    # Neither the first row nor any other may tell the label.
+    draws = rows.flatten().bincount(minlength=sum(counts))
+    for owner, count in enumerate(counts):  # a class is drawn in 2 of 4 cases, with 2 examples
+        own_draws = draws[sum(counts[:owner]) : sum(counts[: owner + 1])]
+        assert within_five_sigma(own_draws, tasks, 2 / 4 * 2 / count)
+    # The position of a row must not reveal its label.
     assert within_five_sigma((labels == 0).sum(0), tasks, 1 / 2)
 
 
@@ -121,10 +121,10 @@ def test_groups_confine_an_episode() -> None:
     counts = [3] * 8
     source = Episodes(numbered_pool(counts), Sizes(ways=3, shots=1, queries=1), groups=groups)
     owners = class_of(row_numbers(source.sample(400, generator()).query.x), counts)
-    drawn = groups[owners]
-    assert (drawn == drawn[:, :1]).all()
-    per_group = drawn[:, 0].bincount(minlength=3)
-    assert per_group[1] == 0  # it has two classes only
+    drawn_groups = groups[owners]
+    assert (drawn_groups == drawn_groups[:, :1]).all()
+    per_group = drawn_groups[:, 0].bincount(minlength=3)
+    assert per_group[1] == 0  # it has only two classes
     assert within_five_sigma(per_group[[0, 2]], 400, 1 / 2)
 
 
@@ -162,7 +162,7 @@ def test_too_many_examples_names_the_smallest_class() -> None:
         Episodes(numbered_pool([20, 7, 20]), Sizes(ways=2, shots=3, queries=5), "images (train)")
     assert str(caught.value) == (
         "images (train): 3 shots + 5 queries need 8 examples of each class, class c1 has 7. "
-        "Ask for fewer shots or queries, or leave that class out."
+        "Ask for fewer shots or queries, or remove that class."
     )
     Episodes(numbered_pool([20, 8, 20]), Sizes(ways=2, shots=3, queries=5))
 
@@ -183,8 +183,8 @@ IMAGES = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
         (IMAGES[:0], [], (), "at least one class, got none"),
         (IMAGES.float(), [4], ("a",), r"must be uint8 \[examples, C, H, W\], got torch.float32 \[4, 1, 2, 2\]"),
         (IMAGES[:, 0], [4], ("a",), r"got torch.uint8 \[4, 2, 2\]"),
-        (IMAGES, [3], ("a",), "counts must name 4 images of 1 classes, got 3 of 1"),
-        (IMAGES, [4], ("a", "b"), "counts must name 4 images of 2 classes, got 4 of 1"),
+        (IMAGES, [3], ("a",), "counts must sum to 4 images of 1 classes, got 3 images of 1 classes"),
+        (IMAGES, [4], ("a", "b"), "counts must sum to 4 images of 2 classes, got 4 images of 1 classes"),
         (IMAGES, [2, 2], ("a", "a"), "names must be distinct"),
         (IMAGES, [0, 4], ("a", "b"), "class a has no example"),
     ],
@@ -195,7 +195,7 @@ def test_a_pool_must_fit_together(images: Tensor, counts: list[int], names: tupl
 
 
 def test_a_batch_costs_a_few_milliseconds() -> None:
-    """The promise is under 9 ms on one thread; the best of many runs keeps other processes out of the measurement."""
+    """Limit: 9 ms on one thread. The best of many runs excludes the influence of other processes."""
     pool = ClassPool(
         torch.zeros(88_000, 1, 28, 28, dtype=torch.uint8), torch.full((4400,), 20), tuple(map(str, range(4400)))
     )

@@ -1,4 +1,4 @@
-"""Every pixel of a task is where it is in its picture, and letters keep to their split."""
+"""Pixels of a task have their position in the picture, and no letter is in two splits."""
 
 import pytest
 import torch
@@ -32,15 +32,15 @@ def places(part: Examples, task: int) -> list[tuple[int, int]]:
 def test_pixels_are_those_of_one_picture() -> None:
     task = pixels().sample(50, seeded())
     pictures = pool().images[:, 0].float() / 255
-    chosen = set()
+    positions = set()
     for i in range(50):
         both = [*zip(places(task.support, i), task.support.y[i, :, 0].tolist(), strict=True)]
         both += zip(places(task.query, i), task.query.y[i, :, 0].tolist(), strict=True)
         fits = [n for n in range(6) if all(pictures[n, r, c] == pytest.approx(y) for (r, c), y in both)]
         assert len(fits) == 1
-        chosen |= set(fits)
-        assert len({place for place, _ in both}) == 10  # no pixel twice, none of the context is asked
-    assert chosen == set(range(6))
+        positions |= set(fits)
+        assert len({place for place, _ in both}) == 10  # all pixels differ, in context and targets
+    assert positions == set(range(6))
 
 
 def test_all_places_are_as_likely() -> None:
@@ -53,7 +53,7 @@ def test_all_places_are_as_likely() -> None:
 
 
 def test_the_whole_picture() -> None:
-    """As many queries as there are pixels are all of them, the context's included."""
+    """If queries is the number of pixels, the targets are all pixels, with those of the context."""
     task = pixels(4, 25).sample(3, seeded())
     for i in range(3):
         assert sorted(places(task.query, i)) == [(r, c) for r in range(5) for c in range(5)]
@@ -65,7 +65,7 @@ def test_the_whole_picture() -> None:
 def test_sampling_is_a_pure_function_of_the_generator() -> None:
     source = pixels(8, 10, fewest=2)
     first, other = source.sample(3, seeded(5)), source.sample(3, seeded(6))
-    torch.rand(3)  # the global generator plays no part
+    torch.rand(3)  # the global generator has no effect
     assert torch.equal(first.query.y, source.sample(3, seeded(5)).query.y)
     assert not torch.equal(first.query.y, other.query.y)
     assert {source.sample(1, seeded(seed)).support.x.shape[1] for seed in range(60)} == set(range(2, 9))
@@ -85,7 +85,7 @@ def test_letters_keep_to_their_split() -> None:
 
 
 def test_errors_say_what_to_do() -> None:
-    with pytest.raises(TaskError, match=r"4 shots \+ 22 queries .* the 25 pixels .* at most 21 queries, or for 25"):
+    with pytest.raises(TaskError, match=r"4 shots \+ 22 queries .* the 25 pixels .* at most 21 queries, or for all 25"):
         pixels(4, 22)
     with pytest.raises(TaskError, match="26 shots"):
         pixels(26, 25)

@@ -7,12 +7,12 @@ from safetensors.torch import save_file
 
 from tokay.errors import DataError
 from tokay.tasks import ClassPool
-from tokay.tasks.decoded_images import decoded
+from tokay.tasks.decoded_images import decode_once
 
 
 def pool() -> ClassPool:
     images = torch.arange(48, dtype=torch.uint8).reshape(3, 1, 4, 4)
-    return ClassPool(images, torch.tensor([1, 2]), ("Löwe", "b/\udcff"))  # names as odd as file systems allow
+    return ClassPool(images, torch.tensor([1, 2]), ("Löwe", "b/\udcff"))  # unusual names that file systems allow
 
 
 class Decoder:
@@ -24,11 +24,11 @@ class Decoder:
 
 
 def load(file: Path, decoder: Decoder, key: str = "key") -> None:
-    """Whatever stands in the file, the result is the one that decoding gives."""
-    got = decoded(file, key, decoder, where="here")
-    assert torch.equal(got.images, pool().images)
-    assert torch.equal(got.counts, pool().counts)
-    assert got.names == pool().names
+    """The result is that of decoding, for any content of the file."""
+    pool_read = decode_once(file, key, decoder, where="here")
+    assert torch.equal(pool_read.images, pool().images)
+    assert torch.equal(pool_read.counts, pool().counts)
+    assert pool_read.names == pool().names
 
 
 def test_decodes_once(tmp_path: Path) -> None:
@@ -86,15 +86,15 @@ def test_a_failed_decoding_leaves_nothing(tmp_path: Path) -> None:
         raise DataError("a picture is damaged")
 
     with pytest.raises(DataError, match="a picture is damaged"):
-        decoded(tmp_path / "x.safetensors", "key", decode, where="here")
+        decode_once(tmp_path / "x.safetensors", "key", decode, where="here")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cache_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError) as caught:
-        decoded(tmp_path / "file" / "x.safetensors", "key", pool, where="omniglot")
+        decode_once(tmp_path / "file" / "x.safetensors", "key", pool, where="omniglot")
     assert str(caught.value) == (
         f"omniglot: cannot write decoded images to {tmp_path}/file/x.safetensors (File exists). "
-        "Set TOKAY_CACHE to a folder with room that can be written."
+        "Set TOKAY_CACHE to a writable folder with free space."
     )

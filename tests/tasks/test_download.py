@@ -1,4 +1,4 @@
-"""No network here: the opener is handed in."""
+"""Downloads without a network: the tests pass their own opener."""
 
 import hashlib
 import io
@@ -85,7 +85,7 @@ def test_what_came_is_not_the_file(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError) as caught:
         fetch(tmp_path / "images.zip", Response(content, str(len(CONTENT))))
     assert str(caught.value) == (
-        f"omniglot: what {URL} sent is not the published file "
+        f"omniglot: the content of {URL} is not the published file "
         f"(MD5 must be {MD5}, got {hashlib.md5(content).hexdigest()}). Copy it there."
     )
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("images.zip", b"the old one")]

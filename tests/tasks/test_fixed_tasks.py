@@ -1,4 +1,4 @@
-"""A list of tasks as a source."""
+"""A fixed list of tasks as a source."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from tokay.tasks import FixedTasks
 
 @pytest.fixture
 def source() -> FixedTasks:
-    """Seven tasks of two ways, told by the value of their first support example."""
+    """Seven tasks of two ways. The value of the first support example is the number of the task."""
     number = torch.arange(7.0)[:, None, None]
     support = Examples(torch.cat([number, number + 100], 1), one_hot(torch.tensor([[0, 1]] * 7), 2))
     query = Examples(
@@ -43,12 +43,12 @@ def test_parts_are_in_order_and_whole(source: FixedTasks) -> None:
 
 @pytest.mark.parametrize("tasks", [1, 5, 7, 8, 20])
 def test_no_task_is_drawn_twice_before_all_were(source: FixedTasks, tasks: int) -> None:
-    drawn = source.sample(tasks, generator(1, "test"))
-    found = numbers(drawn)
-    assert len(found) == tasks
+    sample = source.sample(tasks, generator(1, "test"))
+    order = numbers(sample)
+    assert len(order) == tasks
     for start in range(0, tasks, 7):
-        assert len(set(found[start : start + 7])) == len(found[start : start + 7])
-    assert (drawn.query.x[:, 0, 0] == drawn.support.x[:, 0, 0] + 200).all()
+        assert len(set(order[start : start + 7])) == len(order[start : start + 7])
+    assert (sample.query.x[:, 0, 0] == sample.support.x[:, 0, 0] + 200).all()
 
 
 def test_samples_are_a_pure_function_of_the_generator(source: FixedTasks) -> None:

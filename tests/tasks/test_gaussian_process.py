@@ -1,4 +1,4 @@
-"""Curves have the covariance they should, and the exact posterior is right about them and bounds every learner."""
+"""Curves have the right covariance, and the exact posterior fits them and bounds every learner."""
 
 import math
 
@@ -36,7 +36,7 @@ def standard(values: Tensor) -> None:
 @pytest.mark.parametrize("kernel", ["rbf", "matern", "periodic"])
 @pytest.mark.parametrize("noise", [0.02, 0.5])
 def test_curves_have_their_covariance(kernel: str, noise: float) -> None:
-    """Two points of each curve, made independent by the covariance that the formula gives them."""
+    """Two points of each curve become independent standard normal numbers with the covariance of the formula."""
     settings = {"length_scale": 0.7, "signal_std": 1.5, "period": 1.3}
     task = curves(1, 1, kernel=kernel, noise_std=noise, **settings).sample(TASKS, seeded())
     a, b = (part.y[:, 0, 0].double() for part in task)
@@ -67,12 +67,12 @@ def test_defaults_are_those_of_the_notebook() -> None:
 @pytest.mark.parametrize("random", [False, True])
 @pytest.mark.parametrize("kernel", ["rbf", "matern", "periodic"])
 def test_the_exact_posterior_knows_its_curves(kernel: str, random: bool) -> None:
-    """One target of each curve lies as far from the mean as the standard deviation says."""
+    """The distance of targets from the mean has the standard deviation of the posterior."""
     source = curves(6, 1, kernel=kernel, random=random, length_scale=0.6, fewest_shots=2)
     task, mean, std = source.exact(TASKS, seeded(1))
     standard((task.query.y.double() - mean) / std)
-    drawn = source.sample(TASKS, seeded(1))
-    assert all(torch.equal(a, b) for p, q in zip(task, drawn, strict=True) for a, b in zip(p, q, strict=True))
+    sample = source.sample(TASKS, seeded(1))
+    assert all(torch.equal(a, b) for p, q in zip(task, sample, strict=True) for a, b in zip(p, q, strict=True))
     assert mean.shape == std.shape == (TASKS, 1, 1)
 
 
@@ -97,7 +97,7 @@ def test_the_number_of_context_points_changes() -> None:
 def test_sampling_is_a_pure_function_of_the_generator(settings: dict[str, object]) -> None:
     source = curves(**settings)  # type: ignore[arg-type]
     first, other = source.sample(3, seeded(5)), source.sample(3, seeded(6))
-    torch.rand(3)  # the global generator plays no part
+    torch.rand(3)  # the global generator has no effect
     assert torch.equal(first.query.y, source.sample(3, seeded(5)).query.y)
     assert not torch.equal(first.query.y, other.query.y)
     check_task(first, source.spec, where="test")
@@ -105,7 +105,7 @@ def test_sampling_is_a_pure_function_of_the_generator(settings: dict[str, object
 
 
 def test_many_points_without_noise() -> None:
-    """The hardest matrix to decompose: hundreds of neighbours on the smoothest curve."""
+    """The matrix that is hardest to decompose: hundreds of near points on a smooth curve."""
     for kernel in ("rbf", "matern", "periodic"):
         source = curves(50, 400, kernel=kernel, length_scale=2.0, noise_std=0.0)
         task, mean, std = source.exact(2, seeded())
@@ -113,41 +113,41 @@ def test_many_points_without_noise() -> None:
         assert float((task.query.y - mean).abs().max()) < 0.5
 
 
-class Recorded:
-    """A source that remembers what it gave."""
+class Recorder:
+    """A source that stores its samples."""
 
     def __init__(self, source: Curves) -> None:
         self.source, self.spec = source, source.spec
-        self.given: list[Task] = []
+        self.samples: list[Task] = []
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        self.given.append(self.source.sample(tasks, generator))
-        return self.given[-1]
+        self.samples.append(self.source.sample(tasks, generator))
+        return self.samples[-1]
 
 
 def test_the_bound_is_on_the_tasks_of_evaluate() -> None:
     source = curves(5, 6, fewest_shots=2, kernel="matern")
-    recorded = Recorded(source)
+    recorder = Recorder(source)
     net = CNP(width=8).build(Linear().build((1,)), source.spec)
-    evaluate(CNP(width=8), net, recorded, tasks=BLOCK + 3, seed=4)
+    evaluate(CNP(width=8), net, recorder, tasks=BLOCK + 3, seed=4)
     bound = source.exact_log_likelihood(tasks=BLOCK + 3, seed=4)
-    tasks = [(p.x[i], p.y[i], q.x[i], q.y[i]) for p, q in recorded.given for i in range(BLOCK)][: BLOCK + 3]
+    tasks = [(p.x[i], p.y[i], q.x[i], q.y[i]) for p, q in recorder.samples for i in range(BLOCK)][: BLOCK + 3]
     assert bound.shape == (BLOCK + 3,)
-    for found, (x, y, query_x, query_y) in zip(bound, tasks, strict=True):
-        support = type(recorded.given[0].support)(x, y)
+    for value, (x, y, query_x, query_y) in zip(bound, tasks, strict=True):
+        support = type(recorder.samples[0].support)(x, y)
         mean, std = posterior(Kernel("matern", 0.4, 1.0), support, query_x, noise_std=0.02)
-        torch.testing.assert_close(found, log_density(query_y.double(), mean, std).mean(), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(value, log_density(query_y.double(), mean, std).mean(), rtol=1e-6, atol=1e-6)
 
 
 def test_a_trained_learner_stays_below_the_bound() -> None:
-    """Beyond doubt, on the same tasks; training brings it nearer; and any other answer than the exact one is worse."""
+    """The gap is significant on the same tasks, training makes it smaller, and other predictions are worse than the exact."""
     method, train, test = CNP(width=32), curves(8, 8, length_scale=1.0), curves(8, 20, length_scale=1.0)
     net = method.build(Linear().build((1,)), train.spec)
     bound = test.exact_log_likelihood(tasks=100)
     gaps = []
     for _ in range(2):
-        found = evaluate(method, net, test, tasks=100, curve=False).per_task["log_likelihood"]
-        gaps.append(paired_difference(bound, found))
+        log_likelihood = evaluate(method, net, test, tasks=100, curve=False).per_task["log_likelihood"]
+        gaps.append(paired_difference(bound, log_likelihood))
         for _ in fit(method, net, train, FitConfig(steps=300, meta_batch=16, lr=3e-3, validate_every=0)):
             pass
     untrained, trained = gaps

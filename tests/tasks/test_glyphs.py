@@ -1,4 +1,4 @@
-"""Oracles: letters drawn by matplotlib's own rasteriser, the affine jitter pixel by pixel, and what Unicode says."""
+"""Letters against oracles: the rasteriser of matplotlib, the affine jitter pixel by pixel, and Unicode data."""
 
 import unicodedata
 from pathlib import Path
@@ -15,14 +15,14 @@ from tokay.errors import ConfigError, DataError, TaskError
 from tokay.tasks import glyphs
 from tokay.tasks.glyphs import EXAMPLES, SCRIPTS, Glyphs
 
-from .drawings import cosines, plain, slowly_jittered
+from .drawings import cosines, jitter_slowly, plain
 
 SPLITS = ("train", "validation", "test")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cache(tmp_path_factory):
-    """A cache of this module's own, and nothing remembered from or for other tests."""
+    """A cache folder only for this module. The cache in memory is cleared before and after."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKAY_CACHE", str(folder))
@@ -37,7 +37,7 @@ def pools(cache):
 
 
 def span(inked: torch.Tensor) -> torch.Tensor:
-    """From the first to the last true value of each row."""
+    """The distance from the first to the last true value of each row."""
     return inked.shape[1] - inked.int().argmax(1) - inked.flip(1).int().argmax(1)
 
 
@@ -75,7 +75,7 @@ def test_images_are_ink_on_an_empty_background(pools):
         ink = images.float().mean((1, 2, 3)) / 255
         assert ink.min() > 0.015
         assert ink.max() < 0.6
-        # A letter fills its frame, as it does in Omniglot: the longer side is 21 pixels give or take the jitter.
+        # A letter fills its frame, as in Omniglot: its longer side is about 21 pixels, changed by the jitter.
         longer = torch.stack([span((images[:, 0] > 40).any(axis)) for axis in (1, 2)]).amax(0)
         assert longer.min() >= 15
         assert longer.max() <= 26
@@ -87,12 +87,12 @@ def test_no_drawing_is_in_two_classes(pools):
     for pool in pools.values():
         for number, image in enumerate(pool.images.numpy()):
             assert owner.setdefault(image.tobytes(), pool.names[number // EXAMPLES]) == pool.names[number // EXAMPLES]
-    assert len(owner) == sum(len(pool.images) for pool in pools.values())  # nor twice in one
+    assert len(owner) == sum(len(pool.images) for pool in pools.values())  # no drawing is twice in one class
 
 
 def test_look_alikes_are_one_class(pools):
     every = {name.split("/")[1] for pool in pools.values() for name in pool.names}
-    # Latin with Greek, Cyrillic, Coptic, Armenian, Canadian or Lisu letters, and with their own other case
+    # Latin letters that look like letters of other scripts, or like their other case
     for same in (
         "A\u0391\u0410\ua4ee",
         "Oo\u039f\u03bf\u041e\u043e\u0555\u0585\ua4f3",
@@ -105,22 +105,22 @@ def test_look_alikes_are_one_class(pools):
         "\u039b\u0245\u028c\u1431",
     ):
         assert len(every & set(same)) == 1, same
-    # Pictures of an independent rasteriser, so that cosines differ a little from those of the code.
-    pictures, splits, shown = [], [], []
+    # The pictures come from another rasteriser, so the cosines differ a little from those of the code.
+    pictures, splits, characters = [], [], []
     for split in SPLITS:
         for name in pools[split].names:
             picture = plain(name.split("/")[1])
-            if picture is not None:  # some letters are in the Serif faces only
+            if picture is not None:  # only the Serif fonts have some of the letters
                 pictures.append(picture)
                 splits.append(split)
-                shown.append(name.split("/")[1])
+                characters.append(name.split("/")[1])
     assert len(pictures) > 0.98 * len(every)
-    alike, split = cosines(np.stack(pictures), np.stack(pictures)), np.array(splits)
-    np.fill_diagonal(alike, 0)
-    assert alike.max() < 0.994
-    assert alike[split[:, None] != split].max() < 0.975
-    case = np.array([character.lower() for character in shown])
-    assert alike[(case[:, None] == case) & ~np.eye(len(case), dtype=bool)].max() < 0.98
+    similarity, split = cosines(np.stack(pictures), np.stack(pictures)), np.array(splits)
+    np.fill_diagonal(similarity, 0)
+    assert similarity.max() < 0.994
+    assert similarity[split[:, None] != split].max() < 0.975
+    case = np.array([character.lower() for character in characters])
+    assert similarity[(case[:, None] == case) & ~np.eye(len(case), dtype=bool)].max() < 0.98
 
 
 def test_no_class_is_the_box_of_a_missing_character(pools):
@@ -137,9 +137,9 @@ def test_no_class_is_the_box_of_a_missing_character(pools):
 def test_drawings_show_the_letter_they_are_named_after(pools, split):
     pool = pools[split]
     reference = np.stack([plain(name.split("/")[1]) for name in pool.names])
-    drawn = pool.images.view(-1, EXAMPLES, 28, 28).float().mean(1).numpy()  # the jitter averages to a blur
-    found = cosines(drawn, reference).argmax(1)
-    assert (found == np.arange(len(found))).mean() > 0.8
+    averages = pool.images.view(-1, EXAMPLES, 28, 28).float().mean(1).numpy()  # the jitter averages to a blur
+    nearest = cosines(averages, reference).argmax(1)
+    assert (nearest == np.arange(len(nearest))).mean() > 0.8
 
 
 @pytest.mark.parametrize(
@@ -148,26 +148,26 @@ def test_drawings_show_the_letter_they_are_named_after(pools, split):
         ([0.0] * 6, 28),
         ([0.8, -0.3, 0.2, 0.9, -0.6, 0.7], 28),
         ([-0.5, 1.0, -1.0, -0.7, 1.0, -1.0], 20),
-        ([1.0, 1.0, 1.0, 1.0, 1.0, 1.0], 28),  # would come out of the frame
+        ([1.0, 1.0, 1.0, 1.0, 1.0, 1.0], 28),  # would leave the frame
         ([-1.0, -1.0, 1.0, -1.0, -1.0, 0.5], 28),
     ],
 )
 def test_the_jitter_is_the_affine_map_it_says(jitter, size):
-    mask = np.zeros((88, 80), np.uint8)  # an F with a dot: no symmetry hides a wrong sign
+    mask = np.zeros((88, 80), np.uint8)  # an F with a dot: it has no symmetry that could hide a wrong sign
     mask[:, :16] = mask[:16] = mask[36:50, :56] = 255
     mask[70:, 64:] = 255
     image = np.asarray(glyphs._jittered(Image.fromarray(mask), size, jitter), float)
-    assert np.abs(image - slowly_jittered(mask, size, jitter)).mean() < 2  # of 255; edges are blurred a little
+    assert np.abs(image - jitter_slowly(mask, size, jitter)).mean() < 2  # of 255; edges are blurred a little
     assert max(image[0].max(), image[-1].max(), image[:, 0].max(), image[:, -1].max()) == 0
 
 
 def test_every_face_of_a_letter_takes_its_turn(monkeypatch):
     monkeypatch.setattr(torch, "rand", lambda shape, generator, dtype: torch.full(shape, 0.5, dtype=dtype))  # no jitter
-    chosen = [letter for letter in glyphs._letters() if letter.name in {"Latin/A", "Cyrillic/Ӌ", "Arabic/ب"}]
-    monkeypatch.setattr(glyphs, "_letters", lambda: tuple(chosen))
+    letters = [letter for letter in glyphs._letters() if letter.name in {"Latin/A", "Cyrillic/Ӌ", "Arabic/ب"}]
+    monkeypatch.setattr(glyphs, "_letters", lambda: tuple(letters))
     pool = glyphs._draw("train", 0, 28)
-    assert [len(letter.faces) for letter in chosen] == [12, 11, 4]  # one face draws another letter for Ӌ
-    for letter, images in zip(chosen, pool.images.split(EXAMPLES), strict=True):
+    assert [len(letter.faces) for letter in letters] == [12, 11, 4]  # one face draws another letter for Ӌ
+    for letter, images in zip(letters, pool.images.split(EXAMPLES), strict=True):
         faces = len(letter.faces)
         assert torch.equal(images[faces:], images[:-faces])
         assert len({image.numpy().tobytes() for image in images}) == faces
@@ -186,7 +186,7 @@ def test_drawing_is_a_pure_function_of_the_settings(pools):
     torch.set_num_threads(threads)
     assert torch.equal(again.images, pools["validation"].images)
     assert again.names == other.names == pools["validation"].names
-    assert (again.images != other.images).flatten(1).any(1).all()  # another seed: every drawing is another
+    assert (again.images != other.images).flatten(1).any(1).all()  # another seed changes every drawing
 
 
 def test_the_size_changes_pictures_but_not_classes(pools):
@@ -201,31 +201,31 @@ def test_the_size_changes_pictures_but_not_classes(pools):
 def test_the_cache_is_read_and_rebuilt_when_it_is_damaged_or_stale(pools, cache, monkeypatch):
     expected, file = pools["validation"], cache / "glyphs-validation-28-0.safetensors"
     good, draw = file.read_bytes(), glyphs._draw
-    drawn = []
-    monkeypatch.setattr(glyphs, "_draw", lambda *settings: drawn.append(settings) or draw(*settings))
+    calls = []
+    monkeypatch.setattr(glyphs, "_draw", lambda *settings: calls.append(settings) or draw(*settings))
 
     def load() -> bool:
-        """True when the pool had to be drawn."""
-        drawn.clear()
+        """Whether the pool was drawn anew."""
+        calls.clear()
         glyphs._pool.cache_clear()
         pool = glyphs._pool("validation", 0, 28)
         assert torch.equal(pool.images, expected.images)
         assert pool.names == expected.names
-        assert glyphs._pool("validation", 0, 28) is pool  # remembered
-        return bool(drawn)
+        assert glyphs._pool("validation", 0, 28) is pool  # from the cache in memory
+        return bool(calls)
 
     assert not load()
     for damaged in (b"", good[:-100], good[:-3] + b"abc", b"not a tensor file"):
         file.write_bytes(damaged)
         assert load()
-        assert not load()  # and it was mended
+        assert not load()  # the file is repaired
     file.unlink()
     assert load()
     monkeypatch.setattr(glyphs, "_VERSION", 0)
     assert load()
     monkeypatch.setattr(matplotlib, "__version__", "0")
     assert load()
-    assert not list(cache.glob(".*"))  # no temporary files stay
+    assert not list(cache.glob(".*"))  # no temporary files are left
     monkeypatch.undo()
     glyphs._pool.cache_clear()
 

@@ -32,7 +32,7 @@ def test_tasks_of_a_folder(root: Path) -> None:
     check_task(task, source.spec, where="test")
     assert source.spec.x_shape == (3, 6, 6)
     assert task.query.x.shape == (5, 6, 3, 6, 6)
-    values = (task.query.x[:, :, 0, 0, 0] * 255).round().long() // 20  # the grey value spells the class
+    values = (task.query.x[:, :, 0, 0, 0] * 255).round().long() // 20  # the grey value encodes the class
     for labels, owners in zip(task.query.y.int().argmax(-1), values, strict=True):
         assert len({(int(a), int(b)) for a, b in zip(labels, owners, strict=True)}) == 3
 
@@ -73,22 +73,22 @@ def test_a_pool_holds_each_class_s_own_pictures(root: Path) -> None:
 
 def test_the_order_of_the_file_system_does_not_matter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Images(root=str(root), size=4)
-    before = source.tasks("train", Sizes(ways=3, shots=1, queries=1)).sample(4, generator(0, "test"))
+    previous = source.tasks("train", Sizes(ways=3, shots=1, queries=1)).sample(4, generator(0, "test"))
     listing = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda self: reversed(list(listing(self))))
     shutil.rmtree(root.parent / "cache")
     module._load.cache_clear()
-    after = source.tasks("train", Sizes(ways=3, shots=1, queries=1)).sample(4, generator(0, "test"))
-    assert torch.equal(before.support.x, after.support.x)
+    rebuilt = source.tasks("train", Sizes(ways=3, shots=1, queries=1)).sample(4, generator(0, "test"))
+    assert torch.equal(previous.support.x, rebuilt.support.x)
 
 
 def test_pictures_are_decoded_once(root: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     source = Images(root=str(root), size=4)
     first = source.tasks("train", ONE_EACH).pool.images
-    monkeypatch.setattr(module, "read_images", None)  # calling it would fail
+    monkeypatch.setattr(module, "read_images", None)  # a call would fail
     for split in SPLITS:
         source.tasks(split, ONE_EACH)
-    module._load.cache_clear()  # as in a new process: from the file
+    module._load.cache_clear()  # as in a new process, which reads the file
     assert torch.equal(source.tasks("train", ONE_EACH).pool.images, first)
     assert len(list(cache.iterdir())) == 1
 
@@ -97,9 +97,9 @@ def test_pictures_are_decoded_once(root: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_changes_of_the_folder_are_seen(root: Path, change: str, cache: Path) -> None:
     source = Images(root=str(root), size=4, validation=0, test=0)
     file = root / "class3" / "0.png"
-    for other in root.glob("*/*"):  # as unpacking an archive may leave them
+    for other in root.glob("*/*"):  # equal times, as after unpacking some archives
         os.utime(other, (0, 0))
-    before = source.tasks("train", ONE_EACH).pool
+    previous = source.tasks("train", ONE_EACH).pool
     if change == "content":
         Image.new("L", (9, 7), 255).save(file)
     elif change == "new file":
@@ -108,8 +108,8 @@ def test_changes_of_the_folder_are_seen(root: Path, change: str, cache: Path) ->
         file.unlink()
     else:
         file.rename(root / "class3" / "z.png")
-    after = source.tasks("train", ONE_EACH).pool
-    assert not torch.equal(before.images, after.images)
+    rebuilt = source.tasks("train", ONE_EACH).pool
+    assert not torch.equal(previous.images, rebuilt.images)
     assert len(list(cache.iterdir())) == 1  # the stale copy is replaced
 
 
@@ -140,7 +140,7 @@ def test_few_classes_still_fill_every_split(root: Path) -> None:
     with pytest.raises(DataError) as caught:
         Images(root=str(root), size=4).tasks("train", ONE_EACH)
     assert str(caught.value) == (
-        f"images: {root} has 2 classes, which leaves none to train on besides 1 for validation and 1 for test. "
+        f"images: {root} must have more than 1 validation + 1 test classes, got 2. "
         "Add classes, or set validation or test to 0."
     )
 
@@ -160,4 +160,4 @@ def test_real_photos() -> None:
     assert [len(parts[split]) for split in SPLITS] == [52, 13, 16]
     pools = [source.tasks(split, ONE_EACH).pool for split in SPLITS]
     assert sum(len(pool.images) for pool in pools) == 5421
-    assert all(bool((pool.images.float().std((1, 2, 3)) > 1).all()) for pool in pools)  # no picture came out blank
+    assert all(bool((pool.images.float().std((1, 2, 3)) > 1).all()) for pool in pools)  # no picture is blank

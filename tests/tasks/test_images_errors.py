@@ -1,4 +1,4 @@
-"""Every way in which a folder of images can be wrong, with the line that says so."""
+"""The error message for every kind of unusable folder of images."""
 
 import io
 import shutil
@@ -52,16 +52,16 @@ def dead_link(root: Path) -> None:
         (shutil.rmtree, "images: cannot list the folder {root} (No such file or directory). Check the path."),
         (
             no_classes,
-            "images: {root} must hold one folder of images per class, it has no folder. Sort them first.",
+            "images: {root} must have one folder of images per class, it has no folder. Put each class into a folder.",
         ),
-        (empty_class, "images: {root}/class4 holds no images. Add some, or remove the folder."),
+        (empty_class, "images: {root}/class4 must have images, it has none. Add some, or remove the folder."),
         (
             folder_within,
-            "images: {root}/class4 must hold image files only, more is none. Move it elsewhere.",
+            "images: {root}/class4 must have only image files, more is no file. Move it elsewhere.",
         ),
         (
             dead_link,
-            "images: {root}/class4 must hold image files only, dead.png is none. Move it elsewhere.",
+            "images: {root}/class4 must have only image files, dead.png is no file. Move it elsewhere.",
         ),
         (
             lambda root: (root / "class4" / "labels.txt").write_text("cat, dog"),
@@ -113,4 +113,4 @@ def test_a_split_without_classes(root: Path) -> None:
     assert len(source.tasks("train", ONE_EACH).pool.names) == 8
     with pytest.raises(ConfigError) as caught:
         source.tasks("test", ONE_EACH)
-    assert str(caught.value) == ("images: test is set to 0, so it has no classes. Set it above 0 to use that split.")
+    assert str(caught.value) == ("images: test must be above 0 to use this split, got 0. Raise it.")

@@ -1,4 +1,4 @@
-"""Joint mini-batches: every class of the pool, labels that stay."""
+"""Joint mini-batches: all classes of the pool, with fixed labels."""
 
 import torch
 
@@ -8,7 +8,7 @@ from tokay.tasks.joint_batches import JointBatches
 
 
 def numbered_pool() -> ClassPool:
-    """Three classes of 2, 3 and 4 examples; each picture's first pixel is its row, its second its class."""
+    """Three classes of 2, 3 and 4 examples. The first pixel of a picture is its row, the second its class."""
     counts = torch.tensor([2, 3, 4])
     images = torch.zeros(9, 1, 2, 2, dtype=torch.uint8)
     images[:, 0, 0, 0] = torch.arange(9)
@@ -24,8 +24,8 @@ def test_labels_are_the_classes_of_the_pool_and_stay() -> None:
         assert examples.x.shape == (4, n, 1, 2, 2)
         assert examples.y.shape == (4, n, 3)
         assert examples.y.dtype == torch.bool
-        shown = (examples.x[..., 0, 0, 1] * 255).round().long()
-        assert torch.equal(examples.y.int().argmax(-1), shown)
+        classes = (examples.x[..., 0, 0, 1] * 255).round().long()
+        assert torch.equal(examples.y.int().argmax(-1), classes)
 
 
 def test_every_example_is_drawn_as_often() -> None:
@@ -47,5 +47,5 @@ def test_a_family_of_functions_is_its_own_joint_source() -> None:
     source: Source = Sinusoid()
     sizes = Sizes(ways=1, shots=3, queries=4)
     joint, tasks = source.joint("train", sizes), source.tasks("train", sizes)
-    drawn = [each.sample(2, torch.Generator().manual_seed(0)).query.y for each in (joint, tasks)]
-    assert torch.equal(*drawn)
+    targets = [each.sample(2, torch.Generator().manual_seed(0)).query.y for each in (joint, tasks)]
+    assert torch.equal(*targets)

@@ -1,4 +1,4 @@
-"""Recalling: the item behind the one that stands between the two last delimiters."""
+"""Associative recall: the answer is the item after the one between the last two delimiters."""
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from tokay.tasks import NTMAssociativeRecall
 Rows = list[list[float]]
 
 
-def parsed(read: Rows) -> tuple[list[Rows], Rows]:
-    """The items of two rows of four bits, and the question."""
+def parse(read: Rows) -> tuple[list[Rows], Rows]:
+    """The items (two rows of four bits each), and the question."""
     *listed, first, one, two, last = read
     assert first == last == [0, 0, 0, 0, 0, 1]
     assert len(listed) % 3 == 0
@@ -25,18 +25,18 @@ def parsed(read: Rows) -> tuple[list[Rows], Rows]:
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_what_is_asked_for_follows_from_what_is_read(split: str) -> None:
-    source, asked, lengths = NTMAssociativeRecall(bits=4, rows=2).tasks(split, Sizes(shots=5)), [], []  # type: ignore[arg-type]
+    source, positions, lengths = NTMAssociativeRecall(bits=4, rows=2).tasks(split, Sizes(shots=5)), [], []  # type: ignore[arg-type]
     for seed in range(200):
         task = source.sample(3, torch.Generator().manual_seed(seed))
         for read, answer in zip(task.support.x.tolist(), task.query.y.tolist(), strict=True):
-            items, question = parsed(read)
-            after = [items[i + 1] for i, item in enumerate(items[:-1]) if item == question]
-            assert answer in after  # by chance two items may be alike
-            asked.append(items.index(question))
+            items, question = parse(read)
+            successors = [items[i + 1] for i, item in enumerate(items[:-1]) if item == question]
+            assert answer in successors  # two items may be equal by chance
+            positions.append(items.index(question))
             lengths.append(len(items))
     assert set(lengths) == ({2, 3, 4, 5} if split == "train" else {5})
     if split != "train":
-        assert all(100 < asked.count(i) < 200 for i in range(4)), "any item but the last is as likely"
+        assert all(100 < positions.count(i) < 200 for i in range(4)), "any item but the last is as likely"
 
 
 def test_settings() -> None:

@@ -1,4 +1,4 @@
-"""Copying: the rows asked for are those in front of the delimiter."""
+"""Copy: the answer is the rows before the delimiter."""
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from tokay.tasks import NTMCopy
 
 @pytest.mark.parametrize("split, lengths", [("train", {1, 2, 3, 4}), ("validation", {4}), ("test", {4})])
 def test_what_is_asked_for_is_what_was_read(split: str, lengths: set[int]) -> None:
-    """In training every length up to the longest is as likely."""
-    source, found = NTMCopy(bits=3).tasks(split, Sizes(shots=4)), []  # type: ignore[arg-type]
+    """In training, all lengths up to the longest have the same probability."""
+    source, lengths_read = NTMCopy(bits=3).tasks(split, Sizes(shots=4)), []  # type: ignore[arg-type]
     for seed in range(200):
         task = source.sample(2, torch.Generator().manual_seed(seed))
         for read, answer in zip(task.support.x.tolist(), task.query.y.tolist(), strict=True):
@@ -18,9 +18,9 @@ def test_what_is_asked_for_is_what_was_read(split: str, lengths: set[int]) -> No
             assert end == [0, 0, 0, 1]
             assert all(row[3] == 0 for row in rows)
             assert answer == [row[:3] for row in rows]
-        found.append(len(answer))
-    assert set(found) == lengths
-    assert min(found.count(length) for length in lengths) > 25
+        lengths_read.append(len(answer))
+    assert set(lengths_read) == lengths
+    assert min(lengths_read.count(length) for length in lengths) > 25
 
 
 def test_settings() -> None:

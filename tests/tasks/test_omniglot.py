@@ -14,7 +14,7 @@ ONE_EACH = Sizes(ways=5, shots=1, queries=1)
 
 
 def names_of(background: int, evaluation: int) -> tuple[str, ...]:
-    """964 + 659 characters, spread over the alphabets as evenly as it goes."""
+    """964 + 659 characters, spread over the alphabets as evenly as possible."""
     return tuple(
         f"{part}/{part}{c % alphabets:02d}/character{c // alphabets + 1:02d}"
         for part, count, alphabets in (("background", background, 30), ("evaluation", evaluation, 20))
@@ -27,7 +27,7 @@ NAMES = names_of(964, 659)
 
 @pytest.fixture
 def synthetic(monkeypatch: pytest.MonkeyPatch) -> ClassPool:
-    """All 1,623 characters with 20 drawings of 2 x 2 pixels, in place of the archives."""
+    """All 1,623 characters with 20 drawings of 2 x 2 pixels, instead of the archives."""
     images = torch.randint(0, 256, (1623 * 20, 1, 2, 2), generator=generator(0, "drawings")).to(torch.uint8)
     pool = ClassPool(images, torch.full((1623,), 20), NAMES)
     monkeypatch.setattr(module, "characters", lambda size: pool)
@@ -48,7 +48,7 @@ def test_splits_are_disjoint_and_complete(scheme: Scheme) -> None:
     assert sorted(name for part in parts for name in part) == sorted(NAMES)
     if scheme == "random":
         assert [len(part) for part in parts] == [1100, 100, 423]
-        assert len({alphabet(name) for name in parts[2]}) == 50  # irrespective of alphabet
+        assert len({alphabet(name) for name in parts[2]}) == 50  # characters of all alphabets
     else:
         alphabets = [{alphabet(name) for name in part} for part in parts]
         assert [len(a) for a in alphabets] == ([33, 5, 12] if scheme == "vinyals" else [25, 5, 20])
@@ -62,10 +62,10 @@ def test_splits_are_disjoint_and_complete(scheme: Scheme) -> None:
 
 def test_rotations_turn_left_and_are_classes_of_their_own() -> None:
     images = torch.tensor([[[[1, 2], [3, 4]]], [[[5, 6], [7, 8]]], [[[9, 9], [9, 9]]]], dtype=torch.uint8)
-    turned = with_rotations(ClassPool(images, torch.tensor([2, 1]), ("a", "b")))
-    assert turned.names == ("a", "b", "a@90", "b@90", "a@180", "b@180", "a@270", "b@270")
-    assert turned.counts.tolist() == [2, 1] * 4
-    assert turned.images[[0, 3, 6, 9], 0].tolist() == [
+    rotated = with_rotations(ClassPool(images, torch.tensor([2, 1]), ("a", "b")))
+    assert rotated.names == ("a", "b", "a@90", "b@90", "a@180", "b@180", "a@270", "b@270")
+    assert rotated.counts.tolist() == [2, 1] * 4
+    assert rotated.images[[0, 3, 6, 9], 0].tolist() == [
         [[1, 2], [3, 4]], [[2, 4], [1, 3]], [[4, 3], [2, 1]], [[3, 1], [4, 2]]
     ]  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_which_splits_are_rotated(synthetic: ClassPool, rotations: Any, classes:
     assert [len(source.pool.names) for source in sources] == classes
     upright = [{name.partition("@")[0] for name in source.pool.names} for source in sources]
     assert [len(part) for part in upright] == [1100, 100, 423]
-    assert len(set.union(*upright)) == 1623  # no character in two splits, however it is turned
+    assert len(set.union(*upright)) == 1623  # no character is in two splits, in any rotation
 
 
 def test_tasks(synthetic: ClassPool) -> None:

@@ -13,7 +13,7 @@ from .archives import Entries, drawing, write
 
 
 def entries() -> Entries:
-    """Two alphabets with three characters of two drawings; not in the order of their names."""
+    """Two alphabets with three characters of two drawings, not sorted by name."""
     places = [("Latin", 2), ("Latin", 1), ("Greek", 1)]
     return {
         f"images_background/{alphabet}/character0{c}/000{c}_0{d}.png": drawing(2 * row + d)
@@ -36,7 +36,7 @@ def refused(path: Path) -> str:
     return message.removeprefix("omniglot: ").replace(str(path), "ZIP")
 
 
-REMEDY = "Replace it with the official images_background.zip, or delete it to have that downloaded."
+REMEDY = "Replace it with the official images_background.zip, or delete it: Tokay then downloads it."
 
 
 @pytest.fixture
@@ -79,15 +79,15 @@ def test_folders_and_litter_are_skipped(path: Path) -> None:
 @pytest.mark.parametrize("length", [0, 10, 200, -1])
 def test_a_truncated_archive(path: Path, length: int) -> None:
     path.write_bytes(path.read_bytes()[:length])
-    assert refused(path) == f"ZIP is not a sound zip file (File is not a zip file). {REMEDY}"
+    assert refused(path) == f"ZIP is not a valid zip file (File is not a zip file). {REMEDY}"
 
 
 def test_not_a_zip(path: Path) -> None:
     path.write_text("404: Not Found")
-    assert refused(path) == f"ZIP is not a sound zip file (File is not a zip file). {REMEDY}"
+    assert refused(path) == f"ZIP is not a valid zip file (File is not a zip file). {REMEDY}"
     path.unlink()
     path.mkdir()
-    assert refused(path) == f"ZIP is not a sound zip file (Is a directory). {REMEDY}"
+    assert refused(path) == f"ZIP is not a valid zip file (Is a directory). {REMEDY}"
 
 
 def test_a_flipped_byte_is_noticed_or_harmless(path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_flipped_byte_is_noticed_or_harmless(path: Path) -> None:
 )
 def test_an_entry_that_leaves_the_folder(path: Path, name: str) -> None:
     write(path, entries() | {name: drawing(0)})
-    assert refused(path) == f"ZIP has the entry {name!r}, which leaves its folder. {REMEDY}"
+    assert refused(path) == f"ZIP has the entry {name!r}, a path outside its folder. {REMEDY}"
 
 
 def test_an_entry_of_the_folder_itself(path: Path) -> None:
@@ -127,20 +127,20 @@ def renamed(content: Entries) -> Entries:
 @pytest.mark.parametrize(
     "change, message",
     [
-        (without("Greek"), f"ZIP must hold 3 characters, it has 2. {REMEDY}"),
-        (without(""), f"ZIP must hold 3 characters, it has 0. {REMEDY}"),
-        (renamed, f"ZIP must hold 3 characters, it has 0. {REMEDY}"),
+        (without("Greek"), f"ZIP must have 3 characters, it has 2. {REMEDY}"),
+        (without(""), f"ZIP must have 3 characters, it has 0. {REMEDY}"),
+        (renamed, f"ZIP must have 3 characters, it has 0. {REMEDY}"),
         (
             without("Latin/character01/0001_00"),
-            f"ZIP must hold 2 drawings of each character, background/Latin/character01 has 1. {REMEDY}",
+            f"ZIP must have 2 drawings of each character, background/Latin/character01 has 1. {REMEDY}",
         ),
         (
             lambda content: content | {"images_background/Greek/character01/0001_02.png": drawing(0)},
-            f"ZIP must hold 2 drawings of each character, background/Greek/character01 has 3. {REMEDY}",
+            f"ZIP must have 2 drawings of each character, background/Greek/character01 has 3. {REMEDY}",
         ),
         (
             lambda content: content | {"images_background/Greek/character01/0001_00.png": bytes(1 << 21)},
-            f"images_background/Greek/character01/0001_00.png in ZIP claims 2097152 bytes. {REMEDY}",
+            f"images_background/Greek/character01/0001_00.png in ZIP must have at most 1048576 bytes, got 2097152. {REMEDY}",
         ),
         (
             lambda content: content | {"images_background/Greek/character01/0001_00.png": b"hello"},

@@ -1,4 +1,4 @@
-"""Reading the archive of the one-shot runs."""
+"""Read the archive of the one-shot runs."""
 
 import re
 from collections.abc import Callable
@@ -13,21 +13,21 @@ from tokay.tasks.omniglot_archive import read_runs
 
 from .archives import Entries, drawing, write
 
-REMEDY = "Replace it with the official all_runs.zip, or delete it to have that downloaded."
+REMEDY = "Replace it with the official all_runs.zip, or delete it: Tokay then downloads it."
 ITEMS = {1: [3, 1, 2], 2: [2, 3, 1]}  # by run, the class of each item
 
 
 def entries() -> Entries:
-    """Two runs of three ways. The training drawing of class k has ink in column k, an item of class k in column k + 4;
-    those of the second run one to the left."""
-    found: Entries = {}
+    """Two runs of three ways. The training drawing of class k has ink in column k, an item of class k in column k + 4.
+    In the second run, the ink is one column to the left."""
+    content: Entries = {}
     for run, classes in ITEMS.items():
         where = f"run{run:02d}"
-        found |= {f"{where}/training/class{k:02d}.png": drawing(k + 1 - run) for k in (1, 2, 3)}
-        found |= {f"{where}/test/item{i:02d}.png": drawing(k + 5 - run) for i, k in enumerate(classes, 1)}
+        content |= {f"{where}/training/class{k:02d}.png": drawing(k + 1 - run) for k in (1, 2, 3)}
+        content |= {f"{where}/test/item{i:02d}.png": drawing(k + 5 - run) for i, k in enumerate(classes, 1)}
         lines = [f"{where}/test/item{i:02d}.png {where}/training/class{k:02d}.png" for i, k in enumerate(classes, 1)]
-        found[f"{where}/class_labels.txt"] = "\n".join(lines).encode()
-    return found
+        content[f"{where}/class_labels.txt"] = "\n".join(lines).encode()
+    return content
 
 
 def read(path: Path) -> ClassPool:
@@ -70,16 +70,19 @@ def labels(change: Callable[[str], str]) -> Callable[[Entries], Entries]:
 
 
 UNPAIRED = (
-    f"run02/class_labels.txt in ZIP must pair each of 3 test items with a class of its own, it does not. {REMEDY}"
+    f"run02/class_labels.txt in ZIP must pair each of 3 test items with a class of its own, but does not. {REMEDY}"
 )
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
-        (without("run02/class_labels.txt"), f"ZIP must hold run02/class_labels.txt, it does not. {REMEDY}"),
-        (without("run01/test/item02.png"), f"ZIP must hold run01/test/item02.png, it does not. {REMEDY}"),
-        (without("run02/training/class03.png"), f"ZIP must hold run02/training/class03.png, it does not. {REMEDY}"),
+        (without("run02/class_labels.txt"), f"ZIP must have the entry run02/class_labels.txt, but does not. {REMEDY}"),
+        (without("run01/test/item02.png"), f"ZIP must have the entry run01/test/item02.png, but does not. {REMEDY}"),
+        (
+            without("run02/training/class03.png"),
+            f"ZIP must have the entry run02/training/class03.png, but does not. {REMEDY}",
+        ),
         (labels(lambda text: text.rpartition("\n")[0]), UNPAIRED),
         (labels(lambda text: text + "\n" + text.partition("\n")[0]), UNPAIRED),
         (labels(lambda text: text + " more"), UNPAIRED),
@@ -90,17 +93,17 @@ UNPAIRED = (
         (labels(lambda text: ""), UNPAIRED),
         (
             lambda content: content | {"run01/test/item01.png": bytes(1 << 21)},
-            f"run01/test/item01.png in ZIP claims 2097152 bytes. {REMEDY}",
+            f"run01/test/item01.png in ZIP must have at most 1048576 bytes, got 2097152. {REMEDY}",
         ),
         (
             lambda content: content | {"run01/class_labels.txt": b" " * (1 << 21)},
-            f"run01/class_labels.txt in ZIP claims 2097152 bytes. {REMEDY}",
+            f"run01/class_labels.txt in ZIP must have at most 1048576 bytes, got 2097152. {REMEDY}",
         ),
         (
             lambda content: content | {"run01/test/item01.png": b"hello"},
             "run01/test/item01.png in ZIP is not an image that PIL can read. Remove or convert it.",
         ),
-        (lambda content: {}, f"ZIP must hold run01/class_labels.txt, it does not. {REMEDY}"),
+        (lambda content: {}, f"ZIP must have the entry run01/class_labels.txt, but does not. {REMEDY}"),
     ],
 )
 def test_what_the_archive_must_hold(path: Path, change: Callable[[Entries], Entries], message: str) -> None:
@@ -112,13 +115,13 @@ def test_what_the_archive_must_hold(path: Path, change: Callable[[Entries], Entr
 @pytest.mark.parametrize("content", [b"404: Not Found", b""])
 def test_not_a_zip(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(DataError, match=rf"^omniglot: .+ is not a sound zip file \(.+\)\. {re.escape(REMEDY)}$"):
+    with pytest.raises(DataError, match=rf"^omniglot: .+ is not a valid zip file \(.+\)\. {re.escape(REMEDY)}$"):
         read(path)
 
 
 def test_labels_that_are_no_text(path: Path) -> None:
     write(path, entries() | {"run01/class_labels.txt": b"\xff\xfe\xff"})
-    with pytest.raises(DataError, match="is not a sound zip file"):
+    with pytest.raises(DataError, match="is not a valid zip file"):
         read(path)
 
 

@@ -1,4 +1,4 @@
-"""From archives to drawings: fetching, decoding once, and the real data where it is at hand."""
+"""From archives to drawings: download, decoding, and the real data if it is there."""
 
 import io
 import os
@@ -60,7 +60,7 @@ def test_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Archives of one character each, and a source that expects no more."""
+    """Archives of one character each, and a source that expects one character."""
     folder = tmp_path / "data" / "omniglot"
     folder.mkdir(parents=True)
     png = io.BytesIO()
@@ -99,7 +99,7 @@ def test_decoded_once_and_again_when_an_archive_changes(tiny: Path, monkeypatch:
     assert len(reads) == 6
     with zipfile.ZipFile(tiny / "images_background.zip", "a") as archive:
         archive.writestr("images_background/Latin/character01/20.png", b"")
-    with pytest.raises(DataError, match="must hold 20 drawings of each character, background/Latin/character01 has 21"):
+    with pytest.raises(DataError, match="must have 20 drawings of each character, background/Latin/character01 has 21"):
         characters(14)
 
 
@@ -116,9 +116,9 @@ def test_the_real_archives(tmp_path: Path) -> None:
     assert len(pool.names) == 1623
     assert pool.images.shape == (32_460, 1, 28, 28)
     assert len({name.split("/")[1] for name in pool.names}) == 50
-    assert 0.05 < pool.images.float().mean() / 255 < 0.15  # little ink on much paper
+    assert 0.05 < pool.images.float().mean() / 255 < 0.15  # much less ink than paper
     braille = pool.subset(["background/Braille/character01"]).images
-    assert torch.equal(braille[2], braille[18])  # the data set's own known duplicate
+    assert torch.equal(braille[2], braille[18])  # a known duplicate of the data set
     for scheme in ("random", "vinyals", "lake"):
         parts = [set(split_characters(pool.names, scheme, split, 1)) for split in SPLITS]
         assert sum(len(part) for part in parts) == len(set.union(*parts)) == 1623
@@ -129,7 +129,7 @@ def test_the_real_archives(tmp_path: Path) -> None:
 @pytest.mark.data
 @needs_data
 def test_a_drawing_file_reads_as_in_the_archive(tmp_path: Path) -> None:
-    """`tokay adapt` reads loose files: they must look to the network as its training drawings did."""
+    """`tokay adapt` reads single files. They must give the same pixels as the archive."""
     name = "images_evaluation/ULOG/character26/1623_20.png"
     with zipfile.ZipFile(data_dir() / "omniglot" / "images_evaluation.zip") as archive:
         (tmp_path / "one.png").write_bytes(archive.read(name))

@@ -57,7 +57,7 @@ def test_is_registered() -> None:
 
 
 def test_queries_come_in_the_order_of_items_and_classes_in_that_of_the_run() -> None:
-    """Two runs of three ways; a picture's value tells which it is."""
+    """Two runs of three ways. The value of a picture is its number."""
     names = ("run01/class01/item02", "run01/class02/item03", "run01/class03/item01",
              "run02/class01/item03", "run02/class02/item01", "run02/class03/item02")  # fmt: skip
     pool = ClassPool(torch.arange(12, dtype=torch.uint8).reshape(12, 1, 1, 1) * 5, torch.full((6,), 2), names)
@@ -78,7 +78,7 @@ def test_a_run_has_the_sizes_it_has(sizes: Sizes) -> None:
         OmniglotRuns().tasks("test", sizes)
     assert str(caught.value) == (
         f"omniglot-runs (test): the runs have 20 ways, 1 shot and 1 query per class, got {sizes.ways} ways, "
-        f"{sizes.shots} shots and {sizes.queries} queries. Leave the sizes out, or use omniglot --split lake."
+        f"{sizes.shots} shots and {sizes.queries} queries. Give no sizes, or use omniglot --split lake."
     )
 
 
@@ -91,7 +91,7 @@ def test_training_is_on_background_alphabets_within_one(synthetic: None) -> None
     assert all(name.startswith("background/") for name in train.pool.names + validation.pool.names)
     assert alphabets(train) == alphabets(Omniglot(split="lake").tasks("train", ONE_EACH))
     assert len(train.groups.unique()) == 100  # 25 alphabets in four rotations
-    assert len(validation.groups.unique()) == 5  # upright, as the runs are
+    assert len(validation.groups.unique()) == 5  # upright, like the runs
 
 
 def test_settings_of_training(synthetic: None) -> None:
@@ -105,7 +105,7 @@ def test_settings_of_training(synthetic: None) -> None:
 
 
 def test_ways_of_training_that_half_of_the_alphabets_have(synthetic: None) -> None:
-    """33 of 964 characters or so lie in each of the 30 synthetic alphabets."""
+    """Each of the 30 synthetic alphabets has about 33 of the 964 characters."""
     assert OmniglotRuns().most_ways("train") in (32, 33)
     assert OmniglotRuns(within_alphabet=False, rotations="none").most_ways("train") > 800
 
@@ -178,9 +178,9 @@ def test_the_official_runs() -> None:
     assert len(source) == 20
     check_task(source.tasks, source.spec, where="test")
     assert source.tasks.support.x.shape == source.tasks.query.x.shape == (20, 20, 1, 105, 105)
-    assert source.tasks.support.x.unique().tolist() == [0, 1]  # as they were drawn
+    assert source.tasks.support.x.unique().tolist() == [0, 1]  # the original drawings
     assert (source.tasks.query.y.sum(1) == 1).all()
-    # From the file: the first item of run 1 is of class 8, the last of run 20 of the class its own labels say.
+    # From class_labels.txt: the first item of run 1 has class 8 (index 7).
     assert source.tasks.query.y.int().argmax(-1)[0, :5].tolist() == [7, 8, 1, 18, 9]
 
 
@@ -188,11 +188,11 @@ def test_the_official_runs() -> None:
 @needs_runs
 @needs_drawings
 def test_the_runs_are_drawings_of_the_evaluation_set() -> None:
-    """Item and class of a pair are drawings of one character, and those of a run of one alphabet."""
-    known = omniglot.characters(28)
+    """The two drawings of a pair show the same character, and all characters of a run have the same alphabet."""
+    pool = omniglot.characters(28)
     places: dict[bytes, set[str]] = {}
-    for row in range(964 * 20, len(known.images)):
-        places.setdefault(known.images[row].numpy().tobytes(), set()).add(known.names[row // 20])
+    for row in range(964 * 20, len(pool.images)):
+        places.setdefault(pool.images[row].numpy().tobytes(), set()).add(pool.names[row // 20])
     runs = runs_of(run_drawings(28))
     for support, query, y in zip(runs.support.x, runs.query.x, runs.query.y.int().argmax(-1), strict=True):
         classes, items = (

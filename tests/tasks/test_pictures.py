@@ -1,4 +1,4 @@
-"""Every kind of picture must come out as what an eye sees; every damaged one as one clear line."""
+"""Every format gives the picture that a person sees, and every damaged file one clear line."""
 
 import io
 from collections.abc import Callable
@@ -75,7 +75,7 @@ def test_grey_modes_span_black_to_white(mode: str) -> None:
 
 
 def test_16_bits_are_scaled_not_clipped() -> None:
-    """PIL's own convert("L") would give 255 for all but the first."""
+    """``convert("L")`` of PIL would give 255 for all pixels except the first."""
     image = Image.fromarray(np.array([[0, 257 * 100], [257 * 200 - 100, 65535]], np.uint16))
     assert decode(encode(image), 2, "grey").tolist() == [[[0, 100], [200, 255]]]
 
@@ -85,7 +85,7 @@ def test_pixels_of_unknown_range() -> None:
         "images: cat.png has floating-point pixels of unknown range. Save it with 8 or 16 bits."
     )
     assert refused(encode(Image.fromarray(np.array([[-1, 70000]], np.int32)), "tiff")) == (
-        "images: cat.png has pixels from -1 to 70000; 8 or 16 bits are read. Convert it."
+        "images: cat.png must have 8 or 16 bits per pixel, got pixels from -1 to 70000. Convert it."
     )
 
 
@@ -109,12 +109,12 @@ def transparent_palette() -> Image.Image:
     ],
 )
 def test_transparent_parts_lie_on_white(content: bytes, expected: list[int]) -> None:
-    """What PIL hides below them is mostly black: as dark ink it would swallow the drawing."""
+    """PIL often stores black under transparent parts. As dark ink, it would cover the drawing."""
     assert decode(content, 1)[:, 0, 0].tolist() == expected
 
 
 @pytest.mark.parametrize(
-    "orientation, turned",
+    "orientation, turn",
     [
         (1, lambda image: image),
         (2, lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
@@ -123,10 +123,10 @@ def test_transparent_parts_lie_on_white(content: bytes, expected: list[int]) -> 
         (8, lambda image: image.transpose(Image.Transpose.ROTATE_90)),
     ],
 )
-def test_a_camera_s_orientation(orientation: int, turned: Callable[[Image.Image], Image.Image]) -> None:
+def test_a_camera_s_orientation(orientation: int, turn: Callable[[Image.Image], Image.Image]) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    expected = torch.from_numpy(np.array(turned(RED_BLUE))).permute(2, 0, 1)
+    expected = torch.from_numpy(np.array(turn(RED_BLUE))).permute(2, 0, 1)
     assert torch.equal(decode(encode(RED_BLUE, exif=exif)), expected)
 
 
@@ -141,7 +141,7 @@ def test_shrinking_averages() -> None:
     stripes = np.zeros((64, 64), np.uint8)
     stripes[:, ::2] = 255
     assert (decode(encode(Image.fromarray(stripes)), 8, "grey").float() - 127.5).abs().max() < 10
-    one_bit = encode(Image.fromarray(stripes).convert("1"))  # where PIL alone would drop to nearest
+    one_bit = encode(Image.fromarray(stripes).convert("1"))  # here PIL alone would not average
     assert (decode(one_bit, 8, "grey").float() - 127.5).abs().max() < 10
 
 
@@ -166,7 +166,7 @@ def test_cut_short(kind: str) -> None:
 
 def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    assert refused(encode(RED_BLUE)) == "images: cat.png has more pixels than PIL deems safe. Shrink it first."
+    assert refused(encode(RED_BLUE)) == "images: cat.png has more pixels than PIL accepts. Resize it first."
 
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ SEEDS = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore")  # PIL warns of odd metadata
+@pytest.mark.filterwarnings("ignore")  # PIL warns about unusual metadata
 @settings(max_examples=400)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=4), st.data())
 def test_damage_is_read_or_refused_in_one_line(

@@ -1,4 +1,4 @@
-"""The loss of a linear model on a quadratic is the paper's function, and the entries are drawn as it says."""
+"""The loss of a linear model is the function of the paper, and the entries have its distribution."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Oracles: amplitude and phase solved back from the drawn points, and distances of samples from uniform."""
+"""Oracles: amplitude and phase computed from the points, and distances of samples from the uniform distribution."""
 
 import math
 
@@ -34,9 +34,9 @@ def from_uniform(values, low: float, high: float) -> float:
 
 
 def waves(task: Task) -> tuple[np.ndarray, np.ndarray]:
-    solved = np.array([solve(task.support, number) for number in range(len(task.support.x))])
-    assert solved[:, 2].max() < 1e-5  # float32: every point lies on one wave, without noise
-    return solved[:, 0], solved[:, 1]
+    solutions = np.array([solve(task.support, number) for number in range(len(task.support.x))])
+    assert solutions[:, 2].max() < 1e-5  # float32: every point lies on one wave, without noise
+    return solutions[:, 0], solutions[:, 1]
 
 
 def test_the_distance_notices_what_it_should():
@@ -94,11 +94,11 @@ def test_reptile_inputs_are_distinct_points_of_the_grid():
         index = np.abs(part.x.numpy() - grid).argmin(-1)  # [tasks, points]
         np.testing.assert_allclose(part.x[..., 0], grid[index], atol=1e-6)
         assert all(len(set(row)) == points for row in index.tolist())
-    # Each point of the grid is equally likely in each place: 4000 draws, standard deviation of a count near 9.
+    # Each point of the grid has the same probability in each place: 4000 draws, standard deviation of a count near 9.
     for place in (0, 9):
         counts = np.bincount(np.abs(task.support.x[:, place].numpy() - grid).argmin(-1), minlength=50)
         assert np.abs(counts - WAVES / 50).max() < 5 * math.sqrt(WAVES / 50)
-    # Support and query are drawn apart: their first points agree once in 50.
+    # Support and query are independent: their first points agree once in 50.
     same = (task.support.x[:, 0] == task.query.x[:, 0]).float().mean()
     assert 0.01 < same < 0.03
 
@@ -121,7 +121,7 @@ def test_sampling_is_a_pure_function_of_the_generator(variant):
     source = Sinusoid(variant=variant).tasks("train", Sizes())
     first = source.sample(3, torch.Generator().manual_seed(5))
     source.sample(2, torch.Generator().manual_seed(6))
-    torch.rand(3)  # the global generator plays no part
+    torch.rand(3)  # the global generator has no effect
     again = source.sample(3, torch.Generator().manual_seed(5))
     other = source.sample(3, torch.Generator().manual_seed(6))
     assert torch.equal(first.support.x, again.support.x)

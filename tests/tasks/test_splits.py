@@ -3,28 +3,28 @@ from typing import Any, cast
 import pytest
 
 from tokay.errors import ConfigError
-from tokay.tasks.splits import check_split, portion, shuffled
+from tokay.tasks.splits import check_split, shuffle_names, take_split
 
 
 def test_the_order_is_fixed_for_ever() -> None:
-    """A literal: a run trained last year must not find its test classes among the training ones today."""
-    assert shuffled("abcdef", 0) == ["a", "c", "e", "d", "b", "f"]
-    assert shuffled(reversed("abcdef"), 0) == shuffled("abcdef", 0)
-    assert shuffled("abcdef", 1) != shuffled("abcdef", 0)
+    """Fixed values: an old run must not find its test classes in the training classes of a newer version."""
+    assert shuffle_names("abcdef", 0) == ["a", "c", "e", "d", "b", "f"]
+    assert shuffle_names(reversed("abcdef"), 0) == shuffle_names("abcdef", 0)
+    assert shuffle_names("abcdef", 1) != shuffle_names("abcdef", 0)
 
 
 def test_a_new_name_leaves_the_others_in_order() -> None:
     names = [f"class{i}" for i in range(50)]
-    longer = shuffled([*names, "another"], 3)
-    assert [name for name in longer if name != "another"] == shuffled(names, 3)
+    longer = shuffle_names([*names, "another"], 3)
+    assert [name for name in longer if name != "another"] == shuffle_names(names, 3)
 
 
 def test_portions_are_disjoint_and_complete() -> None:
     order = list(range(10))
-    parts = [portion(order, split, validation=2, test=3) for split in ("train", "validation", "test")]
+    parts = [take_split(order, split, validation=2, test=3) for split in ("train", "validation", "test")]
     assert parts == [[0, 1, 2, 3, 4], [5, 6], [7, 8, 9]]
-    assert portion(order, "train", validation=0, test=0) == order
-    assert portion(order, "validation", validation=0, test=4) == []
+    assert take_split(order, "train", validation=0, test=0) == order
+    assert take_split(order, "validation", validation=0, test=4) == []
 
 
 def test_an_unknown_split() -> None:

@@ -1,4 +1,4 @@
-"""A small problem to train on, and what is left of a run."""
+"""A small problem to train on, and helpers to compare weights."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,23 +12,23 @@ MAML_HERE = MAML(inner_lr=0.1, inner_steps=1, test_steps=2)
 
 
 class Lines:
-    """Regression to lines of a random slope; remembers which tasks it gave."""
+    """Regression to lines of a random slope. Keeps the tasks it returned in ``samples``."""
 
     spec = TaskSpec(x_shape=(2,), y_dim=1, kind="regression")
 
     def __init__(self, noise: float = 0.0, dtype: torch.dtype = torch.float64) -> None:
         self.noise, self.dtype = noise, dtype
-        self.given: list[Task] = []
+        self.samples: list[Task] = []
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
         slope = torch.rand(tasks, 2, 1, generator=generator, dtype=self.dtype)
         x = torch.randn(tasks, 10, 2, generator=generator, dtype=self.dtype)
         y = x @ slope + self.noise * torch.randn(tasks, 10, 1, generator=generator, dtype=self.dtype)
-        self.given.append(Task(Examples(x[:, :5], y[:, :5]), Examples(x[:, 5:], y[:, 5:])))
-        return self.given[-1]
+        self.samples.append(Task(Examples(x[:, :5], y[:, :5]), Examples(x[:, 5:], y[:, 5:])))
+        return self.samples[-1]
 
 
-def built(*layers: nn.Module) -> nn.Module:
+def small_net(*layers: nn.Module) -> nn.Module:
     torch.manual_seed(7)
     return MAML().build(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), *layers), Lines.spec).double()
 

@@ -1,10 +1,12 @@
-"""Settings of training that cannot be."""
+"""Wrong settings of training."""
 
 import math
 
 import pytest
+import torch
 
 from tokay import ConfigError, FitConfig
+from tokay.training.config import check_device
 
 
 @pytest.mark.parametrize("name", ["meta_batch", "lr", "clip_norm", "clip_value", "chunk_size", "memory"])
@@ -29,3 +31,10 @@ def test_one_validation_task_has_no_interval() -> None:
 def test_two_ways_to_choose_the_chunk() -> None:
     with pytest.raises(ConfigError, match=r"^fit: chunk_size and memory both say how many tasks"):
         FitConfig(chunk_size=2, memory=100)
+
+
+def test_a_cuda_graph_needs_cuda() -> None:
+    with pytest.raises(ConfigError, match=r"^maml: --cuda-graph needs a CUDA device, the network is on cpu"):
+        check_device(FitConfig(cuda_graph=True), torch.device("cpu"), where="maml")
+    check_device(FitConfig(cuda_graph=True), torch.device("cuda"), where="maml")
+    check_device(FitConfig(), torch.device("cpu"), where="maml")

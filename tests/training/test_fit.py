@@ -12,13 +12,13 @@ from tokay import MAML, FitConfig, Reptile, fit
 from tokay.core.outer_optimizer import rate_factor
 from tokay.core.seeding import generator
 
-from .small_problem import MAML_HERE, Lines, built, config, equal, weights
+from .small_problem import MAML_HERE, Lines, config, equal, small_net, weights
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
 def test_equals_a_loop_by_hand(optimizer: Any, schedule: Any) -> None:
-    net, source = built(), Lines()
+    net, source = small_net(), Lines()
     by_hand = deepcopy(net)
     steps = list(fit(MAML_HERE, net, source, config(optimizer=optimizer, lr=0.05, schedule=schedule)))
     assert [step.step for step in steps] == [1, 2, 3, 4]
@@ -52,11 +52,11 @@ def test_equals_a_loop_by_hand(optimizer: Any, schedule: Any) -> None:
 
 def test_what_is_left_out_is_the_methods_own() -> None:
     source = Lines()
-    (step,) = fit(Reptile(inner_steps=1), built(), source, FitConfig(steps=1, validate_every=0))
+    (step,) = fit(Reptile(inner_steps=1), small_net(), source, FitConfig(steps=1, validate_every=0))
     assert (step.tasks, step.lr) == (Reptile.meta_batch, Reptile.outer.lr)
     assert isinstance(step.state.optimizer, torch.optim.SGD)
     (step,) = fit(
-        MAML_HERE, built(), source, FitConfig(steps=1, validate_every=0, optimizer="sgd", lr=0.5, meta_batch=2)
+        MAML_HERE, small_net(), source, FitConfig(steps=1, validate_every=0, optimizer="sgd", lr=0.5, meta_batch=2)
     )
     assert (step.tasks, step.lr) == (2, 0.5)
     assert isinstance(step.state.optimizer, torch.optim.SGD)
@@ -64,7 +64,7 @@ def test_what_is_left_out_is_the_methods_own() -> None:
 
 @pytest.mark.parametrize("how", [{"chunk_size": 1}, {"chunk_size": 2}, {"mode": "loop"}, {"memory": 1}])
 def test_how_it_is_computed_changes_nothing(how: dict[str, Any]) -> None:
-    nets = [built(), built()]
+    nets = [small_net(), small_net()]
     for net, changes in zip(nets, ({}, how), strict=True):
         list(fit(MAML_HERE, net, Lines(), config(lr=0.05, **changes)))
     for p, q in zip(*(net.parameters() for net in nets), strict=True):
@@ -73,16 +73,16 @@ def test_how_it_is_computed_changes_nothing(how: dict[str, Any]) -> None:
 
 def test_tasks_are_a_function_of_the_seed_and_the_step() -> None:
     first, second, other = Lines(), Lines(), Lines()
-    list(fit(MAML_HERE, built(), first, config()))
-    list(fit(Reptile(inner_steps=1), built(), second, config(chunk_size=1)))
-    list(fit(MAML_HERE, built(), other, config(seed=2)))
-    slopes = [[float(task.query.y.sum()) for task in source.given] for source in (first, second, other)]
+    list(fit(MAML_HERE, small_net(), first, config()))
+    list(fit(Reptile(inner_steps=1), small_net(), second, config(chunk_size=1)))
+    list(fit(MAML_HERE, small_net(), other, config(seed=2)))
+    slopes = [[float(task.query.y.sum()) for task in source.samples] for source in (first, second, other)]
     assert slopes[0] == slopes[1] != slopes[2]
     assert len(set(slopes[0])) == 4
 
 
 class Changing(Lines):
-    """Tasks that change as training goes on: what it gives itself is never used."""
+    """Tasks that change during training. ``fit`` uses the source of ``at_progress``, never this one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,36 +95,36 @@ class Changing(Lines):
 
 def test_tasks_that_change_are_those_of_the_step() -> None:
     source, again, plain = Changing(), Changing(), Lines()
-    net, other = built(), built()
+    net, other = small_net(), small_net()
     list(fit(MAML_HERE, net, source, config()))
     assert [progress for progress, _ in source.moments] == [0, 0.25, 0.5, 0.75]
-    assert [len(lines.given) for _, lines in source.moments] == [1, 1, 1, 1]
-    assert not source.given
+    assert [len(lines.samples) for _, lines in source.moments] == [1, 1, 1, 1]
+    assert not source.samples
     list(fit(MAML_HERE, other, plain, config()))
-    assert equal(weights(net), weights(other))  # the same tasks, for these do not differ
-    first = fit(MAML_HERE, built(), again, config())
+    assert equal(weights(net), weights(other))  # the same tasks, because these do not change
+    first = fit(MAML_HERE, small_net(), again, config())
     state = [next(first), next(first)][-1].state
-    list(fit(MAML_HERE, built(), again, config(), state=state))
+    list(fit(MAML_HERE, small_net(), again, config(), state=state))
     assert [progress for progress, _ in again.moments] == [0, 0.25, 0.5, 0.75]
 
 
 def test_clipping() -> None:
     for changes, limit in (({"clip_norm": 1e-3}, 1e-3), ({"clip_value": 1e-4}, None)):
-        net = built()
-        before = weights(net)
+        net = small_net()
+        initial = weights(net)
         list(fit(MAML_HERE, net, Lines(), config(steps=1, optimizer="sgd", lr=1.0, schedule="constant", **changes)))
-        moved = torch.cat([(p - before[name]).flatten() for name, p in net.state_dict().items()])
+        displacement = torch.cat([(p - initial[name]).flatten() for name, p in net.state_dict().items()])
         if limit:
-            assert float(moved.norm()) == pytest.approx(limit, rel=1e-3)
+            assert float(displacement.norm()) == pytest.approx(limit, rel=1e-3)
         else:
-            assert float(moved.abs().max()) == pytest.approx(1e-4)
+            assert float(displacement.abs().max()) == pytest.approx(1e-4)
 
 
 def test_a_method_may_clamp_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As its paper has it, unless another value is given."""
+    """With the value of its paper, unless the user gives another."""
 
     def trained(**changes: Any) -> dict[str, Tensor]:
-        net = built()
+        net = small_net()
         config = FitConfig(steps=2, meta_batch=2, validate_every=0, optimizer="sgd", lr=1.0, **changes)
         for _ in fit(MAML_HERE, net, Lines(), config):
             pass
@@ -141,7 +141,7 @@ def test_dropout_draws_are_of_the_step() -> None:
     """The draws of a step do not depend on what ran before it."""
     ends = []
     for disturb in (False, True):
-        net = built(nn.Dropout(0.5))
+        net = small_net(nn.Dropout(0.5))
         for _ in fit(MAML_HERE, net, Lines(), config(lr=0.05)):
             if disturb:
                 torch.rand(5)
@@ -151,7 +151,7 @@ def test_dropout_draws_are_of_the_step() -> None:
 
 @pytest.mark.parametrize("method", [MAML_HERE, Reptile(inner_steps=2)])
 def test_the_global_random_state_is_untouched(method: Any) -> None:
-    net = built(nn.Dropout(0.5))
+    net = small_net(nn.Dropout(0.5))
     state = torch.get_rng_state()
     list(fit(method, net, Lines(), config(steps=2, validate_every=1, validation_tasks=2), validation=Lines()))
     assert torch.equal(torch.get_rng_state(), state)

@@ -1,4 +1,4 @@
-"""What cannot be trained: divergence, wrong settings, tasks and networks that do not fit."""
+"""Errors of training: divergence, wrong settings, tasks and networks that do not fit."""
 
 from typing import Any
 
@@ -8,28 +8,28 @@ from torch import nn
 
 from tokay import MAML, ConfigError, DivergenceError, NetworkError, ProtoNet, Task, TaskError, TaskSpec, fit
 
-from .small_problem import MAML_HERE, Lines, built, config, equal, weights
+from .small_problem import MAML_HERE, Lines, config, equal, small_net, weights
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_divergence_leaves_the_last_good_weights(optimizer: Any) -> None:
-    net = built()
-    before = weights(net)
+    net = small_net()
+    initial = weights(net)
     steps = fit(MAML(inner_lr=1e200, inner_steps=3), net, Lines(), config(optimizer=optimizer))
     with pytest.raises(DivergenceError, match=r"^maml: loss and gradient must stay finite, at step 1 they did not"):
         list(steps)
-    assert equal(weights(net), before)
+    assert equal(weights(net), initial)
 
 
 def test_divergence_later_names_the_step() -> None:
     class Spoiled(Lines):
         def sample(self, tasks: int, generator: torch.Generator) -> Task:
             task = super().sample(tasks, generator)
-            if len(self.given) == 3:
+            if len(self.samples) == 3:
                 task.query.y[1, 0] = torch.nan
             return task
 
-    net = built()
+    net = small_net()
     steps = fit(MAML_HERE, net, Spoiled(), config())
     assert [next(steps).step, next(steps).step] == [1, 2]
     good = weights(net)
@@ -41,12 +41,12 @@ def test_divergence_later_names_the_step() -> None:
 
 def test_nothing_to_train() -> None:
     with pytest.raises(NetworkError, match=r"^maml: the network must have a trainable parameter, got none"):
-        list(fit(MAML_HERE, built().requires_grad_(False), Lines(), config()))
+        list(fit(MAML_HERE, small_net().requires_grad_(False), Lines(), config()))
 
 
 def test_running_statistics_are_refused() -> None:
     net = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1)).double()
-    with pytest.raises(NetworkError, match=r"^fit: no layer may keep running statistics"):
+    with pytest.raises(NetworkError, match=r"^fit: no layer may update running statistics"):
         list(fit(MAML_HERE, net, Lines(), config()))
 
 
@@ -60,10 +60,10 @@ def test_tasks_must_fit_what_they_say() -> None:
 
 
 def test_zero_steps() -> None:
-    net = built()
-    before = weights(net)
+    net = small_net()
+    initial = weights(net)
     assert list(fit(MAML_HERE, net, Lines(), config(steps=0))) == []
-    assert equal(weights(net), before)
+    assert equal(weights(net), initial)
 
 
 def test_a_memory_budget_too_small_for_one_task() -> None:

@@ -1,4 +1,4 @@
-"""Every method, one import line each: this is the registry."""
+"""All methods. Importing a method registers it: to add one, add one import line here."""
 
 from .baseline.baselinepp import BaselinePlusPlus as BaselinePlusPlus
 from .baseline.finetune import Finetune as Finetune

@@ -1,4 +1,4 @@
-"""``tokay adapt RUN --support DIR --query DIR``: learn the classes in a folder of folders, and label pictures."""
+"""``tokay adapt RUN --support DIR --query DIR``: learn classes from folders of pictures, and label other pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,30 +14,31 @@ from torch import Tensor
 
 from ..core.task import TaskSpec
 from ..errors import ConfigError
+from ..evaluation.company import answers_differ
 from ..learner.learner import Learner
 from ..runs.checkpoint import load_model
 from ..runs.run import Run, read
-from ..tasks import Images
 from ..tasks.images import list_class_folders, list_images, read_images
 from ..tasks.pictures import Channels
-from .console import device_named, print_json, stderr, stdout, table
+from .console import find_device, print_json
 from .flags import parse
+from .screen import stderr, stdout, table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adapt:
-    """What to learn from, and what to label."""
+    """The run, the pictures to learn from, and the pictures to label."""
 
     run: Annotated[str, tyro.conf.Positional]
     """run folder"""
     support: str
     """folder with one folder of pictures per class"""
     query: str
-    """pictures to label: a folder of them, or one file"""
+    """pictures to label: a folder of pictures, or one file"""
     invert: Literal["auto", "yes", "no"] = "auto"
-    """turn light into dark: auto does so like the run's source, judging by each picture's border where it must"""
+    """swap light and dark: auto does it as the run's source does, or if the border of a picture is light"""
     inductive: bool = False
-    """label every picture alone beside the support set"""
+    """label each picture separately, without the other pictures"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -46,37 +47,38 @@ class Adapt:
 
 def run(arguments: Sequence[str]) -> None:
     """Read, adapt, label and print."""
-    asked = parse(Adapt, arguments, prog="tokay adapt", description="Learn new classes from a few pictures of each.")
-    device = device_named(asked.device)
-    trained, spec = read(Path(asked.run))
-    _check_run(asked, trained, spec)
-    classes = list_class_folders(Path(asked.support))
-    _check_ways(asked, trained, len(classes))
-    query = Path(asked.query)
+    args = parse(Adapt, arguments, prog="tokay adapt", description="Learn new classes from a few pictures of each.")
+    device = find_device(args.device)
+    run, spec = read(Path(args.run))
+    _check_run(args, run, spec)
+    folders = list_class_folders(Path(args.support))
+    _check_ways(args, run, len(folders))
+    query = Path(args.query)
     files = [query] if query.is_file() else list_images(query)
 
-    support, queries = _read(asked, trained, spec, [file for its in classes.values() for file in its], files)
-    names = [name for name, its in classes.items() for _ in its]
-    trained, net = load_model(Path(asked.run), device=device)
-    # Statistics of one picture say nothing: it is answered beside the support set, there are no others to see.
-    inductive = asked.inductive or len(files) == 1
-    learner = Learner(trained.algorithm, net, inductive=inductive).fit(support, names)
+    support, queries = _read(args, run, spec, [file for images in folders.values() for file in images], files)
+    labels = [name for name, images in folders.items() for _ in images]
+    run, net = load_model(Path(args.run), device=device)
+    # Batch statistics of one picture mean nothing, so a single picture is always labelled inductively.
+    inductive = args.inductive or len(files) == 1
+    learner = Learner(run.algorithm, net, inductive=inductive).fit(support, labels)
+    classes = learner.classes_.tolist()
     probabilities = learner.predict_proba(queries)  # [files, classes]
-    transductive = not inductive and _depends_on_the_others(learner, queries, probabilities)
-    if transductive and len(files) < len(names):
+    transductive = not inductive and _is_transductive(learner, queries, probabilities)
+    if transductive and len(files) < len(labels):
         stderr.print(
-            f"Each answer saw the other pictures, and {len(files)} are few for that: --inductive may be more accurate."
+            f"Each label depends on all {len(files)} pictures, which are few for that: --inductive may be more accurate."
         )
-    if asked.json:
-        print_json(as_json(trained, learner.classes_.tolist(), transductive, files, probabilities))
+    if args.json:
+        print_json(as_json(run, classes, transductive, files, probabilities))
     else:
-        _print(trained, learner.classes_.tolist(), transductive, files, probabilities)
+        _print(run, classes, transductive, files, probabilities)
 
 
 def as_json(
     run: Run, classes: list[str], transductive: bool, files: list[Path], probabilities: NDArray[Any]
 ) -> dict[str, Any]:
-    """The contract of ``--json``: other programs read this."""
+    """The object that ``--json`` prints. Other programs read it, so its keys do not change."""
     return {
         "algorithm": run.algorithm.name,
         "classes": classes,
@@ -92,18 +94,16 @@ def as_json(
     }
 
 
-def _check_run(asked: Adapt, run: Run, spec: TaskSpec) -> None:
-    """Refuse a run that did not learn from pictures."""
-    where = f"tokay adapt: {asked.run}"
-    others = {
-        "sequence": ("has sequences", "adapt and predict of its algorithm"),
+def _check_run(args: Adapt, run: Run, spec: TaskSpec) -> None:
+    """Raises ``ConfigError`` if the run did not learn from pictures."""
+    where = f"tokay adapt: {args.run}"
+    kinds = {
+        "sequence": ("has sequences", "the adapt and predict of its algorithm"),
         "regression": ("is regression", "tokay.load(run).fit(x, y)"),
     }
-    if spec.kind in others:
-        what, instead = others[spec.kind]
-        raise ConfigError(
-            f"{where} must be a run that tells classes apart, {run.source.name} {what}. Use {instead} in Python."
-        )
+    if spec.kind in kinds:
+        tasks, instead = kinds[spec.kind]
+        raise ConfigError(f"{where} must be a run on classes, {run.source.name} {tasks}. Use {instead} in Python.")
     if len(spec.x_shape) != 3 or spec.x_shape[0] not in (1, 3) or spec.x_shape[1] != spec.x_shape[2]:
         raise ConfigError(
             f"{where} must be a run on square pictures, its inputs have shape {spec.x_shape}. "
@@ -111,50 +111,50 @@ def _check_run(asked: Adapt, run: Run, spec: TaskSpec) -> None:
         )
 
 
-def _check_ways(asked: Adapt, run: Run, classes: int) -> None:
+def _check_ways(args: Adapt, run: Run, classes: int) -> None:
     if classes < 2:
-        raise ConfigError(f"tokay adapt: {asked.support} must hold two or more class folders, got {classes}. Add some.")
+        raise ConfigError(f"tokay adapt: {args.support} must hold two or more class folders, got {classes}. Add some.")
     if not run.algorithm.any_ways and classes != run.test.ways:
         raise ConfigError(
-            f"tokay adapt: {run.algorithm.name} was trained for {run.test.ways} ways, {asked.support} has {classes} "
+            f"tokay adapt: {run.algorithm.name} was trained for {run.test.ways} ways, {args.support} has {classes} "
             f"classes. Give {run.test.ways}, train it with --ways {classes}, or use a run of protonet."
         )
 
 
-def _read(asked: Adapt, run: Run, spec: TaskSpec, support: list[Path], query: list[Path]) -> tuple[Tensor, Tensor]:
-    """Both sets as uint8 ``[n, C, size, size]``, as the run's own source has its pictures."""
+def _read(args: Adapt, run: Run, spec: TaskSpec, support: list[Path], query: list[Path]) -> tuple[Tensor, Tensor]:
+    """Support and query pictures as uint8 ``[n, C, size, size]``, in the form that the run's source has."""
     files, size = [*support, *query], spec.x_shape[1]
     channels: Channels = "grey" if spec.x_shape[0] == 1 else "rgb"
-    as_source = isinstance(run.source, Images) and run.source.invert
-    invert = asked.invert == "yes" or (asked.invert == "auto" and as_source)
+    as_source = run.source.is_inverted
+    invert = args.invert == "yes" or (args.invert == "auto" and as_source)
     pixels = read_images(files, size, channels, invert=invert)
-    if asked.invert == "auto" and run.source.bright_ink:
+    if args.invert == "auto" and run.source.bright_ink:
         on_paper = _on_paper(pixels).nonzero()[:, 0].tolist()
         if on_paper:
-            # Read again rather than turned over here: the source, too, inverts before it resizes.
+            # Read them again: as in the source, inverting comes before resizing.
             pixels[on_paper] = read_images([files[i] for i in on_paper], size, channels, invert=True)
             stderr.print(
-                f"Inverted {len(on_paper)} of {len(files)} pictures to bright ink on black, which is what "
-                f"{run.source.name} runs know (--invert no leaves them as they are)."
+                f"Inverted {len(on_paper)} of {len(files)} pictures to bright ink on black, like the "
+                f"pictures of {run.source.name} (--invert no leaves them as they are)."
             )
     return pixels[: len(support)], pixels[len(support) :]
 
 
 def _on_paper(pixels: Tensor) -> Tensor:
-    """Which of the pictures ``[n, C, h, w]`` have a border that is light on the whole."""
+    """Which pictures of ``[n, C, h, w]`` have a light border, like ink on paper: ``[n]``."""
     inside = torch.zeros(pixels.shape[2:], dtype=torch.bool)
     inside[1:-1, 1:-1] = True
     return pixels[..., ~inside].float().mean((1, 2)) > 127.5
 
 
-def _depends_on_the_others(learner: Learner, queries: Tensor, together: NDArray[Any]) -> bool:
-    """Ask again in two halves: are the answers others?"""
-    apart = np.concatenate([learner.predict_proba(half) for half in queries.tensor_split(2)])
-    return not np.allclose(together, apart, rtol=1e-3, atol=1e-4)
+def _is_transductive(learner: Learner, queries: Tensor, probabilities: NDArray[Any]) -> bool:
+    """Whether the label of a picture depends on the other pictures. Labels two halves separately and compares."""
+    halves = np.concatenate([learner.predict_proba(half) for half in queries.tensor_split(2)])
+    return answers_differ(torch.from_numpy(probabilities), torch.from_numpy(halves))
 
 
 def _print(run: Run, classes: list[str], transductive: bool, files: list[Path], probabilities: NDArray[Any]) -> None:
-    how = "transductive: each answer saw the other pictures" if transductive else "each picture on its own"
+    how = "transductive: each label depends on all pictures" if transductive else "each picture is labelled separately"
     listing = table(
         f"{run.algorithm.name}, {len(classes)} classes ({how})", "file", "class", "probability", "runner-up"
     )

@@ -1,6 +1,6 @@
-"""``tokay compare RUN RUN ...``: several runs on the same tasks, with paired differences."""
+"""``tokay compare RUN RUN ...``: score several runs on the same tasks, with paired differences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,41 +11,40 @@ from rich.markup import escape
 from ..errors import ConfigError
 from ..evaluation.adaptation_speed import adaptation
 from ..evaluation.scores import Difference, Evaluation, paired_difference
-from ..figures.adaptation import adaptation_figure
-from ..figures.training import write_figure
 from ..runs.run import Run, read
-from .adaptation import adaptation_json, adaptation_table, reach_of
-from .console import device_named, print_json, score_json, shown, stderr, stdout, table
+from .adaptation import adaptation_json, adaptation_table, target_measure
+from .console import find_device, format_score, print_json, score_json
 from .flags import parse
-from .scoring import Asked, as_asked, on_source, score_run
+from .scoring import EvaluationTasks, score_run, with_source, with_test_tasks
+from .screen import stderr, stdout, table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """What to compare and on which tasks."""
+    """The runs to compare, and the tasks to score them on."""
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """run folders; differences are to the last"""
+    """run folders; differences are to the last one"""
     tasks: int = 600
-    """unseen tasks, the same for every run"""
+    """number of unseen tasks, the same for every run"""
     seed: int = 0
-    """decides which"""
+    """decides which tasks are drawn"""
     inductive: bool = False
-    """answer every query alone beside the support set"""
+    """predict each query separately, without the other queries"""
     ways: int | None = None
-    """classes in a task (as the first run was trained for)"""
+    """classes in a task; if left out: as in the training of the first run"""
     shots: tuple[int, ...] = ()
-    """support examples per class; several make several columns (as the first run was trained for)"""
+    """support examples per class; each number gives a column; if left out: as in the training of the first run"""
     queries: int | None = None
-    """query examples per class (as the first run was trained for)"""
+    """query examples per class; if left out: as in the training of the first run"""
     on: str | None = None
-    """tasks of another source than the runs' own, with its flags: --on 'omniglot --split lake'"""
+    """score on tasks of another source, given with its flags: --on 'omniglot --split lake'"""
     adaptation: bool = False
-    """tell how fast each run adapts, too, and which cost it was trained for"""
+    """print how fast each run adapts, too, and the cost that it was trained for"""
     reach: float | None = None
-    """the accuracy (or error) that counts as learned; 0.9 for classes"""
+    """accuracy (or error) that counts as learned; if left out: 0.9 for classes"""
     plot: str | None = None
-    """draw the adaptation curves of all runs into this PNG (the first of several shots)"""
+    """draw the adaptation curves of all runs into this PNG file, for the first number of shots"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -54,161 +53,175 @@ class Compare:
 
 def run(arguments: Sequence[str]) -> None:
     """Score every run on the same tasks and print one table."""
-    asked = parse(Compare, arguments, prog="tokay compare", description="Compare runs on the same tasks.")
-    if len(asked.runs) < 2:
-        raise ConfigError(f"tokay compare: takes two or more run folders, got {len(asked.runs)}.")
-    repeated = {name for name in asked.runs if sum(Path(name).resolve() == Path(n).resolve() for n in asked.runs) > 1}
-    if repeated:
-        raise ConfigError(
-            f"tokay compare: runs must be different ones, got {', '.join(sorted(repeated))} more than once. Name each once."
-        )
-    if asked.plot is not None and not Path(asked.plot).parent.is_dir():  # said before anything slow is done
-        raise ConfigError(f"tokay compare: the folder of --plot {asked.plot} must exist. Make it, or choose another.")
-    device = device_named(asked.device)
-    settings = {name: on_source(read(Path(name))[0], asked.on) for name in asked.runs}
-    first = settings[asked.runs[0]]
-    columns = [_same_tasks(asked, first, shots) for shots in asked.shots or (first.test.shots,)]
-    _refuse_different_tasks(settings, columns)
-    reach, curve = reach_of(first, asked.reach), asked.adaptation or asked.plot is not None
-    found = [{name: score_run(Path(name), column, device, curve=curve)[1] for name in asked.runs} for column in columns]
-    if asked.plot is not None:
-        _plot(Path(asked.plot), first, columns[0], settings, found[0])
-    if asked.json:
-        print_json(
-            {
-                "columns": [
-                    _as_json(first, column, settings, scores, asked.adaptation, reach)
-                    for column, scores in zip(columns, found, strict=True)
-                ]
-            }
-        )
+    args = parse(Compare, arguments, prog="tokay compare", description="Compare runs on the same tasks.")
+    _check_arguments(args)
+    device = find_device(args.device)
+    runs = {name: with_source(read(Path(name))[0], args.on) for name in args.runs}
+    first = runs[args.runs[0]]
+    columns = [_column(args, first, shots) for shots in args.shots or (first.test.shots,)]
+    _check_same_tasks(runs, columns)
+    reach, curve = target_measure(first, args.reach), args.adaptation or args.plot is not None
+    scores = [{name: score_run(Path(name), column, device, curve=curve)[1] for name in args.runs} for column in columns]
+    if args.plot is not None:
+        _plot(Path(args.plot), first, columns[0], runs, scores[0])
+    if args.json:
+        pairs = zip(columns, scores, strict=True)
+        print_json({"columns": [_as_json(first, *pair, runs, adapting=args.adaptation, reach=reach) for pair in pairs]})
         return
-    _print(first, columns, settings, found)
-    if asked.adaptation:
-        for column, scores in zip(columns, found, strict=True):
+    _print(first, columns, runs, scores)
+    if args.adaptation:
+        for column, evaluations in zip(columns, scores, strict=True):
             rows = [
-                (label, settings[run].algorithm.cost.family, adaptation(scores[run], reach=reach))
-                for run, label in _labels(settings).items()
+                (label, runs[name].algorithm.cost.family, adaptation(evaluations[name], reach=reach))
+                for name, label in _numbered(runs).items()
             ]
             stdout.print(adaptation_table(f"How fast they adapt, {_sizes(first, column)}", rows))
 
 
-def _same_tasks(asked: Compare, first: Run, shots: int) -> Asked:
-    """One column: sizes that hold for every run, whatever each was trained for."""
-    sequences = first.source.kind == "sequence"  # which have nothing but a length
-    return Asked(
-        tasks=asked.tasks,
-        seed=asked.seed,
-        inductive=asked.inductive,
-        ways=asked.ways if sequences else asked.ways or first.test.ways,
+def _check_arguments(args: Compare) -> None:
+    if len(args.runs) < 2:
+        raise ConfigError(f"tokay compare: takes two or more run folders, got {len(args.runs)}.")
+    folders = [Path(name).resolve() for name in args.runs]
+    repeated = {name for name, folder in zip(args.runs, folders, strict=True) if folders.count(folder) > 1}
+    if repeated:
+        raise ConfigError(
+            f"tokay compare: runs must be different ones, got {', '.join(sorted(repeated))} more than once. Name each once."
+        )
+    if args.plot is not None and not Path(args.plot).parent.is_dir():  # checked before anything slow starts
+        raise ConfigError(f"tokay compare: the folder of --plot {args.plot} must exist. Make it, or choose another.")
+
+
+def _column(args: Compare, first: Run, shots: int) -> EvaluationTasks:
+    """The tasks of one column. All runs get the sizes of the first run, whatever sizes they were trained for."""
+    has_classes_or_points = first.source.kind != "sequence"  # a sequence has only a length
+    return EvaluationTasks(
+        tasks=args.tasks,
+        seed=args.seed,
+        inductive=args.inductive,
+        ways=args.ways or first.test.ways if has_classes_or_points else args.ways,
         shots=shots,
-        queries=asked.queries if sequences else asked.queries or first.test.queries,
-        on=asked.on,
+        queries=args.queries or first.test.queries if has_classes_or_points else args.queries,
+        on=args.on,
     )
 
 
-def _refuse_different_tasks(settings: dict[str, Run], columns: list[Asked]) -> None:
-    sources = {name: run.source for name, run in settings.items()}
-    (first, source), *others = sources.items()
+def _check_same_tasks(runs: dict[str, Run], columns: list[EvaluationTasks]) -> None:
+    (first, source), *others = ((name, run.source) for name, run in runs.items())
     for name, other in others:
         if other != source:
             raise ConfigError(
                 f"tokay compare: runs must be of one source with one setting, got {source} ({first}) and {other} ({name})."
             )
-    for run in settings.values():
+    for run in runs.values():
         for column in columns:
-            as_asked(run, column)
+            with_test_tasks(run, column)
 
 
-def _differences(found: dict[str, Evaluation]) -> dict[str, Difference]:
-    """Each run minus the last, task by task."""
-    name = next(iter(found.values())).measure
-    reference = list(found.values())[-1].per_task[name]
-    return {run: paired_difference(scores.per_task[name], reference) for run, scores in list(found.items())[:-1]}
+def _differences(evaluations: dict[str, Evaluation]) -> dict[str, Difference]:
+    """Each run minus the last one, task by task."""
+    *others, last = evaluations
+    measure = evaluations[last].measure
+    reference = evaluations[last].per_task[measure]
+    return {name: paired_difference(evaluations[name].per_task[measure], reference) for name in others}
 
 
 def _as_json(
     first: Run,
-    column: Asked,
-    settings: dict[str, Run],
-    found: dict[str, Evaluation],
+    column: EvaluationTasks,
+    evaluations: dict[str, Evaluation],
+    runs: dict[str, Run],
+    *,
     adapting: bool,
     reach: float | None,
 ) -> dict[str, Any]:
-    name = next(iter(found.values())).measure
+    measure = next(iter(evaluations.values())).measure
 
-    def speed(scores: Evaluation) -> dict[str, Any]:
-        return {"adaptation": adaptation_json(adaptation(scores, reach=reach))} if adapting else {}
+    def speed(evaluation: Evaluation) -> dict[str, Any]:
+        return {"adaptation": adaptation_json(adaptation(evaluation, reach=reach))} if adapting else {}
 
     return {
         "source": first.source.name,
         "ways": column.ways,
         "shots": column.shots,
         "queries": column.queries,
-        "tasks": _tasks(found),
+        "tasks": _count_tasks(evaluations),
         "seed": column.seed,
-        "measure": name,
+        "measure": measure,
         "runs": [
             {
-                "run": run,
-                "algorithm": settings[run].algorithm.name,
-                "cost": settings[run].algorithm.cost._asdict(),
-                "transductive": scores.transductive,
-                name: score_json(scores[name]),
-                **speed(scores),
+                "run": name,
+                "algorithm": runs[name].algorithm.name,
+                "cost": runs[name].algorithm.cost._asdict(),
+                "transductive": evaluation.transductive,
+                measure: score_json(evaluation[measure]),
+                **speed(evaluation),
             }
-            for run, scores in found.items()
+            for name, evaluation in evaluations.items()
         ],
         "differences_to_last": [
-            {"run": run, **score_json(difference)} for run, difference in _differences(found).items()
+            {"run": name, **score_json(difference)} for name, difference in _differences(evaluations).items()
         ],
     }
 
 
-def _tasks(found: dict[str, Evaluation]) -> int:
-    return next(iter(found.values()))["loss"].tasks
+def _count_tasks(evaluations: dict[str, Evaluation]) -> int:
+    return next(iter(evaluations.values()))["loss"].tasks
 
 
-def _sizes(first: Run, column: Asked) -> str:
-    return first.source.named(as_asked(first, column).test)
+def _sizes(first: Run, column: EvaluationTasks) -> str:
+    return first.source.describe_sizes(with_test_tasks(first, column).test)
 
 
-def _labels(settings: dict[str, Run]) -> dict[str, str]:
-    """A short name for every run: the method's; where two runs share it, the folder tells them apart."""
-    names = [run.algorithm.name for run in settings.values()]
-    return {
-        run: name if names.count(name) == 1 else f"{name} ({run})" for run, name in zip(settings, names, strict=True)
-    }
+def _labels(runs: dict[str, Run], marks: Iterable[object]) -> dict[str, str]:
+    """A label for every run: the name of its method. If several runs share a method, the mark of the run follows."""
+    names = [run.algorithm.name for run in runs.values()]
+    labels = [name if names.count(name) == 1 else f"{name} ({mark})" for name, mark in zip(names, marks, strict=True)]
+    return dict(zip(runs, labels, strict=True))
 
 
-def _plot(path: Path, first: Run, column: Asked, settings: dict[str, Run], found: dict[str, Evaluation]) -> None:
-    curves = {label: found[run] for run, label in _labels(settings).items()}
+def _numbered(runs: dict[str, Run]) -> dict[str, str]:
+    """Short labels for tables, which have no room for paths."""
+    return _labels(runs, range(1, len(runs) + 1))
+
+
+def _plot(
+    path: Path, first: Run, column: EvaluationTasks, runs: dict[str, Run], evaluations: dict[str, Evaluation]
+) -> None:
+    from ..figures.adaptation import adaptation_figure  # matplotlib is slow to import
+    from ..figures.style import write_figure
+
+    curves = {label: evaluations[name] for name, label in _labels(runs, runs).items()}
     chance = 1 / (column.ways or first.test.ways) if first.source.kind == "classification" else None
-    title = f"{first.source.name}: {_tasks(found)} unseen {_sizes(first, column)} tasks, the same for all"
+    title = f"{first.source.name}: {_count_tasks(evaluations)} unseen {_sizes(first, column)} tasks, the same for all"
     write_figure(path, adaptation_figure(curves, title, chance=chance))
     stderr.print(f"Drew {path}", markup=False)
 
 
-def _print(first: Run, columns: list[Asked], settings: dict[str, Run], found: list[dict[str, Evaluation]]) -> None:
-    last = list(settings)[-1]
+def _print(
+    first: Run, columns: list[EvaluationTasks], runs: dict[str, Run], scores: list[dict[str, Evaluation]]
+) -> None:
+    """Print the table, and below it the folder of each run, whole, however narrow the screen is."""
+    labels, last = _numbered(runs), list(runs)[-1]
     heads = []
     for column in columns:
-        heads += [_sizes(first, column), f"minus {settings[last].algorithm.name}"]
+        heads += [_sizes(first, column), f"minus {labels[last]}"]
     unit = ", per cent" if first.source.kind == "classification" else ""
-    listing = table(
-        f"{first.source.name}: {_tasks(found[0])} unseen tasks, the same for all, 95% intervals{unit}", "run", *heads
-    )
-    for run, trained in settings.items():
-        row = [escape(f"{trained.algorithm.name}\n{run}")]
-        for scores in found:
-            name = scores[run].measure
-            cells = [shown(name, scores[run][name]), "" if run == last else shown(name, _differences(scores)[run])]
-            row += [cell.removesuffix(" %") for cell in cells]
-        listing.add_row(*row)
+    tasks = f"{_count_tasks(scores[0])} unseen tasks, the same for all"
+    listing = table(f"{first.source.name}: {tasks}, 95% intervals{unit}", "run", *heads)
+    for name, label in labels.items():
+        row = []
+        for evaluations in scores:
+            measure = evaluations[name].measure
+            difference = "" if name == last else format_score(measure, _differences(evaluations)[name])
+            row += [format_score(measure, evaluations[name][measure]), difference]
+        listing.add_row(escape(label), *(cell.removesuffix(" %") for cell in row))
     stdout.print(listing)
-    seeing = [run for run in settings if any(scores[run].transductive for scores in found)]
-    if seeing:
+    for name, label in labels.items():
+        stdout.print(f"{label}: {name}", markup=False, soft_wrap=True)
+    transductive = [labels[name] for name in runs if any(evaluations[name].transductive for evaluations in scores)]
+    if transductive:
         stdout.print(
-            f"Transductive (each answer saw the other queries): {', '.join(seeing)}. Add --inductive to rule that out.",
+            f"Transductive (each prediction saw the other queries): {', '.join(transductive)}. "
+            "Add --inductive to rule that out.",
             markup=False,
         )

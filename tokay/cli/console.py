@@ -1,40 +1,28 @@
-"""Where things are printed: results on stdout, everything else on stderr."""
+"""Formats and devices that the commands share. Results go to stdout, everything else to stderr (see ``screen``)."""
 
 import json
 import sys
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from ..errors import ConfigError
 from ..evaluation.scores import Difference, Score
 from ..files import finite_json
-
-
-class _Console(Console):
-    """A console that leaves it to ``main`` what to do when the reader of its output has gone."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-stderr = _Console(stderr=True, highlight=False, emoji=False, soft_wrap=True, width=None if sys.stderr.isatty() else 140)
-stdout = _Console(highlight=False, emoji=False)
+from .screen import stderr
 
 
 def print_json(value: Any) -> None:
-    """Exactly one JSON object on stdout. JSON knows no NaN and no infinity: they become null."""
+    """Print exactly one JSON object on stdout. JSON has no NaN and no infinity: they become null."""
     json.dump(finite_json(value), sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 
 
-def progress(what: str) -> Progress:
-    """A live bar on stderr: done, time gone, time left, and a text that says how it goes."""
+def progress(title: str) -> Progress:
+    """A live bar on stderr: the number of finished steps, the time used, the time left, and a text of the caller."""
     return Progress(
-        TextColumn(what),
+        TextColumn(title),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -45,10 +33,10 @@ def progress(what: str) -> Progress:
     )
 
 
-def shown(name: str, score: Score | Difference) -> str:
-    """A score with its interval, accuracy in per cent.
+def format_score(name: str, score: Score | Difference) -> str:
+    """A score with its interval. An accuracy is in per cent.
 
-    >>> shown("accuracy", Score(0.98765, 0.0012, 600, 1.0)), shown("mse", Score(0.5, 0.01, 600, 0.4))
+    >>> format_score("accuracy", Score(0.98765, 0.0012, 600, 1.0)), format_score("mse", Score(0.5, 0.01, 600, 0.4))
     ('98.77 ± 0.12 %', '0.5000 ± 0.0100')
     """
     if name == "accuracy":
@@ -56,8 +44,17 @@ def shown(name: str, score: Score | Difference) -> str:
     return f"{score.mean:.4f} ± {score.ci95:.4f}"
 
 
+def format_with_median(name: str, score: Score) -> str:
+    """As ``format_score``. A squared error has its median, too, because a few tasks can dominate its mean.
+
+    >>> format_with_median("mse", Score(0.5, 0.01, 600, 0.4))
+    '0.5000 ± 0.0100, median 0.4000'
+    """
+    return format_score(name, score) + (f", median {score.median:.4f}" if name == "mse" else "")
+
+
 def score_json(score: Score | Difference) -> dict[str, float]:
-    """The same everywhere in ``--json``; how many tasks there were stands beside it.
+    """A score as every ``--json`` prints it. The number of tasks is left out: the caller prints it once.
 
     >>> score_json(Score(0.5, 0.01, 600, 0.4)), score_json(Difference(0.1, 0.02, 600))
     ({'mean': 0.5, 'ci95': 0.01, 'median': 0.4}, {'mean': 0.1, 'ci95': 0.02})
@@ -65,30 +62,13 @@ def score_json(score: Score | Difference) -> dict[str, float]:
     return {name: value for name, value in score._asdict().items() if name != "tasks"}
 
 
-def shown_whole(name: str, score: Score) -> str:
-    """As ``shown``, and of squared errors, which a few tasks can make, the median.
-
-    >>> shown_whole("mse", Score(0.5, 0.01, 600, 0.4))
-    '0.5000 ± 0.0100, median 0.4000'
-    """
-    return shown(name, score) + (f", median {score.median:.4f}" if name == "mse" else "")
-
-
-def table(title: str, *columns: str) -> Table:
-    """An empty table; the first column is to the left, numbers to the right."""
-    result = Table(title=title, title_justify="left")
-    for index, column in enumerate(columns):
-        result.add_column(column, justify="left" if index == 0 else "right")
-    return result
-
-
-def device_named(name: str) -> torch.device:
-    """``auto`` is the accelerator where there is one. Raises ``ConfigError`` for a device that is not there."""
+def find_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` is the GPU if there is one. Raises ``ConfigError`` if there is no such device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device).item()  # meta, say, has no values
+        torch.zeros(1, device=device).item()  # fails on the device "meta", which holds no values
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""``tokay evaluate RUN``: how well a run learns tasks it has never seen."""
+"""``tokay evaluate RUN``: how well a run learns tasks that it has never seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,29 +8,30 @@ from typing import Annotated, Any
 import tyro
 from rich.table import Table
 
+from ..core.source_abilities import ExactlyScored
 from ..evaluation.adaptation_speed import Adaptation, adaptation
 from ..evaluation.by_instance import Instances
 from ..evaluation.scores import Evaluation, Score
 from ..runs.run import Run
-from ..tasks.gaussian_process import Curves
-from .adaptation import adaptation_json, reach_of, score_seen, told
-from .console import device_named, print_json, score_json, shown, shown_whole, stderr, stdout, table
+from .adaptation import adaptation_json, describe_adaptation, score_training_split, target_measure
+from .console import find_device, format_score, format_with_median, print_json, score_json
 from .flags import parse
-from .scoring import Asked, score_instances, score_run
+from .scoring import EvaluationTasks, score_instances, score_run
+from .screen import stderr, stdout, table
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Asked):
-    """What to score and how."""
+class Evaluate(EvaluationTasks):
+    """The run to score, and how."""
 
     run: Annotated[str, tyro.conf.Positional]
     """run folder"""
     reach: float | None = None
-    """the accuracy (or error) that counts as learned; 0.9 for classes"""
+    """accuracy (or error) that counts as learned; if left out: 0.9 for classes"""
     seen_tasks: int = 100
-    """tasks of the training split, for the gap between seen and unseen ones (0: none)"""
+    """number of tasks of the training split, to measure the gap between seen and unseen tasks (0: no gap)"""
     instances: bool = False
-    """accuracy at the first, second, ... presentation of a class, for a method that reads its support set in order"""
+    """print the accuracy at the first, second, ... presentation of a class, for a method that reads examples in order"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -39,95 +40,112 @@ class Evaluate(Asked):
 
 def run(arguments: Sequence[str]) -> None:
     """Score and print."""
-    asked = parse(Evaluate, arguments, prog="tokay evaluate", description="Score a run on tasks it has never seen.")
-    device = device_named(asked.device)
-    met = score_instances(Path(asked.run), asked, device) if asked.instances else None
-    trained, found = score_run(Path(asked.run), asked, device, curve=True)
-    seen = score_seen(Path(asked.run), asked, device, asked.seen_tasks)
-    speed = adaptation(found, reach=reach_of(trained, asked.reach), seen=seen)
-    exact = exact_score(trained, found, asked.seed)
-    if asked.json:
-        print_json(as_json(trained, found, speed, met, exact))
-    else:
-        _print(trained, found, speed, asked)
-        if exact:
-            stdout.print(f"log-likelihood of the exact posterior on the same tasks {shown('log_likelihood', exact)}")
-        if met:
-            stdout.print(instances_table(trained, met))
+    args = parse(Evaluate, arguments, prog="tokay evaluate", description="Score a run on tasks it has never seen.")
+    path, device = Path(args.run), find_device(args.device)
+    instances = score_instances(path, args, device) if args.instances else None
+    run, evaluation = score_run(path, args, device, curve=True)
+    training = score_training_split(path, args, device, args.seen_tasks)
+    speed = adaptation(evaluation, reach=target_measure(run, args.reach), training=training)
+    exact = exact_score(run, evaluation, args.seed)
+    if args.json:
+        print_json(as_json(run, evaluation, speed, instances, exact))
+        return
+    _print(run, evaluation, speed)
+    stderr.print(f"{evaluation.seconds:.1f} s, seed {args.seed}")
+    if exact:
+        log_likelihood = format_score("log_likelihood", exact)
+        stdout.print(f"log-likelihood of the exact posterior on the same tasks {log_likelihood}")
+    if instances:
+        stdout.print(instances_table(run, instances))
 
 
-def exact_score(run: Run, found: Evaluation, seed: int) -> Score | None:
-    """The log-likelihood that no method can exceed, where the source knows it and the run was scored by it."""
+def exact_score(run: Run, evaluation: Evaluation, seed: int) -> Score | None:
+    """The log-likelihood of the exact posterior, which no method can exceed.
+
+    None if the source does not know its posterior, or if the method has no log-likelihood.
+    """
     source = run.source.tasks("test", run.test)
-    if not isinstance(source, Curves) or "log_likelihood" not in found.scores:
+    if not isinstance(source, ExactlyScored) or "log_likelihood" not in evaluation.scores:
         return None
-    return Score.of(source.exact_log_likelihood(tasks=found["loss"].tasks, seed=seed))
+    return Score.of(source.exact_log_likelihood(tasks=evaluation["loss"].tasks, seed=seed))
 
 
 def as_json(
-    run: Run, found: Evaluation, speed: Adaptation, met: Instances | None = None, exact: Score | None = None
+    run: Run,
+    evaluation: Evaluation,
+    speed: Adaptation,
+    instances: Instances | None = None,
+    exact: Score | None = None,
 ) -> dict[str, Any]:
-    """The contract of ``--json``: other programs read this."""
+    """The object that ``--json`` prints. Other programs read it, so its keys do not change."""
     return {
         "algorithm": run.algorithm.name,
         "source": run.source.name,
         "ways": run.test.ways,
         "shots": run.test.shots,
         "queries": run.test.queries,
-        "tasks": found["loss"].tasks,
-        "transductive": found.transductive,
-        **{name: score_json(value) for name, value in found.scores.items()},
+        "tasks": evaluation["loss"].tasks,
+        "transductive": evaluation.transductive,
+        **{name: score_json(score) for name, score in evaluation.scores.items()},
         "curve": [
-            {"step": step, **{name: score_json(value) for name, value in scores.items()}}
-            for step, scores in found.curve.items()
+            {"step": step, **{name: score_json(score) for name, score in scores.items()}}
+            for step, scores in evaluation.curve.items()
         ],
         "adaptation": adaptation_json(speed),
-        "calibration_error": found.calibration_error,
-        **({"by_instance": instances_json(met)} if met else {}),
+        "calibration_error": evaluation.calibration_error,
+        **({"by_instance": instances_json(instances)} if instances else {}),
         **({"exact_log_likelihood": score_json(exact)} if exact else {}),
-        "seconds": round(found.seconds, 3),
+        "seconds": round(evaluation.seconds, 3),
     }
 
 
-def instances_json(met: Instances) -> dict[str, Any]:
-    """For ``--json``."""
-    rows = [{"instance": k, **score_json(score)} for k, score in met.accuracy.items()]
-    return {"transductive": met.transductive, "accuracy": rows}
+def instances_json(instances: Instances) -> dict[str, Any]:
+    """The accuracy by instance for ``--json``."""
+    rows = [{"instance": k, **score_json(score)} for k, score in instances.accuracy.items()]
+    return {"transductive": instances.transductive, "accuracy": rows}
 
 
-def instances_table(run: Run, met: Instances) -> Table:
-    """One line for every presentation of a class."""
-    how = "inputs of the whole sequence seen together" if met.transductive else "each from those before it"
-    listing = table(f"{run.algorithm.name}, {run.source.named(run.test)}, by instance ({how})", "instance", "accuracy")
-    for k, score in met.accuracy.items():
-        listing.add_row(str(k), shown("accuracy", score))
+def instances_table(run: Run, instances: Instances) -> Table:
+    """A table with one line for every presentation of a class."""
+    how = (
+        "each prediction saw all inputs" if instances.transductive else "each prediction saw only the inputs before it"
+    )
+    sizes = run.source.describe_sizes(run.test)
+    listing = table(f"{run.algorithm.name}, {sizes}, by instance ({how})", "instance", "accuracy")
+    for k, score in instances.accuracy.items():
+        listing.add_row(str(k), format_score("accuracy", score))
     return listing
 
 
-def _print(run: Run, found: Evaluation, speed: Adaptation, asked: Asked) -> None:
-    sizes = run.source.named(run.test)
-    how = (
-        "transductive: each answer saw the other queries" if found.transductive else "inductive: each query on its own"
-    )
-    if run.source.kind == "sequence":
-        how = "each row after those before it"
-    name = found.measure
-    own = [kind for kind in found.scores if kind not in (name, "loss") and not kind.startswith("support_")]
-    support = ["support_loss"] if "support_loss" in found.scores else []
+def _print(run: Run, evaluation: Evaluation, speed: Adaptation) -> None:
+    """Print the adaptation curve as a table, and the final scores below it."""
+    measure = evaluation.measure
+    own = [name for name in evaluation.scores if name not in (measure, "loss") and not name.startswith("support_")]
+    support = ["support_loss"] if "support_loss" in evaluation.scores else []
+    names = (measure, "loss", *support, *own)
+    tasks = f"{run.source.describe_sizes(run.test)}, {evaluation['loss'].tasks} unseen tasks"
     listing = table(
-        f"{run.algorithm.name} on {run.source.name}, {sizes}, {found['loss'].tasks} unseen tasks ({how})",
+        f"{run.algorithm.name} on {run.source.name}, {tasks} ({_how(run, evaluation)})",
         "steps",
-        name,
+        measure,
         "loss",
-        *(kind.replace("_", " ") for kind in (*support, *own)),
+        *(name.replace("_", " ") for name in (*support, *own)),
     )
-    for step, scores in found.curve.items():
-        cells = (shown(kind, scores[kind]) for kind in (name, "loss", *support, *own))
-        listing.add_row(str(step), *cells)
+    for step, scores in evaluation.curve.items():
+        listing.add_row(str(step), *(format_score(name, scores[name]) for name in names))
     stdout.print(listing)
-    stdout.print(told(speed), markup=False)
-    if found.calibration_error is not None:
-        stdout.print(f"Expected calibration error {100 * found.calibration_error:.2f} % over all queries.")
-    more = "".join(f", {kind.replace('_', ' ')} {shown(kind, found[kind])}" for kind in own)
-    stdout.print(f"{name} {shown_whole(name, found[name])} (95% interval), loss {shown('loss', found['loss'])}{more}")
-    stderr.print(f"{found.seconds:.1f} s, seed {asked.seed}")
+    stdout.print(describe_adaptation(speed), markup=False)
+    if evaluation.calibration_error is not None:
+        stdout.print(f"Expected calibration error {100 * evaluation.calibration_error:.2f} % over all queries.")
+    more = "".join(f", {name.replace('_', ' ')} {format_score(name, evaluation[name])}" for name in own)
+    final = f"{measure} {format_with_median(measure, evaluation[measure])} (95% interval)"
+    stdout.print(f"{final}, loss {format_score('loss', evaluation['loss'])}{more}")
+
+
+def _how(run: Run, evaluation: Evaluation) -> str:
+    """What a prediction may depend on."""
+    if run.source.kind == "sequence":
+        return "each row is predicted from the rows before it"
+    if evaluation.transductive:
+        return "transductive: each prediction saw the other queries"
+    return "inductive: each query is predicted separately"

@@ -1,4 +1,4 @@
-"""From words on the command line to dataclasses: flags, help and checks come from the fields, through ``tyro``."""
+"""From words on the command line to dataclasses. The fields give the flags, the help and the checks, through ``tyro``."""
 
 import contextlib
 import dataclasses
@@ -17,15 +17,15 @@ T = TypeVar("T")
 
 
 def parse(kind: type[T], arguments: Sequence[str], *, prog: str, description: str) -> T:
-    """``arguments`` as an instance of the dataclass ``kind``; dataclasses inside it add their fields as flags.
+    """``arguments`` as an instance of the dataclass ``kind``. Dataclasses inside it add their fields as flags.
 
-    ``--help`` prints the flags and leaves. Raises ``ConfigError``, one line, for anything that does not fit.
+    ``--help`` prints the flags and exits. Raises ``ConfigError``, one line, for an argument that does not fit.
     """
     arguments = [_dashed(argument) for argument in arguments]
     _refuse_unknown(kind, arguments, prog)
     complaint = io.StringIO()
     try:
-        # tyro draws its complaints as boxes; a message of ours is one line.
+        # tyro prints its complaints as boxes. Our messages are one line.
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
                 kind,
@@ -34,79 +34,71 @@ def parse(kind: type[T], arguments: Sequence[str], *, prog: str, description: st
                 description=description,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
             )
-    except SystemExit as left:
-        if not left.code:
+    except SystemExit as stop:
+        if not stop.code:
             raise
-        cause = left.__context__
+        cause = stop.__context__
         while cause is not None:
-            if isinstance(cause, TokayError):  # what __post_init__ said, without tyro's words around it
+            if isinstance(cause, TokayError):  # the message of __post_init__, without the words that tyro adds
                 raise cause from None
             cause = cause.__context__
         raise ConfigError(f"{prog}: {_one_line(complaint.getvalue())} See {prog} --help.") from None
 
 
-def combine(name: str, parts: dict[str, tuple[Any, str]], extra: type[Any]) -> type[Any]:
-    """A dataclass that holds ``extra``'s fields and one dataclass per part; the string heads its flags in the help.
+def combine(name: str, parts: dict[str, tuple[Any, str]], settings: type[Any]) -> type[Any]:
+    """A dataclass with the fields of ``settings`` and one dataclass per part.
 
-    A part is a dataclass, or an instance of one whose values are the defaults.
+    A part is a dataclass, or an instance of one whose values are the defaults. Its text is the title of its flags in the
+    help. The flags of a part without a text are listed with those of ``settings``.
     """
-    members: list[Any] = [("settings", Annotated[extra, tyro.conf.arg(help="")])]
+    members: list[Any] = [("settings", Annotated[settings, tyro.conf.arg(help="")])]
     for part, (kind, text) in parts.items():
-        help_of = tyro.conf.arg(help=text)
+        title = tyro.conf.arg(help=text) if text else tyro.conf.arg(name="settings", help="")
         if isinstance(kind, type):
-            members.append((part, Annotated[kind, help_of]))
+            members.append((part, Annotated[kind, title]))
         else:
-            members.append((part, Annotated[type(kind), help_of], dataclasses.field(default=kind)))
+            members.append((part, Annotated[type(kind), title], dataclasses.field(default=kind)))
     return make_dataclass(name, members, kw_only=True, frozen=True)
 
 
 def flags_of(kind: Any) -> list[str]:
-    """Every flag that a dataclass gives, those of the dataclasses inside it included; positional words are none."""
-    found: list[str] = []
+    """Every flag of a dataclass and of the dataclasses inside it. Positional arguments are not flags."""
+    flags: list[str] = []
     for field in fields(kind):
         marks = getattr(field.type, "__metadata__", ())
         inner = field.type.__origin__ if marks else field.type  # type: ignore[union-attr]
         if tyro.conf.Positional in marks:
             continue
         if is_dataclass(inner):
-            found += flags_of(inner)
+            flags += flags_of(inner)
         else:
-            found.append("--" + field.name.replace("_", "-"))
-    return found
-
-
-def one_of(name: str, known: Sequence[str], what: str) -> str:
-    """``name`` if it is known; a ``ConfigError`` with the nearest names otherwise."""
-    if name in known:
-        return name
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f" Did you mean {near[0]}?" if near else ""
-    raise ConfigError(f"tokay: the {what} must be one of {', '.join(known)}, got {name!r}.{guess}")
+            flags.append("--" + field.name.replace("_", "-"))
+    return flags
 
 
 def _dashed(argument: str) -> str:
-    """``--inner_lr=1`` to ``--inner-lr=1``: underscores are as good as dashes in a flag."""
+    """``--inner_lr=1`` becomes ``--inner-lr=1``: a flag may be written with underscores or with dashes."""
     flag, equals, value = argument.partition("=")
     return flag.replace("_", "-") + equals + value if flag.startswith("--") else argument
 
 
 def _refuse_unknown(kind: type[Any], arguments: Sequence[str], prog: str) -> None:
-    known = [*flags_of(kind), "--help"]
+    flags = [*flags_of(kind), "--help"]
     for argument in arguments:
         flag = argument.partition("=")[0]
-        if flag.startswith("--") and flag not in known:
-            near = difflib.get_close_matches(flag, known, n=1)
-            guess = f" Did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"{prog}: has no flag {flag}.{guess} It has {' '.join(sorted(known))}.")
+        if flag.startswith("--") and flag not in flags:
+            nearest = difflib.get_close_matches(flag, flags, n=1)
+            guess = f" Did you mean {nearest[0]}?" if nearest else ""
+            raise ConfigError(f"{prog}: has no flag {flag}.{guess} It has {' '.join(sorted(flags))}.")
 
 
 def _one_line(box: str) -> str:
     """The complaint inside tyro's box: its lines up to the first rule, without the frame."""
     lines = [line.strip("│╭╰╮╯ ").strip() for line in box.splitlines()]
     inside = [line for line in lines[1:] if line]
-    told = []
+    complaint = []
     for line in inside:
         if re.fullmatch("─+", line):
             break
-        told.append(line)
-    return " ".join(told) or "the arguments do not fit."
+        complaint.append(line)
+    return " ".join(complaint) or "the arguments do not fit."

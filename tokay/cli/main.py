@@ -1,33 +1,36 @@
 """``tokay COMMAND ...``: finds the command, and turns every error of ours into one line and exit code 2."""
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from .._version import __version__
 from ..core.engine.allocator import keep_freed_memory
-from ..errors import TokayError
-from .console import stderr
-from .flags import one_of
+from ..core.registry import import_plugins
+from ..errors import ConfigError, TokayError
+from .names import one_of
 
 COMMANDS = {
     "train": "meta-train a method on a source of tasks, into a run folder",
     "evaluate": "score a run on tasks it has never seen, with a 95% interval",
     "compare": "score several runs on the same tasks, with paired differences",
     "adapt": "learn the classes in a folder of folders and label pictures",
-    "plot": "draw a run: training, adaptation, one episode",
-    "reproduce": "run a paper's setting, or a part of it, and put the published figure beside the measured one",
+    "plot": "draw a run: training, adaptation, one task",
+    "reproduce": "run a paper's setting and print the measured figure beside the published one",
     "list": "list algorithms, costs, sources, networks and recipes",
 }
 
-USAGE = """Usage: tokay COMMAND [...]
+USAGE = """Usage: tokay COMMAND [...] [--import MODULE]
 
 Learning to learn: meta-train on many related tasks, then solve a new one from a handful of examples.
 
 {commands}
 
-tokay COMMAND --help tells more; tokay list names the methods and sources.
+tokay COMMAND --help shows the flags of a command. tokay list shows the methods and sources.
+--import MODULE adds the methods, sources and networks of a module of yours (may be given several times).
 Start with:  tokay train reptile glyphs --out runs/first"""
 
 
@@ -35,23 +38,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
-        listed = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
-        print(USAGE.format(commands=listed))
+        lines = "\n".join(f"  {name:<10}{summary}" for name, summary in COMMANDS.items())
+        print(USAGE.format(commands=lines))
         return 0 if words else 2
     if words[0] == "--version":
         print(f"tokay {__version__}")
         return 0
     keep_freed_memory()
     try:
-        command = one_of(words[0], list(COMMANDS), "command")
+        words = _import_plugins_of(words)
+        command = one_of(words[0] if words else "", list(COMMANDS), "command")
         import_module(f".{command}", __package__).run(words[1:])
     except TokayError as error:
-        stderr.print(" ".join(str(error).split()), markup=False)
+        print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        stderr.print(str(interrupt) or "Interrupted.", markup=False)
+        print(str(interrupt) or "Interrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone (`tokay list | head`); without this Python complains once more at exit.
+        # The reader of our output has gone (`tokay list | head`). Without this, Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise ConfigError(f"tokay: {message}. Give the dotted name of a module: --import mypackage.methods.")
+
+
+def _import_plugins_of(words: list[str]) -> list[str]:
+    """Import the modules that ``--import`` names; the words that are left. The current folder is searched, too."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--import", action="append", default=[], dest="modules")
+    plugins, rest = parser.parse_known_args(words)
+    if plugins.modules:
+        sys.path.insert(0, str(Path.cwd()))
+        import_plugins(plugins.modules)
+    return rest

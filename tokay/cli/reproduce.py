@@ -1,4 +1,4 @@
-"""``tokay reproduce RECIPE``: train a paper's setting, score it as the paper did, print measured beside published."""
+"""``tokay reproduce RECIPE``: train a paper's setting, score it as the paper does, print both figures."""
 
 import json
 import shlex
@@ -19,36 +19,38 @@ from ..evaluation.scores import Evaluation
 from ..files import finite_json, write_json
 from ..runs.run import hardware, read
 from . import train
-from .console import device_named, print_json, score_json, shown_whole, stderr, stdout, table
+from .console import find_device, format_with_median, print_json, score_json
 from .evaluate import Evaluate
-from .flags import one_of, parse
+from .flags import parse
+from .names import one_of
 from .scoring import score_instances, score_run
+from .screen import stderr, stdout, table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduce:
-    """Which setting, and how much of it."""
+    """The recipe, and how much of its training."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """its name (tokay list recipes)"""
+    """name of the recipe, see tokay list recipes"""
     fraction: float = 1.0
-    """part of the paper's outer steps to train for; schedules end with it"""
+    """part of the paper's outer steps to train for; schedules are shortened with it"""
     out: str | None = None
-    """run folder (runs/reproduce/RECIPE)"""
+    """run folder; if left out: runs/reproduce/RECIPE"""
     overwrite: bool = False
     """replace the run folder if it exists"""
     resume: bool = False
-    """go on with the run folder, exactly where it stopped"""
+    """continue the run in the folder, exactly where it stopped"""
     tasks: int | None = None
-    """unseen tasks in every check (the recipe's)"""
+    """number of unseen tasks in every check; if left out: as in the recipe"""
     seed: int = 0
-    """decides the initial weights, the tasks and every random draw"""
+    """decides the initial weights, the tasks and all random draws"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     cuda_graph: bool = False
-    """on a CUDA device: record an outer step once and replay it, which is several times as fast for small networks"""
+    """record an outer step once and replay it: several times as fast for small networks on a CUDA device"""
     save_every: int = 100
-    """outer steps between saves, which is what a kill can cost"""
+    """outer steps between saves: at most so many are lost if the process is killed"""
     json: bool = False
     """print exactly one JSON object"""
 
@@ -60,97 +62,97 @@ class Reproduce:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Train (or go on), score, print, and write ``reproduction.json`` into the run folder."""
-    asked = parse(Reproduce, arguments, prog="tokay reproduce", description="Run a paper's setting.")
-    kind, recipe = list_recipes()[one_of(asked.recipe, sorted(list_recipes()), "recipe")]
-    out = Path(asked.out or f"runs/reproduce/{recipe.name}")
-    words = training_words(kind, recipe, asked.fraction, asked.seed)
-    words += ["--cuda-graph"] if asked.cuda_graph else []
-    started = time.perf_counter()
-    how = ["--device", asked.device, "--save-every", str(asked.save_every)]
-    if asked.resume:
+    """Train or resume, score, print, and write ``reproduction.json`` into the run folder."""
+    args = parse(Reproduce, arguments, prog="tokay reproduce", description="Run a paper's setting.")
+    kind, recipe = list_recipes()[one_of(args.recipe, sorted(list_recipes()), "recipe")]
+    out = Path(args.out or f"runs/reproduce/{recipe.name}")
+    words = training_words(kind, recipe, args.fraction, args.seed)
+    words += ["--cuda-graph"] if args.cuda_graph else []
+    start = time.perf_counter()
+    settings = ["--device", args.device, "--save-every", str(args.save_every)]
+    if args.resume:
         _check_resumable(out, words)
-        train.run(["--resume", str(out), *how])
+        train.run(["--resume", str(out), *settings])
     else:
-        extra = ["--overwrite"] if asked.overwrite else []
-        train.run([*words, "--out", str(out), *how, *extra])
-    seconds = time.perf_counter() - started
+        extra = ["--overwrite"] if args.overwrite else []
+        train.run([*words, "--out", str(out), *settings, *extra])
+    seconds = time.perf_counter() - start
     report = {
         "recipe": recipe.name,
         "command": shlex.join(["tokay", "train", *words]),
-        "fraction": asked.fraction,
-        "seed": asked.seed,
+        "fraction": args.fraction,
+        "seed": args.seed,
         **json.loads((out / "run.json").read_text(encoding="utf-8")),
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
         "training_seconds": round(seconds, 1),
-        "resumed": asked.resume,  # then the seconds are those of the last sitting
+        "resumed": args.resume,  # if so, training_seconds counts from the last --resume
         "note": recipe.note,
-        "results": _checked(asked, recipe, out),
+        "results": _score_checks(args, recipe, out),
     }
     write_json(out / "reproduction.json", finite_json(report))
-    if asked.json:
+    if args.json:
         print_json(report)
     else:
         _print(kind, recipe, report)
 
 
 def training_words(kind: type[Algorithm[Any]], recipe: Recipe, fraction: float, seed: int) -> list[str]:
-    """The words of the training command, without its folder and device."""
+    """The arguments of the training command, without its folder and device."""
     steps = max(1, round(recipe.steps * fraction))
     return [kind.name, recipe.source, *shlex.split(recipe.flags), "--steps", str(steps), "--seed", str(seed)]
 
 
 def check_words(check: Check, out: Path, tasks: int | None, seed: int) -> list[str]:
-    """The words of an evaluation."""
-    given = ["--tasks", str(tasks or check.tasks), "--seed", str(seed)]
-    return [str(out), *given, *shlex.split(check.flags), *(["--instances"] if check.instance else [])]
+    """The arguments of the evaluation that a check needs."""
+    sample = ["--tasks", str(tasks or check.tasks), "--seed", str(seed)]
+    return [str(out), *sample, *shlex.split(check.flags), *(["--instances"] if check.instance else [])]
 
 
 def _check_resumable(out: Path, words: list[str]) -> None:
-    """Refuse to go on with another method, or with another number of steps."""
-    trained, _ = read(out)
-    if trained.algorithm.name != words[0] or trained.fit.steps != int(words[words.index("--steps") + 1]):
+    """Raises ``ConfigError`` if the run has another method or another number of steps than the recipe."""
+    run, _ = read(out)
+    if run.algorithm.name != words[0] or run.fit.steps != int(words[words.index("--steps") + 1]):
         raise ConfigError(
-            f"{out}: --resume goes on with the same recipe and fraction, this is {trained.algorithm.name} for "
-            f"{trained.fit.steps} steps. Give the --fraction it was started with, or another --out."
+            f"{out}: --resume needs the recipe and fraction that the run was started with, this run is {run.algorithm.name} for "
+            f"{run.fit.steps} steps. Give its --fraction, or another --out."
         )
 
 
-def _checked(asked: Reproduce, recipe: Recipe, out: Path) -> list[dict[str, Any]]:
-    """One row per check. Checks of one protocol, which look at different steps of it, share one evaluation."""
-    found: dict[tuple[str, ...], tuple[Evaluation, Instances | None]] = {}
+def _score_checks(args: Reproduce, recipe: Recipe, out: Path) -> list[dict[str, Any]]:
+    """One row per check. Checks that differ only in the step they look at share one evaluation."""
+    evaluations: dict[tuple[str, ...], tuple[Evaluation, Instances | None]] = {}
     rows = []
     for check in recipe.checks:
-        words = check_words(check, out, asked.tasks, asked.seed)
-        if tuple(words) not in found:
+        words = check_words(check, out, args.tasks, args.seed)
+        if tuple(words) not in evaluations:
             protocol = parse(Evaluate, words, prog="tokay evaluate", description="")
-            device = device_named(asked.device)
-            met = score_instances(out, protocol, device) if protocol.instances else None
-            found[tuple(words)] = score_run(out, protocol, device, curve=True)[1], met
-        rows.append(_row(check, *found[tuple(words)], words))
+            device = find_device(args.device)
+            instances = score_instances(out, protocol, device) if protocol.instances else None
+            evaluations[tuple(words)] = score_run(out, protocol, device, curve=True)[1], instances
+        rows.append(_row(check, *evaluations[tuple(words)], words))
     return rows
 
 
-def _row(check: Check, found: Evaluation, met: Instances | None, words: list[str]) -> dict[str, Any]:
-    measure = check.measure or found.measure
-    if check.step is not None and check.step not in found.curve:
+def _row(check: Check, evaluation: Evaluation, instances: Instances | None, words: list[str]) -> dict[str, Any]:
+    measure = check.measure or evaluation.measure
+    if check.step is not None and check.step not in evaluation.curve:
         raise ConfigError(
             f"recipe {check.name}: the figure after {check.step} steps was not measured, "
-            f"only after {', '.join(map(str, found.curve))}. Give the recipe another step."
+            f"only after {', '.join(map(str, evaluation.curve))}. Give the recipe another step."
         )
-    if met is not None and check.instance is not None:
-        score = met.accuracy[check.instance]
+    if instances is not None and check.instance is not None:
+        score = instances.accuracy[check.instance]
     else:
-        score = found[measure] if check.step is None else found.curve[check.step][measure]
+        score = evaluation[measure] if check.step is None else evaluation.curve[check.step][measure]
     return {
         "check": check.name,
         "command": shlex.join(["tokay", "evaluate", *words]),
         "tasks": score.tasks,
-        "transductive": found.transductive if met is None else met.transductive,
+        "transductive": evaluation.transductive if instances is None else instances.transductive,
         "measure": measure,
         "measured": score_json(score),
-        "shown": shown_whole(measure, score),
+        "shown": format_with_median(measure, score),
         "published": check.published,
         "protocol": check.protocol,
     }
@@ -161,8 +163,8 @@ def _print(kind: type[Algorithm[Any]], recipe: Recipe, report: dict[str, Any]) -
     listing = table(f"{recipe.name}: {kind.reference}{part}", "check", "measured", "published", "how")
     listing.columns[3].justify = "left"
     for row in report["results"]:
-        seen = "transductive" if row["transductive"] else "inductive"
-        ours = f"ours: {row['tasks']} tasks, {seen}"
+        mode = "transductive" if row["transductive"] else "inductive"
+        ours = f"ours: {row['tasks']} tasks, {mode}"
         theirs = f"theirs: {row['protocol']}" if row["protocol"] else ""
         listing.add_row(row["check"], row["shown"], row["published"] or "none verified", f"{ours}\n{theirs}".strip())
     stdout.print(listing)

@@ -1,4 +1,4 @@
-"""Scoring a run with a progress bar: what ``evaluate`` and ``compare`` share."""
+"""Scoring a run with a progress bar, for ``evaluate``, ``compare``, ``plot`` and ``reproduce``."""
 
 import shlex
 from dataclasses import dataclass, replace
@@ -10,41 +10,44 @@ from torch import nn
 from ..core.task import Sizes, Split, TaskSource
 from ..errors import ConfigError
 from ..evaluation.by_instance import Instances, by_instance, check_ordered
-from ..evaluation.evaluate import evaluate, scored
+from ..evaluation.evaluate import evaluate
 from ..evaluation.scores import Evaluation
+from ..evaluation.task_blocks import count_scored
 from ..runs.checkpoint import load_model
 from ..runs.run import Run, read
 from ..tasks import list_sources
-from .console import progress, stderr
-from .flags import one_of, parse
+from .console import progress
+from .flags import parse
+from .names import one_of
+from .screen import stderr
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """The tasks to score on. What is left out is as the run was trained for."""
+class EvaluationTasks:
+    """The tasks to score a run on. A setting that is None is the one that the run was trained for."""
 
     tasks: int = 600
-    """unseen tasks"""
+    """number of unseen tasks"""
     seed: int = 0
-    """decides which; the same for every run"""
+    """decides which tasks are drawn: one seed gives every run the same tasks"""
     inductive: bool = False
-    """answer every query alone beside the support set"""
+    """predict each query separately, without the other queries"""
     ways: int | None = None
-    """classes in a task"""
+    """classes in a task; if left out: as in training"""
     queries: int | None = None
-    """query examples per class"""
+    """query examples per class; if left out: as in training"""
     shots: int | None = None
-    """support examples per class"""
+    """support examples per class; if left out: as in training"""
     on: str | None = None
-    """tasks of another source than the run's own, with its flags: --on 'omniglot --split lake'"""
+    """score on tasks of another source, given with its flags: --on 'omniglot --split lake'"""
 
     def __post_init__(self) -> None:
-        if self.tasks < 2:  # said before anything slow is done
-            raise ConfigError(f"tokay: --tasks must be at least 2 for an interval, got {self.tasks}. 600 is usual.")
+        if self.tasks < 2:  # checked before anything slow starts
+            raise ConfigError(f"tokay: --tasks must be at least 2 for an interval, got {self.tasks}. Default: 600.")
 
 
-def on_source(run: Run, words: str | None) -> Run:
-    """The run with the source that ``words`` name, and its flags, in the place of its own."""
+def with_source(run: Run, words: str | None) -> Run:
+    """The run with another source: ``words`` are its name and its flags. None keeps the run's own source."""
     if words is None:
         return run
     name, *flags = shlex.split(words) or [""]
@@ -57,95 +60,94 @@ def on_source(run: Run, words: str | None) -> Run:
     return replace(run, source=parse(kind, flags, prog=f"tokay: --on {name}", description=kind.summary))
 
 
-def as_asked(run: Run, asked: Asked) -> Run:
-    """The run with its source and its test sizes replaced by those that are asked for."""
-    run = on_source(run, asked.on)
-    wanted = {name: getattr(asked, name) for name in ("ways", "shots", "queries") if getattr(asked, name) is not None}
-    if run.source.kind == "sequence" and asked.inductive:
+def with_test_tasks(run: Run, test: EvaluationTasks) -> Run:
+    """The run with the source and the test sizes that ``test`` sets. Raises ``ConfigError`` for a size that cannot be."""
+    run = with_source(run, test.on)
+    flags = {"ways": test.ways, "shots": test.shots, "queries": test.queries}
+    changes = {name: size for name, size in flags.items() if size is not None}
+    if run.source.kind == "sequence" and test.inductive:
         raise ConfigError(
-            f"{run.source.name}: the rows of a sequence come one after the other, none alone. Leave out --inductive."
+            f"{run.source.name}: the rows of a sequence depend on the rows before them. Leave out --inductive."
         )
-    if run.source.kind == "sequence" and wanted.keys() - {"shots"}:
+    if run.source.kind == "sequence" and changes.keys() - {"shots"}:
         raise ConfigError(
-            f"{run.source.name}: a sequence has a length alone. Leave out --ways and --queries, give --shots."
+            f"{run.source.name}: a sequence has only a length. Leave out --ways and --queries, give --shots."
         )
-    sizes: Sizes = replace(run.test, **wanted)
+    sizes: Sizes = replace(run.test, **changes)
     if sizes.ways != run.test.ways and not run.algorithm.any_ways:
         raise ConfigError(
-            f"{run.algorithm.name}: must be tested on the {run.test.ways} ways that its last layer answers, "
+            f"{run.algorithm.name}: must be tested on the {run.test.ways} ways of its last layer, "
             f"got {sizes.ways}. Train it on {sizes.ways} ways, or leave out --ways."
         )
     return replace(run, test=sizes)
 
 
 def score_run(
-    path: Path, asked: Asked, device: torch.device, *, curve: bool, split: Split = "test"
+    path: Path, test: EvaluationTasks, device: torch.device, *, curve: bool, split: Split = "test"
 ) -> tuple[Run, Evaluation]:
-    """Load a run and score it, with a live bar; after every step of adapting if ``curve``.
+    """Load a run and score it, with a live bar. With ``curve``, score it after every adaptation step.
 
-    ``split`` "train" scores tasks of the classes it was trained on, of the same sizes as the unseen ones.
+    ``split="train"`` scores tasks of the training classes. They have the same sizes as the unseen tasks.
     """
-    run, net, source = _loaded(path, asked, device, split)
-    total = scored(source, asked.tasks)
-    if total < asked.tasks:
-        stderr.print(
-            f"{run.source.name}: there are {total} such tasks and no others; each is scored once.", markup=False
-        )
-    seen = " (training classes)" if split == "train" else ""
-    with progress(f"{run.algorithm.name} {run.source.named(run.test)}{seen}") as bar:
+    run, net, source = _load(path, test, device, split)
+    total = count_scored(source, test.tasks)
+    if total < test.tasks:
+        stderr.print(f"{run.source.name}: has only {total} such tasks; each is scored once.", markup=False)
+    classes = " (training classes)" if split == "train" else ""
+    with progress(f"{run.algorithm.name} {run.source.describe_sizes(run.test)}{classes}") as bar:
         task = bar.add_task("", total=total, text="")
-        found = evaluate(
+        evaluation = evaluate(
             run.algorithm,
             net,
             source,
-            tasks=asked.tasks,
-            seed=asked.seed,
-            inductive=asked.inductive,
+            tasks=test.tasks,
+            seed=test.seed,
+            inductive=test.inductive,
             curve=curve,
             chunk_size=run.fit.chunk_size,
             mode=run.fit.mode,
-            advanced=lambda done: bar.update(task, completed=done),
+            on_progress=lambda count: bar.update(task, completed=count),
         )
-    _tell_of_divergence(run, found)
-    return run, found
+    _report_divergence(run, evaluation)
+    return run, evaluation
 
 
-def _loaded(path: Path, asked: Asked, device: torch.device, split: Split) -> tuple[Run, nn.Module, TaskSource]:
-    """A run as it is asked for, its network, and the tasks to score it on, which must have inputs like its own."""
-    run, net = load_model(path, device=device)
-    run = as_asked(run, asked)
-    source, spec = run.source.tasks(split, run.test), read(path)[1]
-    if source.spec.x_shape != spec.x_shape:
-        raise ConfigError(
-            f"{path}: was trained on inputs of shape {spec.x_shape}, those of {run.source.name} have "
-            f"{source.spec.x_shape}. Give --on the flags that make them alike (--size, say)."
-        )
-    return run, net, source
-
-
-def score_instances(path: Path, asked: Asked, device: torch.device) -> Instances:
-    """Load a run and find its accuracy at each presentation of a class, with a live bar."""
-    run, net, source = _loaded(path, asked, device, "test")
+def score_instances(path: Path, test: EvaluationTasks, device: torch.device) -> Instances:
+    """Load a run and measure its accuracy at each presentation of a class, with a live bar."""
+    run, net, source = _load(path, test, device, "test")
     check_ordered(run.algorithm, source.spec)
     with progress(f"{run.algorithm.name} by instance") as bar:
-        task = bar.add_task("", total=asked.tasks, text="")
+        task = bar.add_task("", total=test.tasks, text="")
         return by_instance(
             run.algorithm,
             net,
             source,
-            tasks=asked.tasks,
-            seed=asked.seed,
+            tasks=test.tasks,
+            seed=test.seed,
             chunk_size=run.fit.chunk_size,
             mode=run.fit.mode,
-            advanced=lambda done: bar.update(task, completed=done),
+            on_progress=lambda count: bar.update(task, completed=count),
         )
 
 
-def _tell_of_divergence(run: Run, found: Evaluation) -> None:
-    """A mean over tasks of which one diverged says nothing: say which step it was, and what to do."""
-    diverged = ~torch.isfinite(found.per_step["loss"])  # [tasks, steps]
+def _load(path: Path, test: EvaluationTasks, device: torch.device, split: Split) -> tuple[Run, nn.Module, TaskSource]:
+    """The run, its network, and the tasks to score it on. Raises ``ConfigError`` if their inputs have another shape."""
+    run, net = load_model(path, device=device)
+    run = with_test_tasks(run, test)
+    source, spec = run.source.tasks(split, run.test), read(path)[1]
+    if source.spec.x_shape != spec.x_shape:
+        raise ConfigError(
+            f"{path}: was trained on inputs of shape {spec.x_shape}, those of {run.source.name} have "
+            f"{source.spec.x_shape}. Give --on the flags that make the shapes equal, for example --size."
+        )
+    return run, net, source
+
+
+def _report_divergence(run: Run, evaluation: Evaluation) -> None:
+    """Print how many tasks diverged, and at which step. A mean over tasks is meaningless if one of them diverged."""
+    diverged = ~torch.isfinite(evaluation.per_step["loss"])  # [tasks, steps]
     if bool(diverged.any()):
-        step = list(found.curve)[int(diverged.any(0).int().argmax())]
+        step = list(evaluation.curve)[int(diverged.any(0).int().argmax())]
         stderr.print(
             f"{run.algorithm.name}: the loss did not stay finite on {int(diverged.any(1).sum())} of {len(diverged)} tasks, "
             f"first after {step} adaptation steps. Train again with a lower --inner-lr, or with fewer --test-steps.",

@@ -1,4 +1,4 @@
-"""TensorBoard event files beside ``metrics.jsonl``, when the ``tensorboard`` extra is installed."""
+"""TensorBoard event files beside ``metrics.jsonl``, if the ``tensorboard`` extra is installed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from typing import Any
 
 @contextmanager
 def board(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """A function that takes log lines: it writes them as scalars, or does nothing without the extra."""
+    """A function that writes a log line as scalars. Without the extra, the function does nothing."""
     if find_spec("tensorboard") is None:
         yield lambda line: None
         return
-    from torch.utils.tensorboard import SummaryWriter
+    from torch.utils.tensorboard import SummaryWriter  # slow to import
 
     with SummaryWriter(str(path / "tensorboard")) as writer:
 

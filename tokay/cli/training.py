@@ -1,4 +1,4 @@
-"""The training loop as the command line shows it: a live bar, a log, and a save that a kill cannot break."""
+"""The training loop of the command line: a live bar, a log, and saves that stay whole if the process is killed."""
 
 import json
 import time
@@ -15,7 +15,8 @@ from ..runs.checkpoint import save_model, save_state
 from ..runs.run import Run
 from ..tasks.source import on_device
 from ..training.fit import FitState, Step, fit
-from .console import progress, stderr
+from .console import progress
+from .screen import stderr
 from .tensorboard import board
 
 
@@ -29,17 +30,17 @@ def train_in(
     *,
     save_every: int,
 ) -> None:
-    """Train from ``state`` to the end of ``run`` in the folder ``path``; each tenth step is logged."""
+    """Train from ``state`` to the end of ``run`` in the folder ``path``. Every tenth step is logged."""
     device = device_of(net)
     training, validation = on_device(training, device), validation and on_device(validation, device)
-    stderr.print(_described(run, device), markup=False)
+    stderr.print(_describe(run, device), markup=False)
     clear_temporaries(path)
     _cut_log(path / "metrics.jsonl", state.step)
     try:
         _train(path, run, net, training, validation, state, save_every)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"Interrupted after step {state.step}; the last save stays. Go on with: tokay train --resume {path}"
+            f"Interrupted after step {state.step}; the last save stays. Continue with: tokay train --resume {path}"
         ) from None
     stderr.print(f"Saved {path}. Next: tokay evaluate {path}", markup=False)
 
@@ -53,28 +54,28 @@ def _train(
     state: FitState,
     save_every: int,
 ) -> None:
-    started, tasks, held_out = time.perf_counter(), 0, ""
-    with progress(run.algorithm.name) as bar, board(path) as draw:
+    start, tasks, held_out = time.perf_counter(), 0, ""
+    with progress(run.algorithm.name) as bar, board(path) as write_scalars:
         task = bar.add_task("", total=run.fit.steps if run.algorithm.learns else 0, completed=state.step, text="")
         for step in fit(run.algorithm, net, training, run.fit, validation=validation, state=state):
             tasks += step.tasks
-            rate = tasks / (time.perf_counter() - started)
+            rate = tasks / (time.perf_counter() - start)
             if step.validation:
                 held_out = "  held out: " + _brief({name: s.mean for name, s in step.validation.scores.items()})
             bar.update(task, completed=step.step, text=f"{_brief(step.metrics)}  {rate:.0f} tasks/s{held_out}")
             if step.step % 10 == 0 or step.validation or step.step == run.fit.steps:
                 line = _log_line(step, rate)
                 append_line(path / "metrics.jsonl", json.dumps(finite_json(line), allow_nan=False))
-                draw(line)
+                write_scalars(line)
             if step.step % save_every == 0 or step.step == run.fit.steps:
-                # The state last: once it says that all is done, resuming writes no weights any more.
+                # The state comes last: once it holds the last step, resuming writes no more weights.
                 save_model(path, run, net, state)
                 save_state(path, run, net, state)
-    if not (path / "model.safetensors").exists():  # nothing to learn, or no step asked for: the start itself
+    if not (path / "model.safetensors").exists():  # no step was trained: save the initial weights
         save_model(path, run, net, state)
 
 
-def _described(run: Run, device: torch.device) -> str:
+def _describe(run: Run, device: torch.device) -> str:
     train, test = run.train, run.test
     if run.source.kind == "regression":
         episodes = f"{train.shots} + {train.queries} points, tested on {test.shots} + {test.queries}"
@@ -93,15 +94,15 @@ def _range(fewest: int | None, most: int) -> str:
 
 
 def _brief(metrics: dict[str, float]) -> str:
-    """The loss, the accuracy in per cent, the cost of a sequence in bits, a log-likelihood: what there is of them."""
-    told = [f"loss {metrics['loss']:.3f}"]
+    """The loss, and those of accuracy, bits and log-likelihood that the step has."""
+    parts = [f"loss {metrics['loss']:.3f}"]
     if "accuracy" in metrics:
-        told.append(f"accuracy {100 * metrics['accuracy']:.1f} %")
+        parts.append(f"accuracy {100 * metrics['accuracy']:.1f} %")
     if "bits" in metrics:
-        told.append(f"{metrics['bits']:.2f} bits, {metrics['wrong_bits']:.1f} wrong")
+        parts.append(f"{metrics['bits']:.2f} bits, {metrics['wrong_bits']:.1f} wrong")
     if "log_likelihood" in metrics:
-        told.append(f"log-likelihood {metrics['log_likelihood']:.3f}")
-    return " ".join(told)
+        parts.append(f"log-likelihood {metrics['log_likelihood']:.3f}")
+    return " ".join(parts)
 
 
 def _log_line(step: Step, rate: float) -> dict[str, Any]:
@@ -114,14 +115,14 @@ def _log_line(step: Step, rate: float) -> dict[str, Any]:
 
 
 def _cut_log(log: Path, step: int) -> None:
-    """Drop lines after ``step``, which a resumed run will write again, and one that a kill left unfinished."""
+    """Remove the lines after ``step``, which a resumed run writes again, and a last line that is half written."""
     if not log.exists():
         return
-    kept = []
+    lines = []
     for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
         try:
             if json.loads(line)["step"] <= step and line.endswith("\n"):
-                kept.append(line)
-        except ValueError:  # half a line, the last one before the kill
+                lines.append(line)
+        except ValueError:  # half a line: the process was killed while it wrote
             break
-    write_atomically(log, "".join(kept).encode())
+    write_atomically(log, "".join(lines).encode())

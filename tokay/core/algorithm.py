@@ -15,11 +15,11 @@ from .network import with_head
 from .objectives import Metrics, metrics
 from .outer_optimizer import Outer as Outer
 from .recipe import Recipe
-from .registry import register
+from .registry import Registry, path_of
 from .task import Examples, Kind, Sizes, Task, TaskSpec
 
 State = TypeVar("State")
-_algorithms: dict[str, type["Algorithm[Any]"]] = {}
+_algorithms: Registry["Algorithm[Any]"] = Registry("algorithm", home="tokay.algorithms", group="tokay.algorithms")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +47,16 @@ class Algorithm(ABC, Generic[State]):
     learns: ClassVar[bool] = True  # has meta-weights worth training (a baseline that only adapts has not)
     exceptions: ClassVar[Mapping[str, str]] = {}  # conformance checks it cannot pass, each with the reason
 
-    def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, name: str | None = None, **kwargs: Any) -> None:
+        """Register a method under ``name``; a class without a name is an abstract layer that several methods share.
+
+        Raises ``ConfigError`` for a method that does not say its reference, summary and cost, or inherits from a method.
+        """
         super().__init_subclass__(**kwargs)
-        register(_algorithms, cls, name, "algorithm")
+        if name is None:
+            return
+        _check_contract(cls, name)
+        _algorithms.add(cls, name)
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """All meta-weights: by default the backbone ([n, *x_shape] -> [n, features]) and a linear head to the targets.
@@ -127,14 +134,42 @@ class Algorithm(ABC, Generic[State]):
         return f"{type(self).__name__}({told})"
 
 
+_EXAMPLES = {
+    "reference": '"Author, year, arXiv:0000.00000"',
+    "summary": '"one line for tokay list"',
+    "cost": 'Cost("feed-forward", "E_T L_Q(...)")',
+}
+
+
+def _check_contract(cls: type[Algorithm[Any]], name: str) -> None:
+    """What every method must say about itself, checked when its class is defined."""
+    for attribute, example in _EXAMPLES.items():
+        if not getattr(cls, attribute, None):
+            raise ConfigError(
+                f"{name}: a method must have a reference, a summary and a cost, {cls.__qualname__} has no {attribute}. "
+                f"Add to the class: {attribute} = {example}."
+            )
+    if not isinstance(cls.cost, Cost):
+        raise ConfigError(
+            f"{name}: cost must be a tokay.core.cost.Cost, got {type(cls.cost).__name__}. "
+            f"Add to the class: cost = {_EXAMPLES['cost']}."
+        )
+    method = next((base for base in cls.__mro__[1:] if "name" in vars(base)), None)
+    if method is not None:
+        raise ConfigError(
+            f"{name}: a method is final, {cls.__qualname__} inherits from {path_of(method)}. "
+            "Share code by functions, or by an abstract layer (a subclass of Algorithm without name=...)."
+        )
+
+
 def list_algorithms() -> dict[str, type[Algorithm[Any]]]:
     """Every registered algorithm by name."""
-    return dict(_algorithms)
+    return _algorithms.by_name()
 
 
 def list_recipes() -> dict[str, tuple[type[Algorithm[Any]], Recipe]]:
     """Every recipe by name, with the method it belongs to."""
-    return {recipe.name: (kind, recipe) for kind in _algorithms.values() for recipe in kind.recipes}
+    return {recipe.name: (kind, recipe) for kind in list_algorithms().values() for recipe in kind.recipes}
 
 
 def require_positive(algorithm: Algorithm[Any], *names: str) -> None:

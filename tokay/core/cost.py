@@ -1,4 +1,4 @@
-"""A method's cost, named: what it minimises, and to which family of fast-adaptation costs that belongs."""
+"""The cost that a method minimises, and its family among the costs for fast adaptation."""
 
 from typing import Literal, NamedTuple
 
@@ -6,10 +6,10 @@ Family = Literal["gradient-based", "performance-based", "information-theoretic",
 
 
 class Cost(NamedTuple):
-    """How good is this start *after adapting*? One answer to it; ``tokay list costs`` shows them all.
+    """How good the meta-weights are *after adapting*, as a formula. ``tokay list costs`` shows it for every method.
 
-    θ is the start (all meta-weights), S and Q are the support and query set of a task T, φ or θ_T is what adapting to
-    S makes of θ, L is the task's loss, and E_T the mean over tasks. docs/costs.md derives the families.
+    Symbols: θ are the meta-weights, S and Q are the support and query set of a task T, φ or θ_T are the weights after
+    adapting to S, L is the loss of the task, and E_T is the mean over tasks. docs/costs.md derives the families.
     """
 
     family: Family

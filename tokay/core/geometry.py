@@ -1,13 +1,13 @@
-"""Distances and class statistics, on the examples of one task."""
+"""Distances between examples, and statistics of classes, within one task."""
 
 import torch
 from torch import Tensor
 
 
 def class_means(z: Tensor, y: Tensor) -> Tensor:
-    """The mean embedding of each class: ``z`` [n, features], ``y`` [n, ways] one-hot -> [ways, features].
+    """Return the mean embedding of each class: ``z`` [n, features], ``y`` [n, ways] one-hot -> [ways, features].
 
-    Padding rows (all false) belong to no class and change nothing.
+    Ignores padding rows (all false).
 
     >>> import torch
     >>> class_means(torch.tensor([[0.0], [2.0], [5.0]]), torch.tensor([[1, 0], [1, 0], [0, 1]]).bool()).tolist()
@@ -18,23 +18,23 @@ def class_means(z: Tensor, y: Tensor) -> Tensor:
 
 
 def sq_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared Euclidean distances of every row of ``a`` [n, d] to every row of ``b`` [m, d] -> [n, m].
+    """Return the squared Euclidean distances of every row of ``a`` [n, d] to every row of ``b`` [m, d] -> [n, m].
 
-    Written out as differences rather than |a|² - 2ab + |b|², which loses half the digits where it matters: near zero.
+    Computes differences. The formula |a|² - 2ab + |b|² loses half of the digits for small distances.
     """
     return (a[:, None] - b[None]).square().sum(-1)
 
 
 def unit(z: Tensor) -> Tensor:
-    """Rows of ``z`` [n, features] scaled to length 1; a row of zeros stays one.
+    """Scale the rows of ``z`` [n, features] to length 1. A row of zeros does not change.
 
-    The square is kept from 0 rather than its root, whose derivative is infinite there.
+    Clamps the squared length, because the derivative of the square root is infinite at 0.
     """
     return z * z.square().sum(-1, keepdim=True).clamp_min(1e-12).rsqrt()
 
 
 def cosines(a: Tensor, b: Tensor) -> Tensor:
-    """Cosine similarities of every row of ``a`` [n, d] to every row of ``b`` [m, d] -> [n, m].
+    """Return the cosine similarities of every row of ``a`` [n, d] to every row of ``b`` [m, d] -> [n, m].
 
     >>> import torch
     >>> cosines(torch.tensor([[2.0, 0.0]]), torch.tensor([[3.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])).tolist()
@@ -44,9 +44,9 @@ def cosines(a: Tensor, b: Tensor) -> Tensor:
 
 
 def class_minima(distances: Tensor, y: Tensor) -> Tensor:
-    """How near each class is by its nearest example: ``distances`` [m, n], ``y`` [n, ways] one-hot -> [m, ways].
+    """Return the distance to the nearest example of each class: ``distances`` [m, n], ``y`` [n, ways] -> [m, ways].
 
-    Padding rows (all false) belong to no class and change nothing.
+    Ignores padding rows (all false).
 
     >>> class_minima(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([[1, 0], [1, 0], [0, 1]]).bool()).tolist()
     [[1.0, 2.0]]

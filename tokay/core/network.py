@@ -1,6 +1,7 @@
-"""What is asked of a network before anything is trained or adapted with it."""
+"""Checks a network before training or adapting, and finds the shape of its output."""
 
 from collections import OrderedDict
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,15 +10,20 @@ from ..errors import NetworkError
 from .engine.exact_gradients import exact_gradients
 from .task import TaskSpec
 
+M = TypeVar("M", bound=nn.Module)
+
 
 def device_of(net: nn.Module) -> torch.device:
-    """Where the weights of ``net`` are; the CPU for a network without any."""
+    """Return the device of the weights of ``net``; the CPU if it has none."""
     return next((p.device for p in net.parameters()), torch.device("cpu"))
 
 
-def _try_out(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool = False) -> Tensor:
-    """The output for two blank examples; with ``maps`` it may be feature maps. Two, because batch statistics of one are
-    undefined."""
+def _output_for_zeros(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool = False) -> Tensor:
+    """Return the output for two examples of zeros (batch statistics of one example are undefined).
+
+    The output must be [2, n]; with ``maps`` it may also be [2, C, H, W].
+    Raises ``NetworkError`` if the network fails, or if its output has another shape.
+    """
     reference = next(net.parameters(), torch.zeros(()))
     x = torch.zeros(2, *spec.x_shape, dtype=reference.dtype, device=reference.device)
     try:
@@ -28,33 +34,33 @@ def _try_out(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool = False) 
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise NetworkError(
-            f"{where}: the network must take inputs of shape {tuple(x.shape)}, and fails on them ({reason}). "
+            f"{where}: the network must take inputs of shape {tuple(x.shape)}, but fails on them ({reason}). "
             "Build it for this shape."
         ) from error
     axes = (2, 4) if maps else (2,)
     if not isinstance(output, Tensor) or output.ndim not in axes or output.shape[0] != 2:
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise NetworkError(
-            f"{where}: the network must answer {tuple(x.shape)} with a [2, n] {'or [2, C, H, W] ' if maps else ''}tensor, "
-            f"got {shape}. Flatten its output."
+            f"{where}: the network must return a [2, n] {'or [2, C, H, W] ' if maps else ''}tensor for inputs of shape "
+            f"{tuple(x.shape)}, got {shape}. Flatten its output."
         )
     return output
 
 
 def check_statistics(net: nn.Module, *, where: str) -> None:
-    """Refuse layers that would carry one task's data into the next: norms that update running statistics."""
+    """Raise ``NetworkError`` if a norm layer updates running statistics: they carry one task's data into the next."""
     for name, module in net.named_modules():
         if module.training and getattr(module, "track_running_stats", False):
             raise NetworkError(
-                f"{where}: no layer may keep running statistics while it learns, {name or 'the network'} "
+                f"{where}: no layer may update running statistics during training, {name or 'the network'} "
                 f"({type(module).__name__}) does. Build it with track_running_stats=False, convert the network with "
                 "tokay.networks.batch_statistics(net), or freeze the statistics with net.eval()."
             )
 
 
 def check_outputs(net: nn.Module, spec: TaskSpec, *, where: str) -> None:
-    """Refuse a network whose outputs are not the targets that ``spec`` asks for."""
-    outputs = _try_out(net, spec, where=where).shape[1]
+    """Raise ``NetworkError`` if the network does not have one output for each target of ``spec``."""
+    outputs = _output_for_zeros(net, spec, where=where).shape[1]
     if outputs != spec.y_dim:
         raise NetworkError(
             f"{where}: the network must have {spec.y_dim} outputs for {spec.kind} with {spec.y_dim} "
@@ -63,13 +69,13 @@ def check_outputs(net: nn.Module, spec: TaskSpec, *, where: str) -> None:
 
 
 def feature_size(backbone: nn.Module, spec: TaskSpec) -> int:
-    """How many features ``backbone`` gives for one example, found by trying it."""
+    """Run ``backbone`` on zeros and return its number of features per example."""
     check_statistics(backbone, where="backbone")
-    return int(_try_out(backbone, spec, where="backbone").shape[1])
+    return int(_output_for_zeros(backbone, spec, where="backbone").shape[1])
 
 
 def map_shape(backbone: nn.Module, spec: TaskSpec) -> tuple[int, int, int]:
-    """Channels, height and width of the feature maps ``backbone`` gives; n features are n maps of one position.
+    """Run ``backbone`` on zeros and return (channels, height, width) of its output; n features count as (n, 1, 1).
 
     >>> map_shape(nn.Conv2d(1, 4, 3), TaskSpec(x_shape=(1, 8, 8), y_dim=2))
     (4, 6, 6)
@@ -77,11 +83,22 @@ def map_shape(backbone: nn.Module, spec: TaskSpec) -> tuple[int, int, int]:
     (64, 1, 1)
     """
     check_statistics(backbone, where="backbone")
-    channels, height, width = (*_try_out(backbone, spec, where="backbone", maps=True).shape[1:], 1, 1)[:3]
+    channels, height, width = (*_output_for_zeros(backbone, spec, where="backbone", maps=True).shape[1:], 1, 1)[:3]
     return channels, height, width
 
 
 def with_head(backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-    """``backbone`` followed by a linear layer to the targets; their parameters are named ``backbone.*``, ``head.*``."""
+    """Add a linear layer with ``spec.y_dim`` outputs. The parameters are named ``backbone.*`` and ``head.*``."""
     head = nn.Linear(feature_size(backbone, spec), spec.y_dim)
     return nn.Sequential(OrderedDict(backbone=backbone, head=head))
+
+
+def require_network(kind: type[M], net: nn.Module, where: str) -> M:
+    """Return ``net`` unchanged if its class is ``kind``, the class that the method's ``build`` returns.
+
+    ``where`` starts the error message: the name of the method and what it needs.
+    Raises ``TypeError`` if ``net`` has another class, for example if it is the network of another method.
+    """
+    if not isinstance(net, kind):
+        raise TypeError(f"{where}, got {type(net).__name__}.")
+    return net

@@ -1,4 +1,7 @@
-"""How well predictions answer targets. All take ``[n, d]`` and give a scalar; an all-false row of classes is padding."""
+"""Losses and metrics. All take predictions and targets ``[n, d]`` and return a scalar.
+
+For classes, an all-false row of targets is padding; it does not count.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +16,13 @@ Metrics = Mapping[str, Tensor]
 
 
 def mean_of_rows(values: Tensor, y: Tensor) -> Tensor:
-    """Mean of ``values`` [n] over the rows of ``y`` [n, d] that are no padding; 0 where all are (a mini-batch may be)."""
-    real = y.any(-1)
-    return torch.where(real, values, 0).sum() / real.sum().clamp_min(1)
+    """Return the mean of ``values`` [n] over the rows of ``y`` [n, d] that are not padding; 0 if all rows are."""
+    is_example = y.any(-1)
+    return torch.where(is_example, values, 0).sum() / is_example.sum().clamp_min(1)
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-    """Mean of -log softmax(logits)[class] over the examples; ``y`` is boolean one-hot.
+    """Return the mean of -log softmax(logits)[class] over the examples. ``y`` is boolean one-hot.
 
     >>> cross_entropy(torch.zeros(2, 4), torch.eye(4, dtype=torch.bool)[:2])  # log 4
     tensor(1.3863)
@@ -28,18 +31,18 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def mean_squared_error(predictions: Tensor, y: Tensor) -> Tensor:
-    """Mean of (prediction - target)² over examples and outputs."""
+    """Return the mean of (prediction - target)² over examples and outputs."""
     return (predictions - y).square().mean()
 
 
 def accuracy(logits: Tensor, y: Tensor) -> Tensor:
-    """Share of examples whose largest logit is at their class."""
-    hit = (logits.argmax(-1) == y.int().argmax(-1)).to(logits.dtype)
-    return mean_of_rows(hit, y)
+    """Return the share of examples whose largest logit is that of their class."""
+    hits = (logits.argmax(-1) == y.int().argmax(-1)).to(logits.dtype)
+    return mean_of_rows(hits, y)
 
 
 def bit_loss(logits: Tensor, y: Tensor) -> Tensor:
-    """Mean of -log σ(±logit) over all bits, in nats; ``y`` is of bytes, 0 or 1.
+    """Return the mean of -log σ(±logit) over all bits, in nats. ``y`` is uint8, 0 or 1.
 
     >>> bit_loss(torch.zeros(3, 8), torch.ones(3, 8, dtype=torch.uint8))  # log 2
     tensor(0.6931)
@@ -48,7 +51,7 @@ def bit_loss(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def cost_in_bits(logits: Tensor, y: Tensor) -> Tensor:
-    """What it takes to write down a sequence for somebody who has the predictions: the loss of all its bits, in bits.
+    """Return the sum of the losses of all bits of a sequence, in bits: its code length under the predictions.
 
     >>> cost_in_bits(torch.zeros(3, 8), torch.ones(3, 8, dtype=torch.uint8))
     tensor(24.0000)
@@ -57,22 +60,23 @@ def cost_in_bits(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def wrong_bits(logits: Tensor, y: Tensor) -> Tensor:
-    """How many bits of a sequence are guessed wrongly."""
+    """Return the number of wrong bits in a sequence."""
     return ((logits > 0) != y.bool()).sum().to(logits.dtype)
 
 
-def only_of(logits: Tensor, *labels: Tensor) -> Tensor:
-    """``logits`` ``[n, d]`` without hope for the classes that are in none of ``labels`` ``[m, d]``, which may be of any length.
+def mask_absent_classes(logits: Tensor, *labels: Tensor) -> Tensor:
+    """Set ``logits`` ``[n, d]`` to a very low value for all classes that are in none of ``labels`` (each ``[m, d]``).
 
-    A task of a few of the classes (``FewerWays``) would teach which do not occur, and that is so much easier than to bind
-    labels to inputs that an LSTM learned nothing else: five labels of twenty outputs were at chance when five of five were not.
+    Use it if a task has fewer classes than outputs (``GrowingWays``). Otherwise a recurrent network may learn only
+    which outputs are unused, because that is easier than to connect labels with inputs.
 
-    >>> only_of(torch.zeros(1, 3), torch.tensor([[True, False, False]]), torch.tensor([[False, False, True]])).softmax(-1)
+    >>> support_y, query_y = torch.tensor([[True, False, False]]), torch.tensor([[False, False, True]])
+    >>> mask_absent_classes(torch.zeros(1, 3), support_y, query_y).softmax(-1)
     tensor([[0.5000, 0.0000, 0.5000]])
     """
-    occur = torch.cat(labels).any(0)
-    never = torch.finfo(logits.dtype).min / 2  # finite, for what is no target is 0 times it
-    return torch.where(occur, logits, never)
+    is_present = torch.cat(labels).any(0)
+    lowest = torch.finfo(logits.dtype).min / 2  # finite: the loss multiplies it by 0
+    return torch.where(is_present, logits, lowest)
 
 
 _Measure = Callable[[Tensor, Tensor], Tensor]
@@ -89,21 +93,24 @@ _SCORES: dict[Kind, dict[str, _Measure]] = {
 
 
 def objective(predictions: Tensor, y: Tensor) -> Tensor:
-    """The loss of a task: cross-entropy for classes and for bits, mean squared error for real targets."""
+    """Return the loss of a task: cross-entropy for classes and bits, mean squared error for real targets."""
     return _LOSS[kind_of(y)](predictions, y)
 
 
 def metrics(predictions: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """What reports show: ``loss``, and ``accuracy`` for classes, ``mse`` for real targets, or ``bits`` (the loss of a
-    whole sequence) and ``wrong_bits``."""
+    """Return ``loss`` and the metrics of the kind of task.
+
+    These are ``accuracy`` for classes, ``mse`` for real targets, and ``bits`` (see ``cost_in_bits``) and ``wrong_bits``
+    for sequences.
+    """
     scores = _SCORES[kind_of(y)]
     return {"loss": objective(predictions, y), **{name: measure(predictions, y) for name, measure in scores.items()}}
 
 
-def measure_among(names: Iterable[str]) -> str:
-    """By which of the measures ``names`` tasks are judged: ``accuracy``, where more is better, ``mse`` or ``bits``.
+def main_measure(names: Iterable[str]) -> str:
+    """Return the main metric among ``names``: ``accuracy`` (higher is better), ``mse`` or ``bits`` (lower is better).
 
-    >>> measure_among(["loss", "bits", "wrong_bits"])
+    >>> main_measure(["loss", "bits", "wrong_bits"])
     'bits'
     """
-    return next(first for first in ("accuracy", "mse", "bits") if first in names)
+    return next(name for name in ("accuracy", "mse", "bits") if name in names)

@@ -1,40 +1,42 @@
-"""A paper's setting as commands: how its run is trained, how it is scored, and the figure that was published."""
+"""A paper's experiment as commands: how to train, how to evaluate, and the published result."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One evaluation of a trained run, beside the published figure and the protocol that figure was taken with."""
+    """One evaluation of a trained run, with the published result and its protocol."""
 
     name: str
-    """such as ``5w1s``"""
+    """name of the evaluation, such as ``5w1s``"""
     flags: str = ""
-    """for ``tokay evaluate``, beside ``--tasks``"""
+    """flags for ``tokay evaluate``, in addition to ``--tasks``"""
     tasks: int = 1000
+    """number of test tasks"""
     step: int | None = None
-    """the figure after so many adaptation steps, where it is not the one after the last"""
+    """number of adaptation steps before scoring (default: all)"""
     measure: str = ""
-    """which of the measures, where it is not accuracy or mse"""
+    """name of the metric (default: accuracy or mse)"""
     instance: int | None = None
-    """the accuracy at this presentation of a class, where it is not that of the queries (a method that is ``ordered``)"""
+    """for ``ordered`` methods: accuracy at this presentation of a class (default: accuracy on the queries)"""
     published: str = ""
-    """the figure, in per cent or as an error; empty where none could be verified"""
+    """the published result, in per cent or as an error; empty if we could not verify one"""
     protocol: str = ""
-    """how it was taken: split, rotations, transductive or not, tasks, and [P] paper, [C] authors' code, [T] other table"""
+    """how it was measured: split, rotations, transductive or not; [P] paper, [C] authors' code, [T] other table"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One published setting of a method; ``tokay reproduce NAME`` runs it, ``--fraction`` a part of its steps."""
+    """One published experiment. ``tokay reproduce NAME`` runs it; ``--fraction`` runs a part of its steps."""
 
     name: str
-    """such as ``maml-omniglot-5w1s``: the method, the data, the task"""
+    """method, data and task, such as ``maml-omniglot-5w1s``"""
     source: str
+    """name of the task source"""
     steps: int
-    """outer steps of the whole budget"""
+    """number of outer steps of the full experiment"""
     flags: str = ""
-    """for ``tokay train``, where the method's own defaults are not this setting's"""
+    """flags for ``tokay train`` that differ from the defaults of the method"""
     checks: tuple[Check, ...] = ()
     note: str = ""
-    """what is done differently from the published protocol"""
+    """differences from the published protocol"""

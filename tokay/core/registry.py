@@ -1,18 +1,87 @@
-"""What registers itself by name: algorithms, sources and networks do so as their classes are made."""
+"""Classes by name: algorithms, sources and networks register themselves when their classes are defined.
 
-from typing import Any, TypeVar
+Tokay's own classes and those of other packages come through the same door. The first look into a registry imports
+Tokay's package of that name (``tokay.algorithms``, ``tokay.tasks``, ``tokay.networks``) and every entry point of the
+registry's group that an installed package declares:
 
-from ..errors import ConfigError
+    [project.entry-points."tokay.algorithms"]
+    centroid = "mypackage.centroid"
+"""
+
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from ..errors import ConfigError, TokayError
 
 T = TypeVar("T")
+GROUPS = ("tokay.algorithms", "tokay.sources", "tokay.networks")
+"""the entry point groups through which other packages add methods, sources and networks"""
 
 
-def register(registry: dict[str, type[T]], cls: type[Any], name: str, what: str) -> None:
-    """Put ``cls`` into ``registry`` and its name onto it. Raises ``ConfigError`` for a name that is taken.
+class Registry(Generic[T]):
+    """The classes of one kind (``what``: algorithm, source or network), by the name that the command line uses.
 
-    A class of the same name may replace itself: ``dataclass(slots=True)`` makes it anew.
+    ``home`` is the package that defines Tokay's own, ``group`` the entry point group of other packages.
     """
-    if name in registry and registry[name].__qualname__ != cls.__qualname__:
-        raise ConfigError(f"{what}: the name {name!r} is taken by {registry[name].__qualname__}. Choose another.")
-    cls.name = name
-    registry[name] = cls
+
+    def __init__(self, what: str, *, home: str, group: str) -> None:
+        self._what, self._home, self._group = what, home, group
+        self._classes: dict[str, type[T]] = {}
+        self._is_loaded = False
+
+    def add(self, cls: type[Any], name: str) -> None:
+        """Register ``cls`` and set ``cls.name``. Raises ``ConfigError`` if another class has the name.
+
+        A class that is defined again replaces itself: ``dataclass(slots=True)`` and notebooks do that.
+        """
+        owner = self._classes.get(name)
+        if owner is not None and path_of(owner) != path_of(cls):
+            raise ConfigError(f"{self._what}: the name {name!r} is taken by {path_of(owner)}. Choose another.")
+        cls.name = name
+        self._classes[name] = cls
+
+    def by_name(self) -> dict[str, type[T]]:
+        """Every registered class. Raises ``ConfigError`` if an entry point of an installed package cannot be loaded."""
+        if not self._is_loaded:
+            self._is_loaded = True  # the packages that are imported here may ask, too
+            import_module(self._home)
+            for entry_point in declared([self._group]):
+                _load(entry_point)
+        return dict(self._classes)
+
+
+def path_of(cls: type[Any]) -> str:
+    """Where a class is defined: ``tokay.algorithms.gradient.maml.MAML``."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def declared(groups: Iterable[str] = GROUPS) -> list[EntryPoint]:
+    """The entry points that installed packages declare in ``groups``."""
+    return [entry_point for group in groups for entry_point in entry_points(group=group)]
+
+
+def import_plugins(modules: Iterable[str]) -> None:
+    """Import ``modules``, which register their classes. Raises ``ConfigError`` if one is missing or fails."""
+    for module in modules:
+        try:
+            import_module(module)
+        except TokayError as error:
+            raise ConfigError(f"--import {module}: {error}") from error
+        except Exception as error:  # whatever a module does when it is imported
+            raise ConfigError(
+                f"--import {module}: must be a module that can be imported, got {type(error).__name__}: {error}. "
+                "Give its dotted name (mypackage.methods), and run where Python finds it."
+            ) from error
+
+
+def _load(entry_point: EntryPoint) -> None:
+    try:
+        entry_point.load()
+    except Exception as error:  # whatever a package does when it is imported
+        package = entry_point.dist.name if entry_point.dist else "an installed package"
+        raise ConfigError(
+            f"{entry_point.group}: the entry point {entry_point.name} = {entry_point.value} of {package} must load, "
+            f"got {type(error).__name__}: {error}. Update or uninstall {package}."
+        ) from error

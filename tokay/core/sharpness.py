@@ -1,11 +1,11 @@
-"""From distances to logits, for the methods that only measure: the one weight that a network of theirs has."""
+"""Turns distances into logits, for methods that only compare raw inputs."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Sharpness(nn.Module):
-    """Logits ``-exp(log_sharpness) d`` for distances ``d``: how fast probability falls with distance, at first by 1/e per unit.
+    """Logits ``-exp(log_sharpness) d`` for distances ``d``. The factor is the only weight; it starts at 1.
 
     >>> Sharpness()(torch.tensor([0.0, 2.0])).tolist()
     [-0.0, -2.0]
@@ -16,5 +16,5 @@ class Sharpness(nn.Module):
         self.log_sharpness = nn.Parameter(torch.zeros(()))
 
     def forward(self, distances: Tensor) -> Tensor:
-        """The nearest has the largest logit, whatever the weight."""
+        """Return the logits, of the same shape as ``distances``. The smallest distance has the largest logit."""
         return -self.log_sharpness.exp() * distances

@@ -1,7 +1,7 @@
-"""The three values that flow through everything: examples, a task, and what a network must know of tasks."""
+"""The central data types: examples, tasks, the sizes of an episode, and the shapes that a network must handle."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,11 +13,15 @@ Split = Literal["train", "validation", "test"]
 
 
 class Examples(NamedTuple):
-    """Inputs and what they should be answered with.
+    """Inputs ``x`` with their targets ``y``.
 
-    ``y`` is **boolean one-hot** for classes (an all-false row is padding), floating for regression, and bytes of 0 and 1
-    for the bits of a sequence. Under ``vmap`` the number of classes must be static, so it lives in the shape:
-    ``ways = y.shape[-1]``; and because the dtype says which it is, no algorithm has to be told the kind of the task.
+    The dtype of ``y`` shows the kind of task, so an algorithm needs no argument for it:
+
+    - boolean **one-hot** rows for classification (an all-false row is padding)
+    - floating point for regression
+    - uint8, 0 or 1, for the bits of a sequence
+
+    The shape holds the number of classes, ``ways = y.shape[-1]``, because it must be static under ``vmap``.
     """
 
     x: Tensor  # [n, *input]
@@ -25,23 +29,23 @@ class Examples(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One task: learn from ``support``, be judged on ``query``. Sources add one leading axis of tasks.
+    """One task: a method learns from ``support`` and is scored on ``query``. A batch has a leading axis of tasks.
 
-    Of a sequence, ``support`` is what is read first, with nothing asked of it (``y`` is 0), and ``query`` what follows.
+    In a sequence task, the method reads ``support`` first, without predictions (``y`` is 0), and then ``query``.
     """
 
     support: Examples
     query: Examples
 
 
-def pooled(task: Task) -> Examples:
-    """Support and query together: what a method that trains without tasks sees of one."""
+def pool_examples(task: Task) -> Examples:
+    """Join support and query, for methods that train on examples instead of tasks."""
     return Examples(*(torch.cat(pair) for pair in zip(*task, strict=True)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
-    """All a network needs to know before it is built: ``x_shape`` without the example axis, and ``y_dim``."""
+    """What you must know to build a network: the shape of one input, the number of outputs, and the kind of task."""
 
     x_shape: tuple[int, ...]
     y_dim: int
@@ -50,8 +54,11 @@ class TaskSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How large an episode is. Regression has no classes: there ``shots`` and ``queries`` count points. The longest
-    sequences are of length ``shots``, and have nothing else."""
+    """The size of an episode.
+
+    In regression, ``shots`` and ``queries`` are numbers of points. In sequence tasks, ``shots`` is the maximal length.
+    Only classification uses ``ways``.
+    """
 
     ways: int = 5
     """classes in an episode"""
@@ -65,10 +72,10 @@ class Sizes:
             if getattr(self, name) < 1:
                 raise ConfigError(f"Sizes: {name} must be at least 1, got {getattr(self, name)}.")
 
-    def named(self, kind: Kind) -> str:
-        """As people say it.
+    def describe(self, kind: Kind) -> str:
+        """Return the sizes in words.
 
-        >>> [Sizes(ways=5, shots=3).named(kind) for kind in ("classification", "regression", "sequence")]
+        >>> [Sizes(ways=5, shots=3).describe(kind) for kind in ("classification", "regression", "sequence")]
         ['5-way 3-shot', '3-point', 'length-3']
         """
         names = {
@@ -80,26 +87,17 @@ class Sizes:
 
 
 class TaskSource(Protocol):
-    """Anything tasks can be drawn from. ``sample`` is a pure function of the generator's state."""
+    """A source of tasks. ``sample`` depends only on the state of the generator."""
 
     spec: TaskSpec
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """Draw ``tasks`` tasks: every tensor of the result has a leading axis of that length."""
-        ...
-
-
-@runtime_checkable
-class Paced(TaskSource, Protocol):
-    """A source whose training tasks change as training goes on."""
-
-    def at_progress(self, progress: float) -> TaskSource:
-        """What is drawn from when a share ``progress`` of training, from 0 to below 1, is done."""
+        """Draw ``tasks`` tasks. Every tensor of the result has a leading axis of that length."""
         ...
 
 
 def one_hot(labels: Tensor, ways: int) -> Tensor:
-    """Integer labels ``[..., n]`` to boolean rows ``[..., n, ways]``.
+    """Turn integer labels ``[..., n]`` into boolean rows ``[..., n, ways]``. A label out of range gives padding.
 
     >>> one_hot(torch.tensor([0, 2]), 3).int().tolist()
     [[1, 0, 0], [0, 0, 1]]
@@ -108,7 +106,7 @@ def one_hot(labels: Tensor, ways: int) -> Tensor:
 
 
 def kind_of(y: Tensor) -> Kind:
-    """Boolean targets are classes, floating ones are real targets, bytes are the bits of a sequence."""
+    """Return the kind of task: boolean targets are classes, floating ones regression, uint8 the bits of a sequence."""
     kinds: dict[torch.dtype, Kind] = {torch.bool: "classification", torch.uint8: "sequence"}
     return kinds.get(y.dtype, "regression")
 
@@ -121,43 +119,51 @@ _TARGETS: dict[Kind, str] = {
 
 
 def check_task(task: Task, spec: TaskSpec, *, where: str, every_class: bool = True) -> None:
-    """Refuse a batch of tasks ``[tasks, n, ...]`` that does not fit ``spec``. Called once, at the boundary.
+    """Raise ``TaskError`` if a batch of tasks ``[tasks, n, ...]`` does not fit ``spec``.
 
-    Raises ``TaskError`` for wrong shapes or dtypes, NaN or infinite values, and a class without a support example
-    (unless ``every_class`` is off: a mini-batch of many classes need not hold each).
+    Checks shapes and dtypes, NaN and infinite values, and that each class has a support example. Set ``every_class`` to
+    False for mini-batches of many classes, which need not contain each.
     """
-    for part, (x, y) in (("support", task.support), ("query", task.query)):
-        if tuple(x.shape[2:]) != spec.x_shape:
-            raise TaskError(
-                f"{where}: {part} examples must have shape {spec.x_shape}, got {tuple(x.shape[2:])}. "
-                "Resize them, or build the network for this shape."
-            )
-        if y.shape[:2] != x.shape[:2] or y.ndim != 3 or y.shape[2] != spec.y_dim:
-            raise TaskError(
-                f"{where}: {part} targets must have shape {(*x.shape[:2], spec.y_dim)}, got {tuple(y.shape)}."
-            )
-        if kind_of(y) != spec.kind:
-            raise TaskError(
-                f"{where}: {spec.kind} needs {_TARGETS[spec.kind]} targets, got {y.dtype}. "
-                "Use tokay.one_hot for integer labels."
-            )
-        for name, values in (("inputs", x), ("targets", y)):
-            if values.is_floating_point() and not bool(torch.isfinite(values).all()):
-                bad = int((~torch.isfinite(values)).sum())
-                raise TaskError(f"{where}: {bad} of the {part} {name} are NaN or infinite. Clean or impute them first.")
-        if spec.kind == "sequence" and bool((y > 1).any()):
-            raise TaskError(f"{where}: {part} targets of a sequence must be 0 or 1, got {int(y.max())}. Give its bits.")
-        if spec.kind == "classification" and bool((y.sum(-1) > 1).any()):
-            raise TaskError(
-                f"{where}: a {part} example must be of one class, got one of {int(y.sum(-1).max())}. "
-                "Tasks with several labels per example are not learned here: make one task per label."
-            )
+    _check_examples(task.support, "support", spec, where)
+    _check_examples(task.query, "query", spec, where)
     if spec.kind == "classification" and every_class:
         counts = task.support.y.sum(1)  # [tasks, ways]
         if not bool(counts.all()):
             task_index, missing = (counts == 0).nonzero()[0].tolist()
-            listed = " ".join(str(c) for c in counts[task_index].tolist())
+            class_counts = " ".join(str(c) for c in counts[task_index].tolist())
             raise TaskError(
-                f"{where}: the support set has no example of class {missing} (counts {listed}). "
+                f"{where}: the support set has no example of class {missing} (counts {class_counts}). "
                 "Give at least one shot per class."
             )
+
+
+def _check_examples(examples: Examples, part: str, spec: TaskSpec, where: str) -> None:
+    x, y = examples
+    if tuple(x.shape[2:]) != spec.x_shape:
+        raise TaskError(
+            f"{where}: {part} examples must have shape {spec.x_shape}, got {tuple(x.shape[2:])}. "
+            "Resize them, or build the network for this shape."
+        )
+    if y.shape[:2] != x.shape[:2] or y.ndim != 3 or y.shape[2] != spec.y_dim:
+        raise TaskError(
+            f"{where}: {part} targets must have shape {(*x.shape[:2], spec.y_dim)}, got {tuple(y.shape)}. "
+            "Give one row per example."
+        )
+    if kind_of(y) != spec.kind:
+        raise TaskError(
+            f"{where}: {spec.kind} needs {_TARGETS[spec.kind]} targets, got {y.dtype}. "
+            "Use tokay.one_hot for integer labels."
+        )
+    for name, values in (("inputs", x), ("targets", y)):
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            invalid = int((~torch.isfinite(values)).sum())
+            raise TaskError(f"{where}: {invalid} of the {part} {name} are NaN or infinite. Clean or impute them first.")
+    if spec.kind == "sequence" and bool((y > 1).any()):
+        raise TaskError(
+            f"{where}: {part} targets of a sequence must be 0 or 1, got {int(y.max())}. Split numbers into bits."
+        )
+    if spec.kind == "classification" and bool((y.sum(-1) > 1).any()):
+        raise TaskError(
+            f"{where}: a {part} example must have one class, got one with {int(y.sum(-1).max())}. "
+            "Split a task with several labels per example into one task per label."
+        )

@@ -1,7 +1,7 @@
-"""Accuracy by instance: how well a class is known when it is met for the first time, the second, the tenth.
+"""Accuracy by instance: how well a method answers the first, the second, the tenth example of a class.
 
-The measure of Santoro et al. (2016, arXiv:1605.06065): one long sequence per task, in which every example is predicted
-before its label is seen. The first presentation of a class can only be guessed; the second shows what one example taught.
+The measure of Santoro et al. (2016, arXiv:1605.06065). Each task is one long sequence. The method predicts every example
+before it sees the label. It can only guess the first example of a class. The second shows what one example taught.
 """
 
 from collections.abc import Callable
@@ -12,24 +12,25 @@ import torch
 from torch import Tensor, nn
 
 from ..core.algorithm import Algorithm
-from ..core.engine.batching import Mode, over_tasks, task_slice
+from ..core.engine.batching import Mode, over_tasks, to_device
 from ..core.network import device_of
-from ..core.predictions import check_answers
-from ..core.seeding import derive
+from ..core.predictions import check_compatible
+from ..core.seeding import BLOCK, derive_seed
 from ..core.task import Examples, Task, TaskSource, TaskSpec, check_task
 from ..errors import ConfigError
-from .evaluate import BLOCK, blocks, comfortable_chunk, move, scored
+from .company import answer_twice, depends_on_company
 from .scores import Score
+from .task_blocks import chunk_that_fits, count_scored, task_blocks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instances:
-    """What ``by_instance`` found."""
+    """The result of ``by_instance``."""
 
     accuracy: dict[int, Score]
-    """by presentation of a class, from 1; means over the tasks that have such a one"""
+    """for the k-th example of a class, k from 1: the mean over the tasks that have one"""
     transductive: bool
-    """whether what is predicted of an example depends on inputs that come later (by batch norm; labels never do)"""
+    """whether a prediction depends on later inputs (batch norm makes it so; it never depends on later labels)"""
 
 
 def by_instance(
@@ -41,58 +42,51 @@ def by_instance(
     seed: int = 0,
     chunk_size: int | None = None,
     mode: Mode = "vmap",
-    advanced: Callable[[int], object] | None = None,
+    on_progress: Callable[[int], object] | None = None,
 ) -> Instances:
-    """Accuracy at the k-th presentation of a class along the support sets of ``tasks`` tasks, with 95% intervals.
+    """The accuracy at the k-th example of a class in the support sets of ``tasks`` tasks, with 95% intervals.
 
-    The tasks are those of ``evaluate`` with the same seed; their queries are not asked.
+    The tasks are those of ``evaluate`` with the same seed. Their queries are not used. ``on_progress`` is called with
+    the number of tasks scored so far.
 
-    Raises ``ConfigError`` for a method that does not read its support set in order, or tasks without classes.
+    Raises ``ConfigError`` for a method that does not read its support set in order, and for tasks without classes.
     """
     check_ordered(algorithm, source.spec)
     if tasks < 2:
         raise ConfigError(f"instances: tasks must be at least 2 for an interval, got {tasks}. 600 is usual.")
-    tasks = scored(source, tasks)
-    check_answers(algorithm, net, source.spec, where="instances")
+    tasks = count_scored(source, tasks)
+    check_compatible(algorithm, net, source.spec, where="instances")
     algorithm = algorithm.at_test()
-    device = device_of(net)
-    collected: list[Tensor] = []
+    parts: list[Tensor] = []
     transductive = False
     with torch.no_grad(), torch.random.fork_rng():
-        for index, block in blocks(source, tasks, seed):
-            task_batch = move(block, device)
+        for index, block in task_blocks(source, tasks, seed):
+            batch = to_device(block, device_of(net))
             if index == 0:
-                check_task(task_batch, source.spec, where="instances")
-                transductive = _depends_on_later_inputs(algorithm, net, task_batch, mode)
-            torch.manual_seed(derive(seed, "instances-draws", index))
-
-            def measured(task: Task) -> Tensor:
-                return accuracy_at(algorithm.along(net, task.support), task.support.y)
-
-            chunk = chunk_size or comfortable_chunk(task_batch)
-            collected.append(over_tasks(measured, task_batch, chunk_size=chunk, mode=mode).cpu())
-            if advanced:
-                advanced(min(tasks, (index + 1) * BLOCK))
-    values = torch.cat(collected)  # [tasks, n]
-    met = {k: column[~column.isnan()] for k, column in enumerate(values.unbind(1), 1)}
-    return Instances(accuracy={k: Score.of(found) for k, found in met.items() if len(found)}, transductive=transductive)
+                check_task(batch, source.spec, where="instances")
+                transductive = _depends_on_later_inputs(algorithm, net, batch, mode)
+            torch.manual_seed(derive_seed(seed, "instances-draws", index))
+            parts.append(_accuracies(algorithm, net, batch, chunk_size or chunk_that_fits(batch), mode))
+            if on_progress:
+                on_progress(min(tasks, (index + 1) * BLOCK))
+    return Instances(accuracy=_scores(torch.cat(parts)), transductive=transductive)
 
 
 def check_ordered(algorithm: Algorithm[Any], spec: TaskSpec) -> None:
-    """Refuse a method whose predictions do not come one after the other, and tasks without classes."""
+    """Raises ``ConfigError`` for a method that does not predict in order, and for tasks without classes."""
     if not algorithm.ordered:
         raise ConfigError(
             f"instances: {algorithm.name} takes the support set as a whole, so there is no first or second instance. "
-            "Take a method that reads it in order (lstm, gru, mann, snail), or leave out --instances."
+            "Choose a method that reads it in order (lstm, gru, mann, snail), or leave out --instances."
         )
     if spec.kind != "classification":
-        raise ConfigError("instances: only classes are met again, got regression tasks. Leave out --instances.")
+        raise ConfigError(f"instances: tasks must have classes, got {spec.kind} tasks. Leave out --instances.")
 
 
 def accuracy_at(predictions: Tensor, y: Tensor) -> Tensor:
-    """The share of right answers among the k-th presentations of a class, k = 1 ... n: ``[n]``, NaN where there is none.
+    """The share of right answers among the k-th examples of the classes, k = 1 ... n: ``[n]``, NaN if there is none.
 
-    ``predictions`` and boolean one-hot ``y`` are ``[n, ways]``, in the order in which the examples are met.
+    ``predictions`` and boolean one-hot ``y`` are ``[n, ways]``, in the order of the sequence.
 
     >>> y = torch.tensor([[1, 0], [0, 1], [1, 0], [0, 0]]).bool()  # a, b, a again, padding
     >>> accuracy_at(torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]), y)
@@ -104,14 +98,26 @@ def accuracy_at(predictions: Tensor, y: Tensor) -> Tensor:
     return (is_at @ hit) / is_at.sum(1)
 
 
+def _accuracies(algorithm: Algorithm[Any], net: nn.Module, tasks: Task, chunk_size: int, mode: Mode) -> Tensor:
+    """``accuracy_at`` of every task: ``[tasks, n]``, on the CPU."""
+
+    def accuracies(task: Task) -> Tensor:
+        return accuracy_at(algorithm.along(net, task.support), task.support.y)
+
+    return over_tasks(accuracies, tasks, chunk_size=chunk_size, mode=mode).cpu()
+
+
+def _scores(accuracies: Tensor) -> dict[int, Score]:
+    """The score at each k, from ``[tasks, n]`` with NaN for tasks that have no k-th example."""
+    columns = {k: column[~column.isnan()] for k, column in enumerate(accuracies.unbind(1), 1)}
+    return {k: Score.of(column) for k, column in columns.items() if len(column)}
+
+
 def _depends_on_later_inputs(algorithm: Algorithm[Any], net: nn.Module, tasks: Task, mode: Mode) -> bool:
-    """Read the first task's support set twice, its second half changed: do the predictions of the first half differ?"""
+    """Whether the predictions of the first half of a support set change if the second half changes."""
 
-    def both(task: Task) -> tuple[Tensor, Tensor]:
+    def answers(task: Task) -> tuple[Tensor, Tensor]:
         x, y = task.support
-        half = (len(x) + 1) // 2
-        changed = Examples(torch.cat([x[:half], -x[half:]]), y)
-        return algorithm.along(net, task.support)[:half], algorithm.along(net, changed)[:half]
+        return answer_twice(lambda inputs: algorithm.along(net, Examples(inputs, y)), x)
 
-    before, after = over_tasks(both, task_slice(tasks, 0, 1), mode=mode)
-    return not torch.allclose(before, after, rtol=1e-3, atol=1e-4)
+    return depends_on_company(answers, tasks, mode=mode)

@@ -1,4 +1,4 @@
-"""What was measured over tasks: means with their 95% intervals, per step and per task, and paired differences."""
+"""The results of an evaluation: means with 95% intervals, per step and per task, and paired differences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ..core.objectives import measure_among
+from ..core.objectives import main_measure
 from ..errors import ConfigError
 
 
 class Score(NamedTuple):
     """A mean over tasks, the half-width of its 95% interval (1.96 standard errors), and the median.
 
-    Where a few tasks go wholly wrong, as when steps diverge on them, they make the mean: the median then says how the rest is.
+    If adaptation diverges on a few tasks, those tasks dominate the mean. The median then shows the other tasks.
     """
 
     mean: float
@@ -24,7 +24,7 @@ class Score(NamedTuple):
 
     @classmethod
     def of(cls, values: Tensor) -> "Score":
-        """The score of one number per task.
+        """The score of ``values`` ``[tasks]``, one number per task.
 
         >>> Score.of(torch.tensor([1.0, 2.0, 3.0, 4.0]))
         Score(mean=2.5, ci95=1.2651745597610895, tasks=4, median=2.5)
@@ -36,18 +36,19 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What ``evaluate`` found. ``per_task`` holds ``[tasks]`` numbers, so that runs can be paired.
+    """The result of ``evaluate``.
 
-    Beside the query set's ``loss`` and ``accuracy`` (or ``mse``, or ``bits``) there are, with a curve, ``support_loss`` and
-    so on: how well the examples that were learned from are answered (not of a sequence, which is only read at first).
+    The measures are ``loss`` and ``accuracy`` (or ``mse``, or ``bits``) on the query set. With a curve there are also
+    ``support_loss`` and so on: the same measures on the support set. Sequences have none, because their support set has no
+    targets.
     """
 
     scores: Mapping[str, Score]
-    curve: Mapping[int, Mapping[str, Score]]  # by number of adaptation steps, 0 = before adapting
-    per_task: Mapping[str, Tensor]
+    curve: Mapping[int, Mapping[str, Score]]  # the scores after each number of adaptation steps; 0 is before adapting
+    per_task: Mapping[str, Tensor]  # [tasks], to compare two runs task by task
     per_step: Mapping[str, Tensor]  # [tasks, steps of the curve]
-    calibration_error: float | None  # expected calibration error over all queries; None where there are no classes
-    transductive: bool  # whether the answer to one query depends on which others are asked along with it
+    calibration_error: float | None  # expected calibration error over all queries; None without classes
+    transductive: bool  # whether the answer to a query depends on the other queries of its task
     seconds: float
 
     def __getitem__(self, name: str) -> Score:
@@ -55,20 +56,22 @@ class Evaluation:
 
     @property
     def measure(self) -> str:
-        """What the tasks are judged by: ``accuracy``, ``mse`` for real targets, ``bits`` for sequences."""
-        return measure_among(self.scores)
+        """The main measure: ``accuracy`` for classes, ``mse`` for real targets, ``bits`` for sequences."""
+        return main_measure(self.scores)
 
     @property
     def merit(self) -> float:
-        """How good it is, of two trained weights the higher the better: the log-likelihood where answers are distributions,
-        else the accuracy, or less than 0 by the error."""
+        """One number to choose weights by; higher is better.
+
+        The log-likelihood if the method predicts distributions, otherwise the accuracy, or minus the error.
+        """
         if "log_likelihood" in self.scores:
             return self["log_likelihood"].mean
         return self[self.measure].mean * (1 if self.measure == "accuracy" else -1)
 
 
 class Difference(NamedTuple):
-    """Run A minus run B over the same tasks: the mean of the paired differences and its 95% interval."""
+    """Run A minus run B: the mean difference over tasks and the half-width of its 95% interval."""
 
     mean: float
     ci95: float
@@ -76,7 +79,9 @@ class Difference(NamedTuple):
 
 
 def paired_difference(a: Tensor, b: Tensor) -> Difference:
-    """Compare two runs task by task: what the tasks have in common (easy ones, hard ones) cancels.
+    """Compares two runs task by task, so that the difficulty of the tasks cancels. Both are ``[tasks]``.
+
+    Raises ``ConfigError`` if the numbers of tasks differ.
 
     >>> paired_difference(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, 1.5, 2.5]))
     Difference(mean=0.5, ci95=0.0, tasks=3)

@@ -1,4 +1,4 @@
-"""Pictures of adapting: accuracy (or error) and loss after every step, for one run or several side by side."""
+"""``adaptation_figure``: accuracy (or error) and loss after every adaptation step, for one run or several."""
 
 from collections.abc import Mapping
 
@@ -8,23 +8,23 @@ from matplotlib.figure import Figure
 
 from ..errors import ConfigError
 from ..evaluation.scores import Evaluation
-from .training import GREY, label, named
+from .style import GREY, label, measure_title
 
-# Okabe and Ito's colours, which any kind of colour vision tells apart, in an order that starts with the strongest.
+# The colours of Okabe and Ito, which look different with any kind of colour vision. The strongest come first.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#B8A000")
 MARKERS = "osD^vPX*"
 
 
 def adaptation_figure(curves: Mapping[str, Evaluation], title: str, *, chance: float | None = None) -> Figure:
-    """Accuracy and loss (or error) by the number of adaptation steps, each with its 95% interval.
+    """Draws accuracy and loss (or error) against the number of adaptation steps, with 95% intervals.
 
-    ``curves`` are evaluations under the names that the legend shows. Solid lines are query sets; a dashed one of the
-    same colour is the support set, where it was measured. A method that adapts in one forward pass is a level line.
-    ``chance`` is the accuracy of guessing, drawn as a dotted line.
+    ``curves`` maps the names in the legend to evaluations. A solid line is the query set. A dashed line of the same
+    colour is the support set, if the evaluation measured it. A method that adapts in one forward pass is a horizontal
+    line. ``chance`` is the accuracy of guessing, a dotted line.
 
-    Raises ``ConfigError`` where there is nothing to draw, or accuracies and errors are mixed.
+    Raises ``ConfigError`` if there is no curve, or if some curves have accuracies and others errors.
     """
-    measures = {found.measure for found in curves.values()}
+    measures = {evaluation.measure for evaluation in curves.values()}
     if len(measures) != 1:
         raise ConfigError(f"plots: curves must be of one measure, got {' and '.join(sorted(measures)) or 'no curve'}.")
     (measure,) = measures
@@ -32,10 +32,10 @@ def adaptation_figure(curves: Mapping[str, Evaluation], title: str, *, chance: f
     figure = Figure(figsize=(5.6 * len(panels) + 1.0, 4.8), layout="constrained")
     figure.suptitle(title, fontsize=11)
     axes: list[Axes] = figure.subplots(1, len(panels), squeeze=False).ravel().tolist()
-    steps = sorted({step for found in curves.values() for step in found.curve})
+    steps = sorted({step for evaluation in curves.values() for step in evaluation.curve})
     for axis, name in zip(axes, panels, strict=True):
-        for index, (told, found) in enumerate(curves.items()):
-            _draw(axis, name, told, found, COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
+        for index, (run, evaluation) in enumerate(curves.items()):
+            _draw(axis, name, run, evaluation, COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
         if name == "accuracy" and chance is not None:
             axis.axhline(chance, color=GREY, linestyle=":", label=f"chance ({100 * chance:.3g} %)")
         _scale(axis, name, steps)
@@ -44,24 +44,25 @@ def adaptation_figure(curves: Mapping[str, Evaluation], title: str, *, chance: f
     return figure
 
 
-def _draw(axis: Axes, name: str, told: str, found: Evaluation, colour: str, marker: str) -> None:
-    steps = list(found.curve)
-    means = np.array([found.curve[step][name].mean for step in steps])
-    half = np.array([found.curve[step][name].ci95 for step in steps])
+def _draw(axis: Axes, name: str, run: str, evaluation: Evaluation, colour: str, marker: str) -> None:
+    """Draws the measure ``name`` of one evaluation. ``run`` is its name in the legend."""
+    steps = list(evaluation.curve)
+    means = np.array([evaluation.curve[step][name].mean for step in steps])
+    half = np.array([evaluation.curve[step][name].ci95 for step in steps])
     if len(steps) == 1:
         axis.axhline(means[0], color=colour, linewidth=1)
-        axis.errorbar(steps, means, half, fmt=marker, color=colour, capsize=5, label=f"{told} (one forward pass)")
+        axis.errorbar(steps, means, half, fmt=marker, color=colour, capsize=5, label=f"{run} (one forward pass)")
         return
     axis.fill_between(steps, means - half, means + half, color=colour, alpha=0.2, linewidth=0)
-    axis.plot(steps, means, marker + "-", color=colour, markersize=4, label=told)
-    if f"support_{name}" in found.scores:
-        learned = [found.curve[step][f"support_{name}"].mean for step in steps]
-        axis.plot(steps, learned, "--", color=colour, linewidth=1, label=f"{told}: support set")
+    axis.plot(steps, means, marker + "-", color=colour, markersize=4, label=run)
+    if f"support_{name}" in evaluation.scores:
+        support = [evaluation.curve[step][f"support_{name}"].mean for step in steps]
+        axis.plot(steps, support, "--", color=colour, linewidth=1, label=f"{run}: support set")
 
 
 def _scale(axis: Axes, name: str, steps: list[int]) -> None:
-    """Even to five steps and by powers of ten beyond, as the steps were measured."""
-    axis.set_title(f"query {named(name)}", fontsize=10)
+    """Sets up both axes. Steps are linear up to 5 and logarithmic beyond, like the steps that ``evaluate`` measures."""
+    axis.set_title(f"query {measure_title(name)}", fontsize=10)
     if len(steps) == 1:
         axis.set_xticks(steps, ["adapted in a single pass, without steps"])
         axis.set_xlim(-1, 1)

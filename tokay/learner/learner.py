@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ..core.algorithm import Algorithm
 from ..core.engine.exact_gradients import exact_gradients
 from ..core.network import feature_size
-from ..core.predictions import answer, check_answers
-from ..core.seeding import derive
+from ..core.predictions import check_compatible, predict_queries
+from ..core.seeding import derive_seed
 from ..core.task import Examples, Kind, TaskSpec, one_hot
 from ..errors import TaskError
 
@@ -61,10 +61,10 @@ class Learner:
         spec = TaskSpec(x_shape=tuple(inputs.shape[1:]), y_dim=targets.shape[1], kind=self.kind_)
         if self.kind_ == "classification" and not self.algorithm.any_ways:
             self._require_ways(spec)
-        check_answers(self.algorithm, self.net, spec, where="fit")
+        check_compatible(self.algorithm, self.net, spec, where="fit")
         self._support = Examples(inputs, targets.to(inputs.device))
         with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
-            torch.manual_seed(derive(self.seed, "learner"))
+            torch.manual_seed(derive_seed(self.seed, "learner"))
             self.state_ = self.algorithm.at_test().adapt(self.net, self._support)
         return self
 
@@ -140,6 +140,6 @@ class Learner:
                 f"got {tuple(inputs.shape[1:])}."
             )
         with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
-            torch.manual_seed(derive(self.seed, "learner", 1))
+            torch.manual_seed(derive_seed(self.seed, "learner", 1))
             alone = self.inductive or len(inputs) == 1  # statistics of a single example say nothing
-            return answer(self.algorithm.at_test(), self.net, self.state_, self._support.x, inputs, inductive=alone)
+            return predict_queries(self.algorithm.at_test(), self.net, self.state_, self._support.x, inputs, inductive=alone)

@@ -1,5 +1,6 @@
-"""Backbones: [n, *x_shape] -> [n, features], or feature maps [n, C, H, W]. They know nothing of tasks; any ``nn.Module``
-of yours does as well.
+"""Backbones: [n, *x_shape] -> [n, features], or feature maps [n, C, H, W].
+
+They do not depend on tasks. Your own ``nn.Module`` works as well.
 """
 
 from .conv4 import Conv4 as Conv4, Conv4Maps as Conv4Maps, Conv4Mean as Conv4Mean, Conv4Pool as Conv4Pool

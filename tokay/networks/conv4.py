@@ -10,19 +10,18 @@ from torch import nn
 from ..errors import ConfigError
 from .registry import Network
 
-Block = Callable[[int, int], nn.Sequential]  # input channels and filters to a block
+Block = Callable[[int, int], nn.Sequential]  # makes a block from input channels and filters
 
 
 def _block(channels: int, filters: int, *, stride: int = 1, padding: int = 1, pool: bool = False) -> nn.Sequential:
-    """conv 3x3, batch norm, ReLU; halves the picture by a stride of 2 or by max-pooling.
+    """conv 3x3, batch norm, ReLU. A stride of 2 or max-pooling halves the picture.
 
-    The convolution has no bias: the norm that follows takes any constant away again. Pooling comes before the ReLU,
-    which gives the same numbers (the largest of the positive parts is the positive part of the largest) from a
-    quarter of the work.
+    The convolution has no bias: the norm after it would cancel any constant. Pooling comes before the ReLU: the result is
+    the same, because max and ReLU commute, and ReLU then works on a quarter of the values.
     """
     convolution = nn.Conv2d(channels, filters, 3, stride=stride, padding=padding, bias=False)
     nn.init.xavier_uniform_(convolution.weight)
-    # The statistics are those of the batch at hand, always: running ones would carry one task into the next.
+    # Always the statistics of the current batch: running statistics would carry information from task to task.
     layers = OrderedDict[str, nn.Module](conv=convolution, norm=nn.BatchNorm2d(filters, track_running_stats=False))
     if pool:
         layers["pool"] = nn.MaxPool2d(2)
@@ -30,24 +29,24 @@ def _block(channels: int, filters: int, *, stride: int = 1, padding: int = 1, po
     return nn.Sequential(layers)
 
 
-def _blocks(x_shape: tuple[int, ...], filters: int, each: Sequence[Block]) -> OrderedDict[str, nn.Module]:
-    """The blocks that each of ``each`` makes, by name."""
+def _blocks(x_shape: tuple[int, ...], filters: int, makers: Sequence[Block]) -> OrderedDict[str, nn.Module]:
+    """One block per maker, by name."""
     if len(x_shape) != 3 or min(x_shape[1:]) < 16:
         raise ConfigError(
             f"conv4: examples must be pictures (channels, height, width) of at least 16x16, got {x_shape}. "
-            "Use --network mlp for vectors."
+            "For vectors use --network mlp."
         )
     if filters < 1:
         raise ConfigError(f"conv4: filters must be at least 1, got {filters}.")
     channels = (x_shape[0], filters, filters, filters)
     return OrderedDict(
-        (f"block{i}", make(c, filters)) for i, (c, make) in enumerate(zip(channels, each, strict=True), 1)
+        (f"block{i}", make(c, filters)) for i, (c, make) in enumerate(zip(channels, makers, strict=True), 1)
     )
 
 
 _STRIDED = (partial(_block, stride=2),) * 4
 _POOLED = (partial(_block, pool=True),) * 4
-# Two that give up a border and halve what is left, two that keep the size: 28 pixels become 5, 84 become 19.
+# Two blocks without padding and with pooling, then two that keep the size: 28 pixels become 5, 84 become 19.
 _MAPS = (*(partial(_block, padding=0, pool=True),) * 2, *(_block,) * 2)
 
 
@@ -61,6 +60,7 @@ class Conv4(Network, name="conv4"):
     """filters of every convolution (32 on mini-ImageNet)"""
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
+        """Four strided blocks, flattened."""
         return nn.Sequential(_blocks(x_shape, self.filters, _STRIDED) | {"flatten": nn.Flatten()})
 
 
@@ -74,6 +74,7 @@ class Conv4Mean(Network, name="conv4-mean"):
     """filters of every convolution"""
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
+        """Four strided blocks, averaged over positions."""
         blocks = _blocks(x_shape, self.filters, _STRIDED)
         return nn.Sequential(blocks | {"mean": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()})
 
@@ -88,6 +89,7 @@ class Conv4Pool(Network, name="conv4-pool"):
     """filters of every convolution (32 for MAML and Reptile on mini-ImageNet)"""
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
+        """Four pooled blocks, flattened."""
         return nn.Sequential(_blocks(x_shape, self.filters, _POOLED) | {"flatten": nn.Flatten()})
 
 
@@ -101,4 +103,5 @@ class Conv4Maps(Network, name="conv4-maps"):
     """filters of every convolution"""
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
+        """Four blocks, the first two pooled; feature maps ``[n, filters, H, W]``."""
         return nn.Sequential(_blocks(x_shape, self.filters, _MAPS))

@@ -1,4 +1,4 @@
-"""The convolutional twin of Koch, Zemel & Salakhutdinov (2015), for whole Omniglot drawings of 105x105 pixels."""
+"""The convolutional network of Koch, Zemel & Salakhutdinov (2015), for Omniglot drawings of 105x105 pixels."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,33 +8,34 @@ from torch import nn
 from ..errors import ConfigError
 from .registry import Network
 
-# Filters and their side; a max-pooling follows all but the last. 105 pixels become 96, 48, 42, 21, 18, 9, 6.
+# (filters, kernel side). Max-pooling follows each layer but the last. 105 pixels become 96, 48, 42, 21, 18, 9, 6.
 _LAYERS = ((64, 10), (128, 7), (128, 4), (256, 4))
-_LAST = 6
+_LAST_SIDE = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Koch(Network, name="koch"):
-    """Four unpadded convolutions and a dense layer with sigmoids: 38.9 million weights, most of them in the last.
+    """Four unpadded convolutions and a dense layer with sigmoids: 38.9 million weights, most of them in the dense layer.
 
-    Convolutions start at N(0, 0.01²), dense weights at N(0, 0.2²) and all biases at N(0.5, 0.01²): the
-    paper's, as commonly given.
+    Convolutions start at N(0, 0.01²), dense weights at N(0, 0.2²) and all biases at N(0.5, 0.01²), the values usually
+    quoted from the paper.
     """
 
-    summary = "the twin of siamese networks: four wide convolutions, 4096 sigmoid units; 105x105 pictures (Koch et al.)"
+    summary = "network of the siamese paper: four wide convolutions, 4096 sigmoid units; 105x105 pictures (Koch et al.)"
     side = 105
 
     features: int = 4096
-    """sigmoid units of the last layer: the number of features"""
+    """number of features: sigmoid units of the last layer"""
 
     def __post_init__(self) -> None:
         if self.features < 1:
             raise ConfigError(f"koch: features must be at least 1, got {self.features}.")
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
+        """The network for ``(channels, 105, 105)`` pictures. Raises ``ConfigError`` for other shapes."""
         if len(x_shape) != 3 or x_shape[1:] != (self.side, self.side):
             raise ConfigError(
-                f"koch: examples must be pictures of 105x105 pixels, got {x_shape}. Add --size 105, or use another network."
+                f"koch: examples must be pictures of 105x105 pixels, got {x_shape}. Add --size 105, or choose another network."
             )
         layers = OrderedDict[str, nn.Module]()
         channels = x_shape[0]
@@ -43,7 +44,7 @@ class Koch(Network, name="koch"):
             if i < len(_LAYERS):
                 layers[f"pool{i}"] = nn.MaxPool2d(2)
             channels = filters
-        dense = nn.Linear(channels * _LAST**2, self.features)
+        dense = nn.Linear(channels * _LAST_SIDE**2, self.features)
         net = nn.Sequential(layers | {"flatten": nn.Flatten(), "dense": dense, "sigmoid": nn.Sigmoid()})
         for name, p in net.named_parameters():
             if name.endswith("bias"):

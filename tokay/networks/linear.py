@@ -1,4 +1,4 @@
-"""No hidden layer at all: the head is the whole model."""
+"""No hidden layer: the head is the whole model."""
 
 from dataclasses import dataclass
 from math import prod
@@ -11,11 +11,12 @@ from .registry import Network
 
 @dataclass(frozen=True, kw_only=True)
 class Linear(Network, name="linear"):
-    """The inputs themselves, flattened: with the head behind it, linear or logistic regression."""
+    """The flattened inputs. With the head after it: linear or logistic regression."""
 
-    summary = "the inputs as they are, flattened: the head alone is the model"
+    summary = "the flattened inputs: the head is the whole model"
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
+        """Flattens the inputs. Raises ``ConfigError`` if an example has no numbers."""
         if prod(x_shape) < 1:
             raise ConfigError(f"linear: examples must have at least one number, got shape {x_shape}.")
         return nn.Flatten()

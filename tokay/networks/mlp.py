@@ -18,15 +18,16 @@ class MLP(Network, name="mlp"):
     summary = "linear layers with an activation after each (MAML's sinusoid: 40 40 relu; Reptile's: 64 64 tanh)"
 
     hidden: tuple[int, ...] = (40, 40)
-    """width of every layer; the last one is the number of features"""
+    """width of each layer; the last width is the number of features"""
     activation: Literal["relu", "tanh"] = "relu"
-    """what follows every layer"""
+    """activation after every layer"""
 
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1:
             raise ConfigError(f"mlp: hidden must be one or more positive widths, got {self.hidden}.")
 
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
+        """Flattens the inputs and applies the layers."""
         layers: list[nn.Module] = [nn.Flatten()]
         for width_in, width_out in pairwise((prod(x_shape), *self.hidden)):
             layers += [nn.Linear(width_in, width_out), nn.ReLU() if self.activation == "relu" else nn.Tanh()]

@@ -1,4 +1,4 @@
-"""Backbones by name, so that a run folder can say in words which network its weights belong to."""
+"""Backbones by name. A run folder stores the name and the settings of its network."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,29 +6,31 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from ..core.registry import register
+from ..core.registry import Registry
 
-_networks: dict[str, type["Network"]] = {}
+_networks: Registry["Network"] = Registry("network", home="tokay.networks", group="tokay.networks")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network(ABC):
-    """Settings of a backbone; ``build`` makes the module. The fields become command-line flags."""
+    """Settings of a backbone; ``build`` makes the module. Each field becomes a command-line flag."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    side: ClassVar[int] = 28  # of the square pictures it is for, where it is for one size; Omniglot's usual otherwise
+    side: ClassVar[int] = 28  # side of the square pictures that the network expects; 28 if it takes any size
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        register(_networks, cls, name, "network")
+        _networks.add(cls, name)
 
     @abstractmethod
     def build(self, x_shape: tuple[int, ...]) -> nn.Module:
-        """A freshly initialised module for inputs ``[n, *x_shape]``, giving ``[n, features]``; or ``[n, C, H, W]``
-        for methods that compare feature maps."""
+        """A new module with fresh weights. It maps ``[n, *x_shape]`` to ``[n, features]``.
+
+        For methods that compare feature maps it may return ``[n, C, H, W]``.
+        """
 
 
 def list_networks() -> dict[str, type[Network]]:
-    """Every registered backbone by name."""
-    return dict(_networks)
+    """All registered backbones by name."""
+    return _networks.by_name()

@@ -1,4 +1,4 @@
-"""Making an ordinary network fit for few-shot use."""
+"""Converts an ordinary network for few-shot learning."""
 
 from copy import deepcopy
 
@@ -6,7 +6,9 @@ from torch import nn
 
 
 def batch_statistics(net: nn.Module) -> nn.Module:
-    """A copy of ``net`` whose norm layers always use the statistics of the batch at hand and keep none.
+    """A copy of ``net`` whose norm layers always use the statistics of the current batch and keep no running ones.
+
+    Use it for a network with running statistics, which would carry information from task to task.
 
     >>> batch_statistics(nn.Sequential(nn.BatchNorm1d(3)))[0].track_running_stats
     False

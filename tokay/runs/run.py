@@ -23,12 +23,12 @@ from .._version import __version__
 from ..core.algorithm import (Algorithm, list_algorithms)
 from ..core.predictions import check_kind
 from ..core.network import check_statistics
-from ..core.seeding import derive
+from ..core.seeding import derive_seed
 from ..core.task import (Kind, Sizes, Split, TaskSource, TaskSpec)
 from ..errors import (ConfigError, DataError, TokayError)
 from ..files import (read_json, write_json)
 from ..networks import (Network, list_networks)
-from ..tasks import (FewerShots, FewerWays, Source, list_sources)
+from ..tasks import (VaryingShots, GrowingWays, Source, list_sources)
 from ..training.fit import FitConfig
 
 T = TypeVar("T")
@@ -54,9 +54,9 @@ class Run:
         if split == "train":
             tasks = (self.source.joint if self.algorithm.joint else self.source.tasks)(split, self.train)
             if self.fewest_shots is not None:
-                tasks = FewerShots(tasks, fewest=self.fewest_shots, shots=self.train.shots)
+                tasks = VaryingShots(tasks, fewest=self.fewest_shots, shots=self.train.shots)
             if self.fewest_ways is not None:
-                tasks = FewerWays(tasks, fewest=self.fewest_ways, ways=self.train.ways)
+                tasks = GrowingWays(tasks, fewest=self.fewest_ways, ways=self.train.ways)
             return tasks
         return self.source.tasks(split, self.test)
 
@@ -64,7 +64,7 @@ class Run:
         """The network for training tasks of ``spec``, initialised by the seed."""
         check_kind(self.algorithm, spec, where=self.source.name)
         with torch.random.fork_rng():
-            torch.manual_seed(derive(self.fit.seed, "weights"))
+            torch.manual_seed(derive_seed(self.fit.seed, "weights"))
             net = self.algorithm.build(self.network.build(spec.x_shape), spec)
         check_statistics(net, where=self.algorithm.name)
         return net

@@ -1,11 +1,11 @@
-"""Where tasks come from. One line per source registers it for the command line; the rest is what sources share."""
+"""Sources of tasks. Importing a source here registers it for the command line."""
 
 from .class_pool import ClassPool as ClassPool, Episodes as Episodes
 from .completion import Completion as Completion
 from .fixed_tasks import FixedTasks as FixedTasks
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .glyphs import Glyphs as Glyphs
-from .growing_episodes import FewerShots as FewerShots, FewerWays as FewerWays
+from .growing_episodes import GrowingWays as GrowingWays, VaryingShots as VaryingShots
 from .images import Images as Images
 from .ntm_associative_recall import NTMAssociativeRecall as NTMAssociativeRecall
 from .ntm_copy import NTMCopy as NTMCopy

@@ -1,7 +1,7 @@
-"""What the sources of algorithmic tasks share: a sequence that is read, and the rows of bits that are asked for afterwards.
+"""Shared parts of the algorithmic tasks (copy, sort, recall): read a sequence, then put out rows of bits.
 
-A task is of kind ``sequence``: ``support.x`` is read row by row, ``query.x`` is blank, and ``query.y`` are the bits to put out
-meanwhile. All tasks of one draw are of one length.
+A task is of kind ``sequence``. The network reads ``support.x`` row by row. Then it reads the blank rows of ``query.x``,
+and at each of them it puts out one row of ``query.y``. All tasks of one sample have the same length.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,10 @@ from ..errors import ConfigError
 
 
 class Sequences:
-    """Tasks of a random length, uniform over ``shortest`` ... ``longest``, drawn by ``draw(tasks, length, generator)``.
+    """A task source: each sample has a random length, uniform from ``shortest`` to ``longest``.
 
-    ``inputs`` and ``outputs`` are the numbers in a row that is read, and asked for.
+    ``draw(tasks, length, generator)`` makes the tasks. ``inputs`` is the width of a row that is read, ``outputs`` the
+    width of a row that is put out.
     """
 
     def __init__(
@@ -32,30 +33,30 @@ class Sequences:
         self.spec = TaskSpec(x_shape=(inputs,), y_dim=outputs, kind="sequence")
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """Draw one length, and ``tasks`` tasks of it."""
+        """Draws one length, then ``tasks`` tasks of this length."""
         length = int(torch.randint(self.shortest, self.longest + 1, (), generator=generator))
         return self.draw(tasks, length, generator)
 
 
 def random_bits(*shape: int, generator: torch.Generator) -> Tensor:
-    """Fair coins, as float32."""
+    """Zeros and ones, each with probability 1/2, as float32."""
     return torch.randint(0, 2, shape, generator=generator).float()
 
 
-def then(read: Tensor, answer: Tensor) -> Task:
-    """The task to answer rows ``[tasks, n, inputs]`` with the bits ``[tasks, m, outputs]``, while blank rows are read."""
-    (tasks, n, inputs), (_, m, outputs) = read.shape, answer.shape
-    nothing = read.new_zeros(tasks, n, outputs, dtype=torch.uint8)
-    return Task(Examples(read, nothing), Examples(read.new_zeros(tasks, m, inputs), answer.to(torch.uint8)))
+def read_then_answer(rows: Tensor, bits: Tensor) -> Task:
+    """Tasks in which the network reads ``rows`` [tasks, n, inputs] and then puts out ``bits`` [tasks, m, outputs]."""
+    (tasks, n, inputs), (_, m, outputs) = rows.shape, bits.shape
+    blank_targets = rows.new_zeros(tasks, n, outputs, dtype=torch.uint8)
+    return Task(Examples(rows, blank_targets), Examples(rows.new_zeros(tasks, m, inputs), bits.to(torch.uint8)))
 
 
 def with_channels(rows: Tensor, channels: int) -> Tensor:
-    """Rows ``[tasks, n, bits]`` with so many more numbers, all zero, behind the bits."""
+    """Appends ``channels`` zeros to every row of ``rows`` [tasks, n, bits]."""
     return torch.cat([rows, rows.new_zeros(*rows.shape[:-1], channels)], -1)
 
 
 def marker(tasks: int, inputs: int, **values: int | float | Tensor) -> Tensor:
-    """One row ``[tasks, 1, inputs]`` of zeros but for its last numbers; ``last`` is -1, ``last_but_one`` -2.
+    """One row ``[tasks, 1, inputs]`` of zeros, with the given values in the columns ``last`` and ``last_but_one``.
 
     >>> marker(1, 4, last=1, last_but_one=0.5)
     tensor([[[0.0000, 0.0000, 0.5000, 1.0000]]])
@@ -68,6 +69,6 @@ def marker(tasks: int, inputs: int, **values: int | float | Tensor) -> Tensor:
 
 
 def require_bits(source: str, bits: int) -> None:
-    """Refuse rows without bits."""
+    """Raises ``ConfigError`` if ``bits`` is below 1."""
     if bits < 1:
-        raise ConfigError(f"{source}: bits must be at least 1, got {bits}. Give a row some bits.")
+        raise ConfigError(f"{source}: bits must be at least 1, got {bits}. Raise --bits.")

@@ -1,21 +1,21 @@
-"""Classes of images in one tensor, and the episodes drawn from them: one gather per batch."""
+"""Images of many classes in one tensor, and few-shot episodes drawn from them with one gather per batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ..core.task import Examples, Sizes, Task, TaskSpec, one_hot
+from ..core.task import Examples, Sizes, Task, TaskSource, TaskSpec, one_hot
 from ..errors import TaskError
 
 
-@dataclass(frozen=True, eq=False)  # tensors have no single truth value to compare by
+@dataclass(frozen=True, eq=False)  # tensors cannot be compared with ==
 class ClassPool:
-    """The images of some classes, those of one class next to each other.
+    """The images of some classes. The images of one class stand next to each other.
 
-    Raises ``TaskError`` when it is empty or when shapes, dtypes and counts do not fit together.
+    Raises ``TaskError`` if the pool is empty, or if shapes, dtypes and counts do not fit together.
 
     >>> pool = ClassPool(torch.zeros(5, 1, 28, 28, dtype=torch.uint8), torch.tensor([2, 3]), ("alpha", "beta"))
     >>> pool.subset(["beta"]).counts.tolist()
@@ -36,16 +36,16 @@ class ClassPool:
             )
         if len(self.counts) != len(self.names) or int(self.counts.sum()) != len(self.images):
             raise TaskError(
-                f"ClassPool: counts must name {len(self.images)} images of {len(self.names)} classes, "
-                f"got {int(self.counts.sum())} of {len(self.counts)}."
+                f"ClassPool: counts must sum to {len(self.images)} images of {len(self.names)} classes, "
+                f"got {int(self.counts.sum())} images of {len(self.counts)} classes."
             )
         if len(set(self.names)) < len(self.names):
-            raise TaskError("ClassPool: names must be distinct. Add what sets those of the same name apart.")
+            raise TaskError("ClassPool: names must be distinct, two classes share one. Rename one of them.")
         if int(self.counts.min()) < 1:
-            raise TaskError(f"ClassPool: class {self.names[int(self.counts.argmin())]} has no example. Leave it out.")
+            raise TaskError(f"ClassPool: class {self.names[int(self.counts.argmin())]} has no example. Remove it.")
 
     def subset(self, names: Sequence[str]) -> "ClassPool":
-        """The classes of these names, in this order (a copy). Raises ``KeyError`` for a name it does not have."""
+        """A copy with the classes of ``names``, in this order. Raises ``KeyError`` for an unknown name."""
         number = {name: index for index, name in enumerate(self.names)}
         classes = [number[name] for name in names]
         groups = torch.split(self.images, self.counts.tolist())
@@ -53,21 +53,31 @@ class ClassPool:
         return ClassPool(images, self.counts[classes], tuple(names))
 
     def to(self, device: torch.device | str) -> "ClassPool":
-        """The same pool with its images on ``device``. Counts stay on the CPU, where tasks are drawn."""
+        """The same pool with its images on ``device``. The counts stay on the CPU, because tasks are drawn there."""
         return replace(self, images=self.images.to(device))
 
 
+@runtime_checkable
+class Pooled(TaskSource, Protocol):
+    """A source that draws its tasks from the classes of one pool, such as `Episodes`."""
+
+    pool: ClassPool  # all classes of the split
+    common_ways: int  # at least half of the groups have this many classes
+
+
 class Episodes:
-    """Few-shot classification tasks from a pool: ``ways`` distinct classes drawn uniformly, each with
-    ``shots`` support and ``queries`` query examples that are all different.
+    """Few-shot classification tasks from a pool.
 
-    Labels and rows come in random order, so neither a class nor a position gives an answer away, and cutting
-    the support set into mini-batches mixes classes. Inputs are float32 in [0, 1] on the pool's device.
+    An episode has ``ways`` different classes, drawn uniformly. Each class has ``shots`` support examples and
+    ``queries`` query examples, all different. Inputs are float32 in [0, 1] on the device of the pool.
 
-    ``groups`` (int64 [classes], say the alphabet of each character) confines every episode to one group, drawn
-    uniformly from those with at least ``ways`` classes.
+    Labels and rows come in random order. So neither the class nor the position of a row reveals its label, and a
+    mini-batch of the support set mixes classes.
 
-    Raises ``TaskError``, beginning with ``where``, when the pool (or every group) has too few classes, or a class
+    ``groups`` (int64 [classes], for example the alphabet of each character) restricts every episode to the classes of
+    one group. The group is drawn uniformly from those with at least ``ways`` classes.
+
+    Raises ``TaskError``, with ``where`` at its start, if the pool (or every group) has too few classes, or a class has
     too few examples.
 
     >>> pool = ClassPool(torch.zeros(60, 1, 28, 28, dtype=torch.uint8), torch.full((6,), 10), tuple("abcdef"))
@@ -91,20 +101,22 @@ class Episodes:
             raise TaskError(
                 f"{where}: {sizes.shots} shots + {sizes.queries} queries need {needed} examples of each class, "
                 f"class {pool.names[smallest]} has {int(pool.counts[smallest])}. "
-                "Ask for fewer shots or queries, or leave that class out."
+                "Ask for fewer shots or queries, or remove that class."
             )
         self.pool, self.sizes, self.where = pool, sizes, where
         self.spec = TaskSpec(x_shape=tuple(pool.images.shape[1:]), y_dim=sizes.ways)
-        self.common_ways = -int((-members[members > 0]).median())  # half of the groups or more have as many classes
+        self.common_ways = -int((-members[members > 0]).median())  # at least half of the groups have this many classes
         self._eligible = (members >= sizes.ways).nonzero()[:, 0]  # groups that can fill an episode
         self._starts = pool.counts.cumsum(0) - pool.counts  # [classes], each class's first row in the pool
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """``tasks`` episodes: support ``[tasks, ways * shots, C, H, W]``, query ``[tasks, ways * queries, C, H, W]``,
-        with boolean one-hot targets. A pure function of the state of ``generator`` (a CPU generator)."""
+        """Draws ``tasks`` episodes: support ``[tasks, ways * shots, C, H, W]``, query ``[tasks, ways * queries, C, H, W]``.
+
+        The targets are boolean one-hot rows. The sample depends only on the state of ``generator`` (a CPU generator).
+        """
         ways, shots, queries = self.sizes.ways, self.sizes.shots, self.sizes.queries
-        # The largest of independent random keys are a uniform draw without replacement, in random order;
-        # a key of -1 is never among them.
+        # The k largest of independent random keys are a uniform draw without replacement, in random order.
+        # A key of -1 is never one of them.
         group = self._eligible[torch.randint(len(self._eligible), (tasks, 1), generator=generator)]
         keys = torch.rand(tasks, len(self.pool.names), generator=generator)
         classes = keys.masked_fill_(self.groups != group, -1.0).topk(ways).indices  # [tasks, ways]
@@ -116,8 +128,8 @@ class Episodes:
         query, query_y = self._shuffle(rows[..., shots:], generator)
 
         images, device = self.pool.images, self.pool.images.device
-        chosen = torch.cat([support.flatten(), query.flatten()]).to(device)
-        x = images.index_select(0, chosen).float().div_(255)  # faster than one pass of division
+        indices = torch.cat([support.flatten(), query.flatten()]).to(device)
+        x = images.index_select(0, indices).float().div_(255)  # in place: faster than a division that allocates
         support_x, query_x = torch.split(x, [support.numel(), query.numel()])
         return Task(
             Examples(support_x.reshape(*support.shape, *self.spec.x_shape), support_y.to(device)),
@@ -125,11 +137,11 @@ class Episodes:
         )
 
     def to(self, device: torch.device | str) -> Self:
-        """The same episodes with the pool, and so every sample, on ``device``."""
+        """The same episodes with the pool on ``device``. Samples are made there."""
         return type(self)(self.pool.to(device), self.sizes, self.where, self.groups)
 
     def _shuffle(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Rows of the pool ``[tasks, ways, n]`` to ``[tasks, ways * n]`` in random order, and their one-hot labels."""
+        """Brings rows ``[tasks, ways, n]`` of the pool into random order ``[tasks, ways * n]``. Also returns one-hot labels."""
         tasks, ways, n = rows.shape
         order = torch.rand(tasks, ways * n, generator=generator).argsort(1)
         return rows.flatten(1).gather(1, order), one_hot(order // n, ways)

@@ -1,4 +1,4 @@
-"""Completing a picture from a few of its pixels: the image experiment of the neural process papers, on letters."""
+"""Complete a picture from a few of its pixels: the image experiment of the neural process papers, on letters."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -10,20 +10,22 @@ from ..core.task import Examples, Kind, Sizes, Split, Task, TaskSource, TaskSpec
 from ..errors import TaskError
 from .class_pool import ClassPool
 from .glyphs import Glyphs
-from .shot_range import check_fewest, drawn_shots, range_named
+from .shot_range import check_fewest, draw_shots, format_range
 from .source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class Completion(Source, name="completion"):
-    """Complete the picture of a letter from some of its pixels; every task is one picture (arXiv:1807.01613, section 4.2).
+    """Complete the picture of a letter from some of its pixels (arXiv:1807.01613, section 4.2). A task is one picture.
 
-    ``shots`` random pixels are the context and ``queries`` *other* ones the targets; as many queries as the picture has
-    pixels (784 by default) are all of it, those of the context included. With ``fewest_shots`` the number of context
-    pixels is drawn anew for every meta-batch. Inputs ``[tasks, n, 2]`` are row and column, 0 at the top and left edge
-    and 1 at the others; targets ``[tasks, n, 1]`` the grey value, from 0 (background) to 1 (ink).
+    ``shots`` random pixels are the context, and ``queries`` *other* pixels are the targets. If ``queries`` is the number
+    of pixels of a picture (default: 784), the targets are all pixels, with those of the context. ``fewest_shots`` draws
+    the number of context pixels anew for every meta-batch.
 
-    The pictures are those of `Glyphs`: letters of scripts, of which none is in two splits. Papers use MNIST and CelebA.
+    Inputs ``[tasks, n, 2]`` are row and column: 0 at the top or left edge, 1 at the bottom or right edge. Targets
+    ``[tasks, n, 1]`` are the grey value, from 0 (background) to 1 (ink).
+
+    The pictures are the letters of `Glyphs`. No script is in two splits. The papers use MNIST and CelebA instead.
 
     >>> Completion(size=16).points_shown()
     256
@@ -37,24 +39,26 @@ class Completion(Source, name="completion"):
     size: int = 28
     """height and width of a picture in pixels"""
     jitter_seed: int = 0
-    """which random jitter the drawings have"""
+    """seed of the random jitter of the drawings"""
     fewest_shots: int | None = None
-    """draw the number of context pixels anew for every meta-batch, from this to --shots"""
+    """smallest number of context pixels: each meta-batch draws a number from this to --shots (default: always --shots)"""
 
     def __post_init__(self) -> None:
-        Glyphs(size=self.size)  # refuses a size that it cannot draw
+        Glyphs(size=self.size)  # raises ConfigError if size is out of range
 
-    def named(self, sizes: Sizes) -> str:
-        return range_named(self.fewest_shots, sizes.shots)
+    def describe_sizes(self, sizes: Sizes) -> str:
+        """The number of context points in words: a range if ``fewest_shots`` is set."""
+        return format_range(self.fewest_shots, sizes.shots)
 
     def points_shown(self) -> int:
-        """All pixels."""
+        """The number of pixels of a picture."""
         return self.size**2
 
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
         """Pictures of the letters of one split.
 
-        Raises ``TaskError`` for more pixels than a picture has, ``ConfigError`` for fewest_shots above the shots.
+        Raises ``TaskError`` if ``sizes`` ask for more pixels than a picture has, and ``ConfigError`` if
+        ``fewest_shots`` is above ``sizes.shots``.
         """
         check_fewest(self.fewest_shots, sizes.shots, where="completion")
         letters = Glyphs(size=self.size, jitter_seed=self.jitter_seed)
@@ -63,7 +67,7 @@ class Completion(Source, name="completion"):
 
 
 class Pixels:
-    """The task source behind `Completion`: pixels of single pictures, in one gather."""
+    """The task source of `Completion`: draws random pixels of random pictures with one gather."""
 
     spec = TaskSpec(x_shape=(2,), y_dim=1, kind="regression")
 
@@ -74,19 +78,19 @@ class Pixels:
         if sizes.shots > self._all or (sizes.shots + sizes.queries > self._all and sizes.queries != self._all):
             raise TaskError(
                 f"completion: {sizes.shots} shots + {sizes.queries} queries must not be more than the {self._all} pixels "
-                f"of a picture. Ask for at most {max(0, self._all - sizes.shots)} queries, or for {self._all}: the whole."
+                f"of a picture. Ask for at most {max(0, self._all - sizes.shots)} queries, or for all {self._all} pixels."
             )
         rows, columns = torch.linspace(0, 1, height), torch.linspace(0, 1, width)
         self._places = torch.cartesian_prod(rows, columns).to(pool.images.device)  # [pixels, 2]
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """Draw ``tasks`` pictures and their pixels; a pure function of the state of ``generator`` (a CPU generator)."""
-        shots = drawn_shots(self.fewest_shots, self.sizes.shots, generator)
+        """Draws ``tasks`` pictures and their pixels. The sample depends only on the state of ``generator`` (a CPU generator)."""
+        shots = draw_shots(self.fewest_shots, self.sizes.shots, generator)
         images = self.pool.images
-        chosen = torch.randint(len(images), (tasks,), generator=generator).to(images.device)
-        # The order of independent uniform numbers is a uniform permutation: one per task, without a loop.
+        indices = torch.randint(len(images), (tasks,), generator=generator).to(images.device)
+        # Sorting independent uniform numbers gives a uniform permutation, one per task and without a loop.
         order = torch.rand(tasks, self._all, generator=generator).argsort(1).to(images.device)
-        grey = images[chosen, 0].flatten(1).float().div_(255)  # [tasks, pixels]
+        grey = images[indices, 0].flatten(1).float().div_(255)  # [tasks, pixels]
 
         def pixels(places: Tensor) -> Examples:  # [tasks, n]
             return Examples(self._places[places], grey.gather(1, places)[..., None])
@@ -94,5 +98,5 @@ class Pixels:
         return Task(pixels(order[:, :shots]), pixels(order[:, self._all - self.sizes.queries :]))
 
     def to(self, device: torch.device | str) -> Self:
-        """The same pictures with the pool, and so every sample, on ``device``."""
+        """The same pictures with the pool on ``device``. Samples are made there."""
         return type(self)(self.pool.to(device), self.sizes, self.fewest_shots)

@@ -1,4 +1,4 @@
-"""Decoded images on disk: written once, read in a fraction of a second, never unpickled."""
+"""A cache of decoded images on disk, as safetensors files: written once, then read in a fraction of a second."""
 
 import json
 import zlib
@@ -9,15 +9,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..errors import DataError
+from ..files import replace_atomically
 from .class_pool import ClassPool
-from .data_folders import replacing
 
 
-def decoded(file: Path, key: str, decode: Callable[[], ClassPool], *, where: str) -> ClassPool:
-    """The pool in ``file`` if it was written under ``key`` and is sound; otherwise ``decode()``, kept there.
+def decode_once(file: Path, key: str, decode: Callable[[], ClassPool], *, where: str) -> ClassPool:
+    """Reads the pool from ``file``. If this fails, or the file has another key, calls ``decode()`` and writes the file.
 
-    ``key`` must change whenever what ``decode`` reads changes. Raises ``DataError``, beginning with ``where``,
-    when the file cannot be written, and whatever ``decode`` raises.
+    ``key`` must change whenever the data that ``decode`` reads changes. Raises ``DataError``, with ``where`` at its
+    start, if the file cannot be written. Errors of ``decode`` pass through.
     """
     pool = _read(file, key)
     if pool is None:
@@ -27,7 +27,7 @@ def decoded(file: Path, key: str, decode: Callable[[], ClassPool], *, where: str
 
 
 def _read(file: Path, key: str) -> ClassPool | None:
-    """None for a file that is missing, stale or damaged in any way: the raw data has all that is needed to rebuild."""
+    """The pool, or None if the file is missing, damaged or has another key. The raw data can always rebuild it."""
     try:
         with safe_open(file, framework="pt") as content:
             about = content.metadata() or {}
@@ -44,17 +44,17 @@ def _read(file: Path, key: str) -> ClassPool | None:
 def _write(file: Path, key: str, pool: ClassPool, where: str) -> None:
     about = {"key": key, "names": json.dumps(pool.names), "checksum": _checksum(pool)}
     try:
-        with replacing(file) as temporary:
+        with replace_atomically(file, make_folder=True) as temporary:
             save_file({"images": pool.images, "counts": pool.counts}, temporary, about)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(
             f"{where}: cannot write decoded images to {file} ({reason}). "
-            "Set TOKAY_CACHE to a folder with room that can be written."
+            "Set TOKAY_CACHE to a writable folder with free space."
         ) from error
 
 
 def _checksum(pool: ClassPool) -> str:
-    """Safetensors notices a file that was cut short, but not flipped bytes."""
+    """A checksum of the content: safetensors detects a file that is cut short, but not a changed byte."""
     crc = zlib.crc32(json.dumps([pool.names, pool.counts.tolist(), list(pool.images.shape)]).encode())
     return f"{zlib.crc32(pool.images.contiguous().numpy().data, crc):08x}"

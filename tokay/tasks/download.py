@@ -1,4 +1,4 @@
-"""Fetching one file over HTTPS, with a checksum and a progress bar; all of it arrives or none."""
+"""Download files over HTTPS, with a checksum and a progress bar. A failed download leaves no file."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -8,26 +8,26 @@ from typing import Any
 from urllib.request import urlopen
 
 from ..errors import DataError
-from .data_folders import replacing
+from ..files import replace_atomically
 from .progress_bars import download_bar
 
 Opener = Callable[..., Any]  # urllib's: (url, timeout=seconds) -> a response with .headers and .read(n)
 
 _BLOCK = 1 << 16  # bytes
-_TIMEOUT = 30.0  # seconds without a byte
+_TIMEOUT = 30.0  # seconds without any data
 
 
 def download(url: str, to: Path, *, md5: str, where: str, remedy: str, opener: Opener = urlopen) -> None:
-    """Write what ``url`` serves to ``to``, if its MD5 is ``md5`` (lower-case hexadecimal digits).
+    """Downloads ``url`` to the file ``to`` and checks its MD5 against ``md5`` (lower-case hexadecimal digits).
 
-    ``to`` exists afterwards with all of the content, or is untouched. Progress is drawn on stderr.
-    Raises ``DataError``, beginning with ``where`` and ending with ``remedy`` (what to do instead), when the
-    network, the disk or the checksum says no.
+    Creates the folder of ``to``. A failed download leaves ``to`` as it was. Shows progress on stderr.
+    Raises ``DataError`` if the network or the disk fails, or if the checksum differs. The message starts with ``where``
+    and ends with ``remedy`` (what the user can do).
     """
-    digest = hashlib.md5(usedforsecurity=False)  # the only checksum that the data's publishers give
+    digest = hashlib.md5(usedforsecurity=False)  # the only checksum that the publishers of the data give
     try:
         with (
-            replacing(to) as temporary,
+            replace_atomically(to, make_folder=True) as temporary,
             opener(url, timeout=_TIMEOUT) as response,
             temporary.open("wb") as file,
             download_bar() as progress,
@@ -40,21 +40,21 @@ def download(url: str, to: Path, *, md5: str, where: str, remedy: str, opener: O
                 progress.advance(bar, len(block))
             if digest.hexdigest() != md5:
                 raise DataError(
-                    f"{where}: what {url} sent is not the published file "
+                    f"{where}: the content of {url} is not the published file "
                     f"(MD5 must be {md5}, got {digest.hexdigest()}). {remedy}"
                 )
     except DataError:
         raise
-    except (OSError, HTTPException) as error:  # urllib's URLError and time-outs are OSErrors
+    except (OSError, HTTPException) as error:  # URLError of urllib and time-outs are OSErrors too
         raise DataError(f"{where}: cannot download {url} to {to} ({_reason(error)}). {remedy}") from error
 
 
 def fetch_missing(
     folder: Path, files: Mapping[str, tuple[str, str]], *, where: str, get: Callable[..., None] = download
 ) -> None:
-    """Download those of ``files`` (name: URL, MD5) that ``folder`` lacks; what is there is left alone, whatever it is.
+    """Downloads the ``files`` (name: URL, MD5) that do not exist in ``folder``. Existing files are not checked.
 
-    Raises ``DataError``, beginning with ``where``, when that does not work.
+    Raises ``DataError``, with ``where`` at its start, if a download fails.
     """
     remedy = (
         f"Put {' and '.join(files)} into {folder} (the folder {folder.name} in TOKAY_DATA), "
@@ -66,7 +66,7 @@ def fetch_missing(
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause in one line: ``Network is unreachable`` rather than ``<urlopen error [Errno 101] ...>``."""
+    """The innermost cause in one line: ``Network is unreachable``, not ``<urlopen error [Errno 101] ...>``."""
     cause = getattr(error, "reason", error)
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return " ".join(str(text).split())

@@ -1,4 +1,4 @@
-"""A source that is a list: these tasks and no others, as the official test sets of some papers are."""
+"""A source with a fixed list of tasks, such as the official test set of a paper."""
 
 import torch
 
@@ -6,7 +6,7 @@ from ..core.task import Task, TaskSpec, kind_of
 
 
 class FixedTasks:
-    """``tasks`` [n, ...] and no others. ``evaluate`` scores each once, in their order, and never more than there are.
+    """A source with the ``tasks`` [n, ...] and no others. ``evaluate`` scores each of them at most once, in their order.
 
     >>> from tokay import Examples, one_hot
     >>> examples = Examples(torch.arange(3.0).reshape(3, 1, 1), one_hot(torch.zeros(3, 1, dtype=torch.int64), 1))
@@ -24,11 +24,11 @@ class FixedTasks:
         return len(self.tasks.support.x)
 
     def part(self, start: int, stop: int) -> Task:
-        """Those from ``start`` to before ``stop``, in their order."""
+        """The tasks from ``start`` up to, not including, ``stop``, in their order."""
         return self._at(torch.arange(start, stop))
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """``tasks`` of them in random order: none twice before all were drawn. A pure function of ``generator``."""
+        """Draws ``tasks`` of the list in random order. No task comes twice before all came once."""
         rounds = -(-tasks // len(self))
         order = torch.cat([torch.randperm(len(self), generator=generator) for _ in range(rounds)])
         return self._at(order[:tasks])

@@ -1,4 +1,4 @@
-"""Letters of many scripts, drawn from the DejaVu faces that ship inside matplotlib: no download at all."""
+"""Letters of many scripts, drawn with the DejaVu fonts that matplotlib brings: no download is needed."""
 
 import math
 import unicodedata
@@ -17,7 +17,7 @@ from ..core.task import Sizes, Split
 from ..errors import ConfigError, DataError
 from .class_pool import ClassPool, Episodes
 from .data_folders import cache_dir
-from .decoded_images import decoded
+from .decoded_images import decode_once
 from .source import Source
 
 SCRIPTS: dict[Split, tuple[str, ...]] = {
@@ -25,41 +25,43 @@ SCRIPTS: dict[Split, tuple[str, ...]] = {
     "validation": ("Armenian", "Ogham", "Old Italic"),
     "test": ("Georgian", "Hebrew", "Lao", "Tifinagh", "Nko", "Lisu"),
 }
-"""The scripts of each split, by the first words of their letters' Unicode names. Scripts that share shapes through
-their history (Latin, Greek, Coptic, Cyrillic) stay together."""
+"""The scripts of each split, named like the first words of the Unicode names of their letters. Related scripts with
+similar shapes (Latin, Greek, Coptic, Cyrillic) are in the same split."""
 
 EXAMPLES = 20
-"""Drawings of each letter, as many as Omniglot has."""
+"""Number of drawings of each letter, as in Omniglot."""
 
-_VERSION = 1  # raise it whenever a drawing changes: cached ones are then drawn again
+_VERSION = 1  # raise it when a drawing changes: then cached drawings are made again
 _FACES = tuple(
     f"DejaVu{family}"
     for family, slanted in (("Sans", "Oblique"), ("SansMono", "Oblique"), ("Serif", "Italic"))
     for family in (family, f"{family}-Bold", f"{family}-{slanted}", f"{family}-Bold{slanted}")
 )
-_SWAPPED = ("DejaVuSansMono-Oblique", "\u04cb\u04f6")  # a fault of this face: it draws each of the two as the other
-_OVERSAMPLE = 4  # draw this many times larger, then average: edges come out smooth
-_FRAME = 28  # all lengths below are in pixels of a picture of this size, whatever `size` is
-_FIT = 21.0  # the longer side of a letter before the jitter
-_MOST = (math.radians(12), 0.2, 0.12, 0.08)  # turn, shear, and logarithms of zoom and stretch
+_SWAPPED = ("DejaVuSansMono-Oblique", "\u04cb\u04f6")  # a bug of this font: it exchanges these two letters
+_OVERSAMPLE = 4  # draw this many times larger, then average: this makes edges smooth
+_FRAME = 28  # the lengths below are in pixels of a picture of this size, for every `size`
+_FIT = 21.0  # the longer side of a letter without jitter
+_MOST = (math.radians(12), 0.2, 0.12, 0.08)  # largest turn, shear, and logarithms of zoom and stretch
 _SHIFT = 2.0
-# Two letters look alike when the cosine of their blurred pictures is above this; above the second, stricter limit
-# when they belong to different splits or are the two cases of one letter, for then likeness is no accident.
+# Two letters look alike if the cosine of their blurred pictures is above the first limit. The second, stricter limit
+# applies to letters of different splits and to the two cases of one letter: there, similarity is not by chance.
 _ALIKE, _ALIKE_STRICT = 0.985, 0.97
 
 
 @dataclass(frozen=True, kw_only=True)
 class Glyphs(Source, name="glyphs"):
-    """About 1,300 letters of 15 scripts in up to 12 faces, 20 drawings each: an Omniglot that needs no download.
+    """About 1,300 letters of 15 scripts in up to 12 fonts, 20 drawings each: like Omniglot, but without a download.
 
-    Inputs are ``[tasks, n, 1, size, size]`` float32, ink 1 on background 0. Train, validation and test have
-    962, 94 and 231 letters (with matplotlib 3.11) of different scripts (`SCRIPTS`), so a test asks for letters of
-    a script that was never seen. Each letter is centred, fitted to its frame, and then turned, sheared, scaled,
-    stretched and shifted at random; its faces take turns. A letter whose picture is as good as that of another
-    (Latin A and Greek Alpha, V and v) is left out, so no picture belongs to two classes or two splits.
+    Inputs are ``[tasks, n, 1, size, size]`` float32, with ink 1 on background 0. Training, validation and test have
+    962, 94 and 231 letters (with matplotlib 3.11) of different scripts (`SCRIPTS`). So test letters come from scripts
+    that do not occur in training.
 
-    Drawn once (some seconds) into ``TOKAY_CACHE``. Printed letters vary less than handwriting: tasks are easier than
-    Omniglot's and their numbers are not comparable with it.
+    Each letter is centred and fitted to its frame. Then it is turned, sheared, scaled, stretched and shifted at random.
+    The drawings of a letter use its fonts in turn. If two letters look the same (Latin A and Greek Alpha, V and v), only
+    one of them is a class. So no picture belongs to two classes or two splits.
+
+    The letters are drawn once (some seconds) and stored in ``TOKAY_CACHE``. Printed letters vary less than handwriting:
+    these tasks are easier than those of Omniglot, and the accuracies are not comparable.
 
     >>> source = Glyphs(size=32)
     >>> source.name, source.kind
@@ -70,7 +72,7 @@ class Glyphs(Source, name="glyphs"):
     bright_ink = True
 
     jitter_seed: int = 0
-    """which random jitter the drawings have"""
+    """seed of the random jitter of the drawings"""
     size: int = 28
     """height and width of an image in pixels"""
 
@@ -81,8 +83,8 @@ class Glyphs(Source, name="glyphs"):
     def tasks(self, split: Split, sizes: Sizes) -> Episodes:
         """Episodes of the letters of one split.
 
-        Raises ``TaskError`` for more ways than the split has letters or more than 20 shots + queries,
-        ``DataError`` when matplotlib came without its fonts or the cache cannot be written.
+        Raises ``TaskError`` if the split has fewer letters than ``sizes.ways`` or shots + queries are above 20, and
+        ``DataError`` if matplotlib has no fonts or the cache cannot be written.
         """
         return Episodes(_pool(split, self.jitter_seed, self.size), sizes, where="glyphs")
 
@@ -91,19 +93,19 @@ class _Letter(NamedTuple):
     split: Split
     name: str  # "Cyrillic/ж"
     character: str
-    faces: tuple[str, ...]  # those that have it, never empty
+    faces: tuple[str, ...]  # the fonts that have this character, at least one
 
 
-@lru_cache(maxsize=6)  # the splits of two settings: some 25 MB each at most, at the usual size
+@lru_cache(maxsize=6)  # the splits of two settings: at most 25 MB each at 28 pixels
 def _pool(split: Split, seed: int, size: int) -> ClassPool:
-    """The drawings of a split, from the cache where they are there."""
-    import matplotlib  # slow to import, and only this source draws letters
+    """The drawings of a split, read from the cache if possible."""
+    import matplotlib  # imported here because it is slow
 
     file = cache_dir() / f"glyphs-{split}-{size}-{seed}.safetensors"
-    # What else decides a drawing: the faces, the rasteriser, and which characters are letters.
-    made_by = (matplotlib.__version__, PIL.__version__, features.version("freetype2"), unicodedata.unidata_version)
-    key = f"v{_VERSION} {split} size={size} seed={seed} {made_by}"
-    return decoded(file, key, lambda: _draw(split, seed, size), where="glyphs")
+    # Drawings also depend on the fonts, the rasteriser, and which characters are letters.
+    versions = (matplotlib.__version__, PIL.__version__, features.version("freetype2"), unicodedata.unidata_version)
+    key = f"v{_VERSION} {split} size={size} seed={seed} {versions}"
+    return decode_once(file, key, lambda: _draw(split, seed, size), where="glyphs")
 
 
 def _draw(split: Split, seed: int, size: int) -> ClassPool:
@@ -124,18 +126,18 @@ def _draw(split: Split, seed: int, size: int) -> ClassPool:
 
 
 def _jittered(mask: Image.Image, size: int, jitter: list[float]) -> Image.Image:
-    """``mask`` under a random affine map, ``size`` x ``size``. Six numbers in [-1, 1] say which map."""
+    """Applies an affine map to ``mask``; the result is ``size`` x ``size``. ``jitter``, six numbers in [-1, 1], sets the map."""
     angle, shear, zoom, stretch = (u * most for u, most in zip(jitter[:4], _MOST, strict=True))
     unit = _OVERSAMPLE * size / _FRAME  # pixels of the large frame per pixel of a 28 x 28 picture
     scale = unit * _FIT / max(mask.size) * math.exp(zoom)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    # Takes a mask's pixels, from its centre, to the frame's, from its centre.
+    # Maps pixels of the mask to pixels of the frame, both relative to the centre.
     forward = scale * turn @ np.array([[1, shear], [0, 1]]) @ np.diag([math.exp(stretch), math.exp(-stretch)])
-    # Shrink what is too large and shift no further than there is room: nothing is clipped, the border stays empty.
+    # Shrink large letters and limit the shift: nothing is clipped and the border stays empty.
     half, room = np.array(mask.size) / 2, _OVERSAMPLE * (size / 2 - 1)
     forward *= min(1.0, (room / (np.abs(forward) @ half)).min())
     shift = np.array(jitter[4:]) * np.minimum(unit * _SHIFT, room - np.abs(forward) @ half)
-    # Pillow wants the inverse map: a frame's pixels to the mask's.
+    # Pillow needs the inverse map, from pixels of the frame to pixels of the mask.
     back = np.linalg.inv(forward)
     corner = half - back @ (unit * _FRAME / 2 + shift)
     coefficients = (*back[0], corner[0], *back[1], corner[1])
@@ -145,27 +147,27 @@ def _jittered(mask: Image.Image, size: int, jitter: list[float]) -> Image.Image:
 
 @lru_cache(maxsize=1)
 def _letters() -> tuple[_Letter, ...]:
-    """The classes of all splits in their order, without those that look like one before them."""
-    found = _candidates()
+    """The classes of all splits in order, without letters that look like an earlier one."""
+    candidates = _candidates()
     fonts = _fonts(_FRAME)
-    plain = (_jittered(_mask(fonts[letter.faces[0]], letter.character), _FRAME, [0.0] * 6) for letter in found)
-    # Blurred, so that a thicker stroke (a small V fitted to the frame of a large one) weighs little.
+    plain = (_jittered(_mask(fonts[letter.faces[0]], letter.character), _FRAME, [0.0] * 6) for letter in candidates)
+    # Blurred, so that the thickness of strokes counts little (v fitted to the frame has thicker strokes than V).
     pictures = [np.asarray(picture.filter(ImageFilter.GaussianBlur(1.5)), np.float64).ravel() for picture in plain]
     vectors = np.stack(pictures)  # [letters, pixels]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    split = np.array([letter.split for letter in found])
-    lower = np.array([letter.character.lower() for letter in found])
+    split = np.array([letter.split for letter in candidates])
+    lower = np.array([letter.character.lower() for letter in candidates])
     strict = (split[:, None] != split) | (lower[:, None] == lower)
-    alike = vectors @ vectors.T > np.where(strict, _ALIKE_STRICT, _ALIKE)
-    kept: list[int] = []
-    for number in range(len(found)):
-        if not alike[number, kept].any():
-            kept.append(number)
-    return tuple(found[number] for number in kept)
+    are_alike = vectors @ vectors.T > np.where(strict, _ALIKE_STRICT, _ALIKE)
+    distinct: list[int] = []
+    for number in range(len(candidates)):
+        if not are_alike[number, distinct].any():
+            distinct.append(number)
+    return tuple(candidates[number] for number in distinct)
 
 
 def _candidates() -> list[_Letter]:
-    """Every base letter of the scripts that a face has, script by script."""
+    """All base letters of the scripts that a font has, script by script."""
     from matplotlib.ft2font import FT2Font
 
     faces: dict[str, list[str]] = {}
@@ -173,7 +175,7 @@ def _candidates() -> list[_Letter]:
         for character in map(chr, FT2Font(_file(face)).get_charmap()):
             if face != _SWAPPED[0] or character not in _SWAPPED[1]:
                 faces.setdefault(character, []).append(face)
-    # Letters that decompose are accented, joined or styled forms of others.
+    # A letter with a decomposition is an accented, joined or styled form of another.
     letters = [
         character
         for character in sorted(faces)
@@ -189,17 +191,17 @@ def _candidates() -> list[_Letter]:
 
 
 def _mask(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
-    """The ink of a character and nothing around it."""
-    left, top, right, bottom = font.getbbox(character)
-    image = Image.new("L", (math.ceil(right - left), math.ceil(bottom - top)))
-    ImageDraw.Draw(image).text((-left, -top), character, fill=255, font=font)
+    """A character, cropped to its ink."""
+    x0, y0, x1, y1 = font.getbbox(character)
+    image = Image.new("L", (math.ceil(x1 - x0), math.ceil(y1 - y0)))
+    ImageDraw.Draw(image).text((-x0, -y0), character, fill=255, font=font)
     return image.crop(image.getbbox())
 
 
 def _fonts(size: int) -> dict[str, ImageFont.FreeTypeFont]:
-    """Every face, so large that a small letter, too, has as many pixels as the large frame of a ``size`` image."""
+    """All fonts, large enough that small letters also fill the large frame of a ``size`` image."""
     pixels = 2 * _OVERSAMPLE * size
-    # The basic layout is in every Pillow; the other depends on a library of the system.
+    # Every Pillow has the basic layout. The other layout depends on a system library.
     return {face: ImageFont.truetype(_file(face), pixels, layout_engine=ImageFont.Layout.BASIC) for face in _FACES}
 
 
@@ -208,5 +210,5 @@ def _file(face: str) -> str:
 
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf")
     if not path.is_file():
-        raise DataError(f"glyphs: {path} is missing. Install matplotlib from PyPI, whose package brings its fonts.")
+        raise DataError(f"glyphs: {path} is missing. Install matplotlib from PyPI, its package brings the fonts.")
     return str(path)

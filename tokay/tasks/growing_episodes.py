@@ -1,4 +1,4 @@
-"""Episodes whose number of shots, or of ways, changes from meta-batch to meta-batch."""
+"""Episodes with a random number of shots, or of ways, in each meta-batch."""
 
 from typing import Self
 
@@ -6,23 +6,24 @@ import torch
 from torch import Tensor
 
 from ..core.task import Examples, Task, TaskSource
-from .shot_range import check_fewest, drawn_shots
+from .shot_range import check_fewest, draw_shots
 from .source import on_device
 
 
-class FewerShots:
-    """The tasks of ``source``, all of one sample with ``fewest`` to ``shots`` support examples per class, each as likely.
+class VaryingShots:
+    """The tasks of ``source`` with a random number of support examples per class, uniform from ``fewest`` to ``shots``.
 
-    Those left are the first of each class, in their order; query sets stay as they are. For methods that read a task as a
-    sequence: a short one is learned first, and then a longer one, which alone takes many episodes to be learned at all.
+    All tasks of one sample have the same number. The first support examples of each class stay, in their order. Query
+    sets do not change. Use it for methods that read a task as a sequence: they learn short sequences first, and long
+    ones afterwards need fewer episodes.
 
-    Raises ``ConfigError`` when ``fewest`` is not from 1 to the ``shots`` that the classes of ``source`` have.
+    Raises ``ConfigError`` if ``fewest`` is not from 1 to ``shots``, the number of shots of ``source``.
 
     >>> from tokay.tasks import Glyphs
     >>> from tokay import Sizes
-    >>> episodes = FewerShots(Glyphs().tasks("train", Sizes(ways=5, shots=3)), fewest=1, shots=3)
-    >>> drawn = [episodes.sample(2, torch.Generator().manual_seed(i)).support.y.shape[1] for i in range(20)]
-    >>> sorted(set(drawn))
+    >>> episodes = VaryingShots(Glyphs().tasks("train", Sizes(ways=5, shots=3)), fewest=1, shots=3)
+    >>> lengths = [episodes.sample(2, torch.Generator().manual_seed(i)).support.y.shape[1] for i in range(20)]
+    >>> sorted(set(lengths))
     [5, 10, 15]
     """
 
@@ -32,32 +33,33 @@ class FewerShots:
         self.source, self.fewest, self.shots, self.spec = source, fewest, shots, source.spec
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """``tasks`` of them; a pure function of the state of ``generator``."""
-        shots = drawn_shots(self.fewest, self.shots, generator)
+        """Draws ``tasks`` tasks. The sample depends only on the state of ``generator``."""
+        shots = draw_shots(self.fewest, self.shots, generator)
         support, query = self.source.sample(tasks, generator)
         return Task(_first(support, shots), query)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same tasks, drawn on ``device`` where ``source`` can."""
+        """The same tasks with the data of ``source`` on ``device``, if ``source`` can move it."""
         return type(self)(on_device(self.source, device), fewest=self.fewest, shots=self.shots)
 
 
-class FewerWays:
-    """The tasks of ``source``, all of one sample with ``fewest`` to ``most`` classes, each number as likely.
+class GrowingWays:
+    """The tasks of ``source`` with a random number of classes, uniform from ``fewest`` to ``most``.
 
-    In training ``most`` grows (``at_progress``): by the same factor in every step, from ``fewest`` to all ``ways`` after half of
-    it. So the short sequences are learned first, and cost little. The classes left are those of the first labels (which class
-    has which label is drawn for every task, as ever): a reader learns what to do with a few labels, and then with more; where
-    any of the ``ways`` labels may occur it learns all from the start, which takes longer. For methods that read a task as a
-    sequence, as ``FewerShots`` is; others need an example of every class they may answer.
+    All tasks of one sample have the same number. ``most`` grows in training (``at_progress``): by the same factor in every
+    step, from ``fewest`` to ``ways`` at half of the steps. So the method learns short sequences first, and they are cheap.
 
-    Raises ``ConfigError`` when ``fewest`` is not from 1 to the ``ways`` that the tasks of ``source`` have.
+    The classes with the first labels stay, so the method learns a few labels first and then more. Every task still
+    draws anew which class has which label. Use it for methods that read a task as a sequence, like ``VaryingShots``.
+    Other methods need an example of every class.
+
+    Raises ``ConfigError`` if ``fewest`` is not from 1 to ``ways``, the number of ways of ``source``.
 
     >>> from tokay.tasks import Glyphs
     >>> from tokay import Sizes
-    >>> episodes = FewerWays(Glyphs().tasks("train", Sizes(ways=5, shots=2, queries=1)), fewest=4, ways=5)
-    >>> drawn = [episodes.sample(2, torch.Generator().manual_seed(i)).support.y.shape[1] for i in range(20)]
-    >>> sorted(set(drawn))
+    >>> episodes = GrowingWays(Glyphs().tasks("train", Sizes(ways=5, shots=2, queries=1)), fewest=4, ways=5)
+    >>> lengths = [episodes.sample(2, torch.Generator().manual_seed(i)).support.y.shape[1] for i in range(20)]
+    >>> sorted(set(lengths))
     [8, 10]
     >>> episodes.at_progress(0).sample(2, torch.Generator()).support.y.shape
     torch.Size([2, 8, 5])
@@ -70,29 +72,29 @@ class FewerWays:
         self.most = most or ways
 
     def at_progress(self, progress: float) -> Self:
-        """The same tasks, with as many classes at most as there are by then."""
-        grown = self.fewest * (self.ways / self.fewest) ** min(1.0, 2 * progress)
-        most = int(grown + 1e-9)  # 15 may come out as 14.99...
+        """The same tasks with the ``most`` of this step. ``progress`` is the share of steps already done, from 0 to below 1."""
+        limit = self.fewest * (self.ways / self.fewest) ** min(1.0, 2 * progress)
+        most = int(limit + 1e-9)  # rounding may give 14.99... for 15
         return type(self)(self.source, fewest=self.fewest, ways=self.ways, most=most)
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """``tasks`` of them; a pure function of the state of ``generator``."""
-        ways = drawn_shots(self.fewest, self.most, generator)
+        """Draws ``tasks`` tasks. The sample depends only on the state of ``generator``."""
+        ways = draw_shots(self.fewest, self.most, generator)
         support, query = self.source.sample(tasks, generator)
-        return Task(*(_kept(part, part.y[..., :ways].any(2)) for part in (support, query)))
+        return Task(*(_select(part, part.y[..., :ways].any(2)) for part in (support, query)))
 
     def to(self, device: torch.device | str) -> Self:
-        """The same tasks, drawn on ``device`` where ``source`` can."""
+        """The same tasks with the data of ``source`` on ``device``, if ``source`` can move it."""
         return type(self)(on_device(self.source, device), fewest=self.fewest, ways=self.ways, most=self.most)
 
 
 def _first(support: Examples, shots: int) -> Examples:
-    """The first ``shots`` examples of each class: ``[tasks, n, ...]`` to ``[tasks, ways * shots, ...]``."""
-    return _kept(support, (support.y.int().cumsum(1) <= shots).logical_and(support.y).any(2))
+    """Keeps the first ``shots`` examples of each class: ``[tasks, n, ...]`` to ``[tasks, ways * shots, ...]``."""
+    return _select(support, (support.y.int().cumsum(1) <= shots).logical_and(support.y).any(2))
 
 
-def _kept(examples: Examples, kept: Tensor) -> Examples:
-    """Those that ``kept`` [tasks, n] marks, as many in every task: ``[tasks, n, ...]`` to ``[tasks, marked, ...]``."""
-    rows = kept.nonzero()[:, 1].reshape(len(kept), -1)
-    task = torch.arange(len(kept), device=rows.device)[:, None]
+def _select(examples: Examples, mask: Tensor) -> Examples:
+    """Keeps the examples where ``mask`` [tasks, n] is true, the same number k in every task: returns ``[tasks, k, ...]``."""
+    rows = mask.nonzero()[:, 1].reshape(len(mask), -1)
+    task = torch.arange(len(mask), device=rows.device)[:, None]
     return Examples(examples.x[task, rows], examples.y[task, rows])

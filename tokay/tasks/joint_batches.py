@@ -1,4 +1,4 @@
-"""Ordinary mini-batches of every class of a pool, labels fixed: what a network without meta-learning trains on."""
+"""Ordinary mini-batches of all classes of a pool, with fixed labels: the training data of methods without tasks."""
 
 import torch
 
@@ -7,9 +7,9 @@ from .class_pool import ClassPool
 
 
 class JointBatches:
-    """A source whose every task is the same one, "tell all classes of the pool apart", seen a mini-batch at a time.
+    """A source in which every task is a mini-batch of one classification problem: all classes of the pool.
 
-    Support and query are ``ways * shots`` and ``ways * queries`` examples drawn uniformly from the whole pool.
+    Support and query are ``ways * shots`` and ``ways * queries`` examples, drawn uniformly from the whole pool.
 
     >>> pool = ClassPool(torch.zeros(60, 1, 28, 28, dtype=torch.uint8), torch.full((6,), 10), tuple("abcdef"))
     >>> JointBatches(pool, Sizes(ways=5, shots=1, queries=2)).sample(1, torch.Generator()).query.y.shape
@@ -22,7 +22,7 @@ class JointBatches:
         self._labels = torch.arange(len(pool.names)).repeat_interleave(pool.counts)  # [examples]
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """``tasks`` mini-batches; a pure function of the state of ``generator`` (a CPU generator)."""
+        """Draws ``tasks`` mini-batches. The sample depends only on the state of ``generator`` (a CPU generator)."""
         shots, queries = self.sizes.ways * self.sizes.shots, self.sizes.ways * self.sizes.queries
         rows = torch.randint(len(self._labels), (tasks, shots + queries), generator=generator)
         images = self.pool.images

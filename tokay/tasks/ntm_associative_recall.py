@@ -1,4 +1,4 @@
-"""Which item came after this one? Finding by content and going on by place (Graves et al. 2014, section 4.3)."""
+"""Associative recall: put out the item that came after a given item (Graves et al. 2014, section 4.3)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,19 +7,19 @@ import torch
 
 from ..core.task import Kind, Sizes, Split, Task, TaskSource
 from ..errors import ConfigError, TaskError
-from .bit_sequences import Sequences, marker, random_bits, require_bits, then, with_channels
+from .bit_sequences import Sequences, marker, random_bits, read_then_answer, require_bits, with_channels
 from .source import Source
 
-_FEWEST = 2  # one to ask with, one to answer
+_FEWEST = 2  # items: one for the question, one for the answer
 
 
 @dataclass(frozen=True, kw_only=True)
 class NTMAssociativeRecall(Source, name="ntm-associative-recall"):
-    """Read a list of items, then one of them again; put out the item that came after it.
+    """Read a list of items, then one of them again. Put out the item that came after it.
 
-    An item is ``rows`` rows of random bits behind a delimiter. The question stands between two delimiters of another
-    channel, and is any item but the last. Training lists have any number of items from 2 to ``shots``, those of validation
-    and test ``shots``.
+    An item is a delimiter and ``rows`` rows of random bits. The question is a random item, except the last one. It stands
+    between two delimiters, which have a channel of their own. Training lists have 2 to ``shots`` items, each number
+    with the same probability. Validation and test lists have ``shots`` items.
 
     >>> source = NTMAssociativeRecall(rows=1, bits=2).tasks("test", Sizes(shots=2))
     >>> task = source.sample(1, torch.Generator().manual_seed(3))
@@ -33,9 +33,9 @@ class NTMAssociativeRecall(Source, name="ntm-associative-recall"):
     test_sizes: ClassVar[Sizes] = Sizes(ways=1, shots=6)
 
     bits: int = 6
-    """bits in a row"""
+    """number of bits in a row"""
     rows: int = 3
-    """rows of an item"""
+    """number of rows in an item"""
 
     def __post_init__(self) -> None:
         require_bits("ntm-associative-recall", self.bits)
@@ -43,9 +43,9 @@ class NTMAssociativeRecall(Source, name="ntm-associative-recall"):
             raise ConfigError(f"ntm-associative-recall: rows must be at least 1, got {self.rows}. The paper has 3.")
 
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
-        """Lists of up to ``sizes.shots`` items for training, of exactly so many otherwise.
+        """Lists of 2 to ``sizes.shots`` items for training, and of ``sizes.shots`` items otherwise.
 
-        Raises ``TaskError`` for fewer than two items.
+        Raises ``TaskError`` if ``sizes.shots`` is below 2.
         """
         if sizes.shots < _FEWEST:
             raise TaskError(
@@ -56,13 +56,15 @@ class NTMAssociativeRecall(Source, name="ntm-associative-recall"):
         return Sequences(self._draw, shortest=shortest, longest=sizes.shots, inputs=self.bits + 2, outputs=self.bits)
 
     def _draw(self, tasks: int, items: int, generator: torch.Generator) -> Task:
-        listed = random_bits(tasks, items, self.rows, self.bits, generator=generator)
-        asked = torch.randint(0, items - 1, (tasks,), generator=generator)
-        each = torch.arange(tasks)
+        items_read = random_bits(tasks, items, self.rows, self.bits, generator=generator)
+        position = torch.randint(0, items - 1, (tasks,), generator=generator)
+        task = torch.arange(tasks)
         inputs = self.bits + 2
         before_item, around_question = marker(tasks, inputs, last_but_one=1), marker(tasks, inputs, last=1)
         read = [
-            part for item in with_channels(listed, 2).unbind(1) for part in (before_item, item)
+            part for item in with_channels(items_read, 2).unbind(1) for part in (before_item, item)
         ]  # [tasks, 1 or rows, inputs] each
-        question = with_channels(listed[each, asked], 2)
-        return then(torch.cat([*read, around_question, question, around_question], 1), listed[each, asked + 1])
+        question = with_channels(items_read[task, position], 2)
+        return read_then_answer(
+            torch.cat([*read, around_question, question, around_question], 1), items_read[task, position + 1]
+        )

@@ -1,4 +1,4 @@
-"""Copy what was read: the first thing a machine with a memory should learn (Graves et al. 2014, section 4.1)."""
+"""Copy a sequence: the simplest test of a network with a memory (Graves et al. 2014, section 4.1)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,17 +6,17 @@ from typing import ClassVar
 import torch
 
 from ..core.task import Kind, Sizes, Split, Task, TaskSource
-from .bit_sequences import Sequences, marker, random_bits, require_bits, then, with_channels
+from .bit_sequences import Sequences, marker, random_bits, read_then_answer, require_bits, with_channels
 from .source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class NTMCopy(Source, name="ntm-copy"):
-    """Read random rows of bits and a delimiter, which has a channel of its own; then put the rows out again.
+    """Read random rows of bits and a delimiter, then put out the same rows. The delimiter has a channel of its own.
 
-    Training sequences have any length from 1 to ``shots``, those of validation and test all have ``shots`` rows. So
-    ``tokay evaluate RUN --shots 40`` asks for longer ones than any it was trained on. Sequences are drawn afresh, no
-    split holds any back.
+    Training sequences have a random length, uniform from 1 to ``shots``. Validation and test sequences have ``shots``
+    rows. So ``tokay evaluate RUN --shots 40`` tests longer sequences than those of training. All splits have the same
+    distribution of rows.
 
     >>> task = NTMCopy(bits=3).tasks("test", Sizes(shots=2)).sample(1, torch.Generator().manual_seed(0))
     >>> task.support.x.int().tolist(), task.query.y.tolist()
@@ -29,16 +29,16 @@ class NTMCopy(Source, name="ntm-copy"):
     test_sizes: ClassVar[Sizes] = Sizes(ways=1, shots=20)
 
     bits: int = 8
-    """bits in a row"""
+    """number of bits in a row"""
 
     def __post_init__(self) -> None:
         require_bits("ntm-copy", self.bits)
 
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
-        """Sequences of up to ``sizes.shots`` rows for training, of exactly so many otherwise."""
+        """Sequences of 1 to ``sizes.shots`` rows for training, and of ``sizes.shots`` rows otherwise."""
         shortest = 1 if split == "train" else sizes.shots
         return Sequences(self._draw, shortest=shortest, longest=sizes.shots, inputs=self.bits + 1, outputs=self.bits)
 
     def _draw(self, tasks: int, length: int, generator: torch.Generator) -> Task:
         rows = random_bits(tasks, length, self.bits, generator=generator)
-        return then(torch.cat([with_channels(rows, 1), marker(tasks, self.bits + 1, last=1)], 1), rows)
+        return read_then_answer(torch.cat([with_channels(rows, 1), marker(tasks, self.bits + 1, last=1)], 1), rows)

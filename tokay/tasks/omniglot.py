@@ -12,11 +12,11 @@ from ..core.task import Sizes, Split
 from ..errors import ConfigError
 from .class_pool import ClassPool, Episodes
 from .data_folders import cache_dir, data_dir
-from .decoded_images import decoded
+from .decoded_images import decode_once
 from .download import download, fetch_missing
 from .omniglot_archive import read_archive
 from .source import Source
-from .splits import check_split, portion, shuffled
+from .splits import check_split, shuffle_names, take_split
 
 Scheme = Literal["random", "vinyals", "lake"]
 Rotations = Literal["train", "all", "none"]
@@ -33,20 +33,22 @@ _ARCHIVES = {  # name: (characters in it, MD5 of the official file as torchvisio
 class Omniglot(Source, name="omniglot"):
     """Few-shot classification of handwritten characters (Lake et al. 2015), in the splits of the literature.
 
-    - ``random``: 1,200 characters to train on and 423 to test on, whatever their alphabet; of the 1,200 the last
-      100 are for validation. The setting of MAML (1,100 / 100 / 423 characters) and of most tables since.
-    - ``vinyals``: whole alphabets are held out, 33 / 5 / 12 of them, in the *style* of Vinyals et al. (2016). Which
-      ones they took is not known here, and the 33 / 5 / 13 often quoted are more than the 50 there are; ours are
-      drawn by ``split_seed``, so compare with published numbers with care.
-    - ``lake``: the 30 background alphabets, 5 of them for validation, against the 20 evaluation alphabets.
+    - ``random``: 1,100 / 100 / 423 characters for training / validation / test, of any alphabet. MAML and most later
+      papers use this split.
+    - ``vinyals``: 33 / 5 / 12 whole alphabets, in the *style* of Vinyals et al. (2016). Their list of alphabets is not
+      published here. Papers often cite 33 / 5 / 13, but there are only 50 alphabets. Ours are drawn by ``split_seed``,
+      so compare with published numbers with care.
+    - ``lake``: the 30 background alphabets for training, 5 of them for validation, and the 20 evaluation alphabets for
+      test.
 
-    Which random characters a paper's code drew depends on its language's generator: ours are other ones of the
-    same number. Rotated copies count as classes of their own and never leave the split of their character. As
-    ``rotations=train`` makes it, Reptile and MAML++ test on upright characters only; MAML's code rotates at test.
+    The random characters of a paper depend on the random generator of its code. Ours are different characters of the
+    same number. Rotated copies are classes of their own, in the split of their character. Reptile and MAML++ test on
+    upright characters only (``rotations=train``); the code of MAML also rotates the test characters.
 
-    Inputs are float32 ``[tasks, n, 1, size, size]`` in [0, 1], ink = 1. They are resized with anti-aliasing, which
-    the original code asked for too but did not get (PIL falls back to nearest on 1-bit images).
-    Archives are read from ``TOKAY_DATA/omniglot`` and downloaded when they are missing (14 MB). Drawings 3 and 19
+    Inputs are float32 ``[tasks, n, 1, size, size]`` in [0, 1], with ink = 1. Deviation: they are resized with
+    anti-aliasing. The original code asked for it too, but PIL ignores it on 1-bit images.
+
+    The archives are read from ``TOKAY_DATA/omniglot``, and downloaded (14 MB) if they are missing. Drawings 3 and 19
     of Braille/character01 are the same image.
     """
 
@@ -54,15 +56,15 @@ class Omniglot(Source, name="omniglot"):
     bright_ink = True
 
     split: Scheme = "random"
-    """which classes are held out: random characters, whole alphabets (vinyals), or the evaluation set (lake)"""
+    """classes held out for validation and test: random characters, whole alphabets (vinyals), or the evaluation set (lake)"""
     rotations: Rotations = "all"
-    """copies turned by 90, 180 and 270 degrees as new classes: in training only, in all splits, or none"""
+    """add copies rotated by 90, 180 and 270 degrees as new classes: in training only (train), in all splits, or none"""
     within_alphabet: bool = False
-    """draw all classes of an episode from one alphabet (and one rotation of it)"""
+    """draw all classes of an episode from one alphabet, in one rotation"""
     size: int = 28
     """side of the square images, in pixels"""
     split_seed: int = 1
-    """which characters or alphabets are held out"""
+    """seed that chooses the characters or alphabets held out"""
 
     def __post_init__(self) -> None:
         for field, choices in (("split", Scheme), ("rotations", Rotations)):
@@ -75,8 +77,8 @@ class Omniglot(Source, name="omniglot"):
     def tasks(self, split: Split, sizes: Sizes) -> Episodes:
         """Episodes from the characters of ``split``.
 
-        Raises ``DataError`` when the archives are missing and cannot be downloaded, or are damaged; ``TaskError``
-        when the split is too small for ``sizes``.
+        Raises ``DataError`` if the archives are damaged, or missing and cannot be downloaded, and ``TaskError`` if the
+        split is too small for ``sizes``.
         """
         where = f"{_WHERE} ({check_split(split, _WHERE)})"
         pool = characters(self.size)
@@ -87,7 +89,7 @@ class Omniglot(Source, name="omniglot"):
 
 
 def characters(size: int) -> ClassPool:
-    """All 1,623 characters, ``background/<alphabet>/<character>`` first; downloaded and decoded when need be."""
+    """All 1,623 characters, named ``background/<alphabet>/<character>`` or ``evaluation/...``. Downloads if necessary."""
     folder = data_dir() / "omniglot"
     fetch(folder)
     status = [(folder / name).stat() for name in _ARCHIVES]
@@ -95,22 +97,22 @@ def characters(size: int) -> ClassPool:
 
 
 def split_characters(names: Sequence[str], scheme: Scheme, split: Split, seed: int) -> Sequence[str]:
-    """The characters of one split: of ``names`` like ``background/Latin/character01``."""
+    """The characters of one split. ``names`` are all characters, such as ``background/Latin/character01``."""
     if scheme == "random":
-        return portion(shuffled(names, seed), split, validation=100, test=423)
+        return take_split(shuffle_names(names, seed), split, validation=100, test=423)
     alphabets = {name.split("/")[1]: name.startswith("evaluation/") for name in names}
     if scheme == "vinyals":
-        chosen = portion(shuffled(alphabets, seed), split, validation=5, test=12)
+        members = take_split(shuffle_names(alphabets, seed), split, validation=5, test=12)
     elif split == "test":
-        chosen = [alphabet for alphabet, evaluation in alphabets.items() if evaluation]
+        members = [alphabet for alphabet, evaluation in alphabets.items() if evaluation]
     else:
         background = [alphabet for alphabet, evaluation in alphabets.items() if not evaluation]
-        chosen = portion(shuffled(background, seed), split, validation=5, test=0)
-    return [name for name in names if name.split("/")[1] in chosen]
+        members = take_split(shuffle_names(background, seed), split, validation=5, test=0)
+    return [name for name in names if name.split("/")[1] in members]
 
 
 def with_rotations(pool: ClassPool) -> ClassPool:
-    """The classes of ``pool`` and, as classes of their own, the same turned left by 90, 180 and 270 degrees."""
+    """Adds copies of all classes, turned left by 90, 180 and 270 degrees, as new classes such as ``a@90``."""
     return ClassPool(
         torch.cat([pool.images.rot90(turns, (2, 3)) for turns in range(4)]),
         pool.counts.repeat(4),
@@ -119,19 +121,19 @@ def with_rotations(pool: ClassPool) -> ClassPool:
 
 
 def fetch(folder: Path, get: Callable[..., None] = download) -> None:
-    """Download the official archives that ``folder`` lacks. Raises ``DataError`` when that does not work."""
+    """Downloads the official archives that are missing in ``folder``. Raises ``DataError`` if a download fails."""
     files = {name: (f"{URL}/{name}", md5) for name, (_, md5) in _ARCHIVES.items()}
     fetch_missing(folder, files, where=_WHERE, get=get)
 
 
 def alphabets_of(names: Sequence[str]) -> torch.Tensor:
-    """The number of each character's alphabet, the rotated copies of an alphabet counting as another one."""
+    """The number of the alphabet of each character. A rotated copy of an alphabet has a number of its own."""
     keys = [(name.split("/")[1], name.partition("@")[2]) for name in names]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return torch.tensor([numbers[key] for key in keys])
 
 
-# Two: training at one size, say, and looking at another. Each is 25 MB at 28 pixels.
+# Two entries, for two sizes of images. Each has 25 MB at 28 pixels.
 @functools.lru_cache(maxsize=2)
 def _load(folder: Path, cache: Path, fingerprint: str, size: int) -> ClassPool:
     def decode() -> ClassPool:
@@ -143,4 +145,4 @@ def _load(folder: Path, cache: Path, fingerprint: str, size: int) -> ClassPool:
             background.names + evaluation.names,
         )
 
-    return decoded(cache / f"omniglot-{size}.safetensors", fingerprint, decode, where=_WHERE)
+    return decode_once(cache / f"omniglot-{size}.safetensors", fingerprint, decode, where=_WHERE)

@@ -1,4 +1,4 @@
-"""One picture file of any kind to a small uint8 tensor: the same for a training archive and for a user's own photo."""
+"""Decode a picture file of any format to a small uint8 tensor, for training archives and for photos of the user."""
 
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -16,14 +16,14 @@ Channels = Literal["rgb", "grey"]
 def decode_picture(
     file: BinaryIO | Path, *, size: int, channels: Channels, invert: bool = False, name: str, where: str
 ) -> Tensor:
-    """A picture as uint8 ``[3, size, size]`` (rgb) or ``[1, size, size]`` (grey), values 0..255.
+    """A picture as uint8 ``[3, size, size]`` (rgb) or ``[1, size, size]`` (grey), with values 0..255.
 
-    The short side is fitted to ``size`` with anti-aliasing (Lanczos) and the middle of the long side is kept.
-    A camera's orientation mark is obeyed, transparent parts are put on white, 16 bits become 8 by scaling.
-    ``invert`` turns dark ink on light paper into bright ink on black, as networks for Omniglot expect.
+    The short side is resized to ``size`` with anti-aliasing (Lanczos), and the middle of the long side stays. The
+    picture is turned upright if the camera stored its orientation. Transparent parts become white. Values of 16 bits are
+    scaled to 8 bits. ``invert`` turns dark ink on light paper into bright ink on black, as networks for Omniglot need it.
 
-    Raises ``DataError``, beginning with ``where`` and naming ``name``, when it is not a picture, is damaged or
-    cut short, or has pixels of unknown range (floating point).
+    Raises ``DataError``, with ``where`` and ``name`` at its start, if the file is not a picture, is damaged or cut short,
+    or has floating-point pixels, whose range is unknown.
     """
     try:
         with Image.open(file) as image:
@@ -35,8 +35,8 @@ def decode_picture(
     except UnidentifiedImageError as error:
         raise DataError(f"{where}: {name} is not an image that PIL can read. Remove or convert it.") from error
     except Image.DecompressionBombError as error:
-        raise DataError(f"{where}: {name} has more pixels than PIL deems safe. Shrink it first.") from error
-    except Exception as error:  # on damaged files PIL's readers raise almost anything, AttributeError included
+        raise DataError(f"{where}: {name} has more pixels than PIL accepts. Resize it first.") from error
+    except Exception as error:  # the readers of PIL raise many kinds of errors on damaged files, even AttributeError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{where}: {name} cannot be read; it is damaged or cut short ({reason}). Replace it."
@@ -49,12 +49,12 @@ def decode_picture(
 
 
 def _eight_bits(image: Image.Image, mode: Literal["RGB", "L"], name: str, where: str) -> Image.Image:
-    """``image.convert(mode)`` without its traps: it drops transparency and clips what has more than 8 bits."""
-    if image.mode.startswith("I"):  # PIL's modes for 16 bits, some of which it widens to 32
+    """Like ``image.convert(mode)``, which would drop transparency and clip pixels of more than 8 bits."""
+    if image.mode.startswith("I"):  # the modes of PIL for 16 bits; it widens some of them to 32 bits
         wide = np.asarray(image).astype(np.int64)
         if wide.min() < 0 or wide.max() > 0xFFFF:
             raise DataError(
-                f"{where}: {name} has pixels from {wide.min()} to {wide.max()}; 8 or 16 bits are read. Convert it."
+                f"{where}: {name} must have 8 or 16 bits per pixel, got pixels from {wide.min()} to {wide.max()}. Convert it."
             )
         image = Image.fromarray(((wide * 255 + 0x7FFF) // 0xFFFF).astype(np.uint8))
     if image.mode == "F":

@@ -1,4 +1,4 @@
-"""Progress bars on stderr: stdout belongs to results."""
+"""Progress bars on stderr. Results go to stdout."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -9,8 +9,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 T = TypeVar("T")
 
 
-def watched(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """``items`` one by one, with a bar that vanishes at the end. Nothing is drawn where nobody watches."""
+def show_progress(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+    """Yields ``items`` and shows a progress bar, which disappears at the end. Shows nothing if stderr is not a terminal."""
     console = Console(stderr=True)
     return iter(
         track(items, description, total=total, console=console, transient=True, disable=not console.is_terminal)
@@ -18,7 +18,7 @@ def watched(items: Iterable[T], description: str, total: int) -> Iterator[T]:
 
 
 def download_bar() -> Progress:
-    """A bar in bytes with the speed; see ``rich.progress.Progress``. Nothing is drawn where nobody watches."""
+    """A progress bar in bytes, with the speed: a ``rich.progress.Progress``. Shows nothing if stderr is not a terminal."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,4 +1,4 @@
-"""Random quadratics: the smallest problems an optimizer can be learned on (Andrychowicz et al. 2016, arXiv:1606.04474)."""
+"""Random quadratics: the smallest problems for a learned optimizer (Andrychowicz et al. 2016, arXiv:1606.04474)."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -16,17 +16,17 @@ Entries = Literal["normal", "uniform"]
 
 @dataclass(frozen=True, kw_only=True)
 class Quadratic(Source, name="quadratic"):
-    """Minimise ``f(θ) = ||W θ - y||²``; every task has its own matrix W and vector y.
+    """Minimise ``f(θ) = ||W θ - y||²``. Every task has its own matrix W and vector y.
 
-    As a regression: the inputs are the rows of W, the targets the entries of y, and the model is linear without a
-    hidden layer (``--network linear``), so that its loss is f. Rows and targets are multiplied by the root of their
-    number, because a loss here is a mean over examples and f is a sum. ``shots`` is the number of rows (10 in the
-    paper) and ``dimension`` of columns.
+    It is written as a regression. The inputs are the rows of W, the targets are the entries of y, and the model is linear
+    without a hidden layer (``--network linear``), so that its loss is f. A loss is a mean over examples, but f is a sum:
+    so rows and targets are multiplied by the square root of the number of rows. ``shots`` is the number of rows (10 in
+    the paper), ``dimension`` the number of columns.
 
-    f is one function, and there is nothing to generalise to: the query set *is* the support set, and ``queries`` is
-    not used. The family is continuous, so no split holds anything back.
+    There is nothing to generalise to: the query set *is* the support set, and ``queries`` is not used. All splits have
+    the same distribution of tasks.
 
-    The linear head has a bias, an eleventh weight that the paper's quadratics do not have.
+    Deviation: the linear head has a bias, an eleventh weight that the quadratics of the paper do not have.
 
     >>> source = Quadratic().tasks("test", Sizes(shots=10))
     >>> task = source.sample(4, torch.Generator().manual_seed(0))
@@ -39,9 +39,9 @@ class Quadratic(Source, name="quadratic"):
     network = "linear"
 
     entries: Entries = "normal"
-    """what W and y are drawn from: the standard normal (the paper's text), or U[0, 1] (the authors' code)"""
+    """distribution of the entries of W and y: normal (standard normal, paper) or uniform (U[0, 1], code of the authors)"""
     dimension: int = 10
-    """columns of W, the unknowns"""
+    """number of columns of W: the number of unknowns"""
 
     def __post_init__(self) -> None:
         if self.entries not in ("normal", "uniform"):
@@ -50,20 +50,20 @@ class Quadratic(Source, name="quadratic"):
             raise ConfigError(f"quadratic: dimension must be at least 1, got {self.dimension}. The paper has 10.")
 
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
-        """Quadratics to sample from, with ``sizes.shots`` rows; ``split`` changes nothing."""
+        """Quadratics with ``sizes.shots`` rows, the same for every ``split``."""
         return _Quadratics(self.entries, sizes.shots, self.dimension)
 
 
 class _Quadratics:
-    """The task source behind `Quadratic`: a pure function of the generator's state."""
+    """The task source of `Quadratic`. A sample depends only on the state of the generator."""
 
     def __init__(self, entries: Entries, rows: int, dimension: int) -> None:
         self.entries, self.rows, self.dimension = entries, rows, dimension
         self.spec = TaskSpec(x_shape=(dimension,), y_dim=1, kind="regression")
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """Draw ``tasks`` quadratics: x is ``[tasks, rows, dimension]`` and y ``[tasks, rows, 1]``."""
+        """Draws ``tasks`` quadratics: x is ``[tasks, rows, dimension]`` and y ``[tasks, rows, 1]``."""
         draw = torch.randn if self.entries == "normal" else torch.rand
-        drawn: Tensor = sqrt(self.rows) * draw(tasks, self.rows, self.dimension + 1, generator=generator)
-        examples = Examples(drawn[..., :-1], drawn[..., -1:])
+        entries: Tensor = sqrt(self.rows) * draw(tasks, self.rows, self.dimension + 1, generator=generator)
+        examples = Examples(entries[..., :-1], entries[..., -1:])
         return Task(examples, examples)

@@ -1,4 +1,4 @@
-"""Sine waves of random amplitude and phase: the smallest regression problem that rewards learning to learn."""
+"""Sine waves of random amplitude and phase: the smallest regression problem of meta-learning."""
 
 import math
 from dataclasses import dataclass
@@ -20,20 +20,19 @@ _GRID = 50  # points of Reptile's grid, both ends included
 
 @dataclass(frozen=True, kw_only=True)
 class Sinusoid(Source, name="sinusoid"):
-    """Regress one sine wave from a few of its points; every task has its own amplitude and phase.
+    """Regress one sine wave from a few of its points. Every task has its own amplitude and phase.
 
-    ``shots`` is the number of support points and ``queries`` of query points; ``ways`` is not used (there are
-    no classes). Inputs are ``[tasks, n, 1]`` and targets ``[tasks, n, 1]``, both float32 and without noise.
+    ``shots`` is the number of support points, ``queries`` the number of query points. ``ways`` is not used, because there
+    are no classes. Inputs and targets are ``[tasks, n, 1]`` float32, without noise.
 
     - ``maml`` (Finn et al. 2017, section 5.1): ``y = a sin(x - p)``, a ~ U[0.1, 5], p ~ U[0, pi], x ~ U[-5, 5].
-    - ``reptile`` (Nichol et al. 2018, section 6 and OpenAI's script): ``y = a sin(x + b)``, a ~ U[0.1, 5],
-      b ~ U[0, 2 pi]. As in the script, points lie on a grid of 50 over [-5, 5], and the query is drawn from the
-      whole grid whether or not a point is in the support: ``shots=50`` is its training set, ``shots=10,
-      queries=50`` its test, whose loss is that of the whole curve. Within each of the two sets points are
-      distinct here; the script may repeat one among its ten test points.
+    - ``reptile`` (Nichol et al. 2018, section 6 and the script of OpenAI): ``y = a sin(x + b)``, a ~ U[0.1, 5],
+      b ~ U[0, 2 pi]. As in the script, points lie on a grid of 50 over [-5, 5]. Query points come from the whole grid,
+      and may be support points too. Training in the script is ``shots=50``. Its test is ``shots=10, queries=50``: the
+      loss of the whole curve. Deviation: all points of one set are different here, while the script may repeat one of
+      its ten test points.
 
-    The family is continuous, so no split holds anything back: ``tasks`` of any split are independent draws from
-    the same distribution, and differ only by the generator that they are drawn with.
+    All splits have the same distribution of waves. Their tasks differ only by the generator that draws them.
 
     >>> source = Sinusoid().tasks("test", Sizes(shots=10, queries=20))
     >>> task = source.sample(4, torch.Generator().manual_seed(0))
@@ -46,16 +45,16 @@ class Sinusoid(Source, name="sinusoid"):
     network = "mlp"
 
     variant: Variant = "maml"
-    """whose setting: maml (phase in [0, pi], x uniform) or reptile (phase in [0, 2 pi], x on a grid of 50)"""
+    """setting of a paper: maml (phase in [0, pi], x uniform) or reptile (phase in [0, 2 pi], x on a grid of 50)"""
 
     def __post_init__(self) -> None:
         if self.variant not in ("maml", "reptile"):
             raise ConfigError(f"sinusoid: variant must be maml or reptile, got {self.variant!r}.")
 
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
-        """Sine waves to sample from; ``split`` changes nothing, as the class explains.
+        """Sine waves to sample from, the same for every ``split``.
 
-        Raises ``TaskError`` when the reptile variant is asked for more points than its grid has.
+        Raises ``TaskError`` if the variant is reptile and shots or queries are above 50, the points of its grid.
         """
         largest = max(sizes.shots, sizes.queries)
         if self.variant == "reptile" and largest > _GRID:
@@ -67,7 +66,7 @@ class Sinusoid(Source, name="sinusoid"):
 
 
 class _Waves:
-    """The task source behind `Sinusoid`: a pure function of the generator's state."""
+    """The task source of `Sinusoid`. A sample depends only on the state of the generator."""
 
     spec = TaskSpec(x_shape=(1,), y_dim=1, kind="regression")
 
@@ -76,7 +75,7 @@ class _Waves:
         self.sizes = sizes
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """Draw ``tasks`` waves and their points: x and y are ``[tasks, points, 1]``."""
+        """Draws ``tasks`` waves and points on them: x and y are ``[tasks, points, 1]``."""
         turn = math.pi if self.variant == "maml" else 2 * math.pi
         amplitude = _uniform(*_AMPLITUDE, (tasks, 1, 1), generator)
         phase = _uniform(0.0, turn, (tasks, 1, 1), generator)
@@ -92,7 +91,7 @@ class _Waves:
     def _points(self, tasks: int, count: int, generator: torch.Generator) -> Tensor:
         if self.variant == "maml":
             return _uniform(*_X, (tasks, count, 1), generator)
-        # The order of independent uniform numbers is a uniform permutation: one per task, without a loop.
+        # Sorting independent uniform numbers gives a uniform permutation, one per task and without a loop.
         order = torch.rand(tasks, _GRID, generator=generator).argsort(1)[:, :count]
         return torch.linspace(*_X, _GRID)[order][..., None]
 

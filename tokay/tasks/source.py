@@ -1,4 +1,4 @@
-"""What a source of tasks is: a frozen dataclass of settings that registers itself under the name the command line uses."""
+"""The base class of task sources: a frozen dataclass of settings, registered under the name that the command line uses."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,73 +6,76 @@ from typing import Any, ClassVar
 
 import torch
 
-from ..core.registry import register
+from ..core.registry import Registry
+from ..core.source_abilities import Movable
 from ..core.task import Kind, Sizes, Split, TaskSource
-from .class_pool import Episodes
+from .class_pool import Pooled
 from .joint_batches import JointBatches
 
-_sources: dict[str, type["Source"]] = {}
+_sources: Registry["Source"] = Registry("source", home="tokay.tasks", group="tokay.sources")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source(ABC):
-    """Settings of one data set or task family; ``tasks`` turns them into something to sample from.
+    """Settings of one data set or task family. ``tasks`` returns the task source to sample from.
 
-    A subclass is one file: ``class Omniglot(Source, name="omniglot")`` plus one import line in ``tasks/__init__.py``.
-    Its fields become its command-line flags, the string under each field the help.
+    A new source is one file with ``class Omniglot(Source, name="omniglot")``, and one import line in
+    ``tasks/__init__.py``. Its fields become command-line flags, and the string under each field is the help text.
     """
 
     name: ClassVar[str]
-    summary: ClassVar[str]  # one line, shown by `tokay list sources`
+    summary: ClassVar[str]  # one line for `tokay list sources`
     kind: ClassVar[Kind] = "classification"
-    network: ClassVar[str | None] = None  # the backbone its papers use; None: pictures, so the method's own
-    pixels: ClassVar[bool] = False  # regression of a picture: inputs are places of pixels, from 0 to 1
-    test_sizes: ClassVar[Sizes] = Sizes()  # of the tasks to be good at, where nobody says otherwise
-    bright_ink: ClassVar[bool] = (
-        False  # its pictures are ink = 1 on a background of 0, so ink on paper must be inverted
-    )
+    network: ClassVar[str | None] = None  # the backbone in its papers; None: pictures, the method chooses
+    pixels: ClassVar[bool] = False  # regression of a picture: inputs are positions of pixels, from 0 to 1
+    test_sizes: ClassVar[Sizes] = Sizes()  # default sizes of test tasks
+    bright_ink: ClassVar[bool] = False  # pictures have ink = 1 on background 0: dark ink on paper must be inverted
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        register(_sources, cls, name, "source")
+        _sources.add(cls, name)
 
     @abstractmethod
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
-        """Tasks of one split. Classes (or functions, users, ...) never cross splits.
+        """Tasks of one split. No class (or function, user, ...) is in two splits.
 
-        Raises ``TaskError`` when ``sizes`` ask for more ways than the split has classes, or for more
-        shots + queries than a class has examples; ``DataError`` when the data is missing or damaged.
+        Raises ``TaskError`` if ``sizes`` ask for more ways than the split has classes, or for more shots + queries than
+        a class has examples. Raises ``DataError`` if the data is missing or damaged.
         """
 
-    def named(self, sizes: Sizes) -> str:
-        """The size of a task, as people say it."""
-        return sizes.named(self.kind)
+    @property
+    def is_inverted(self) -> bool:
+        """Whether the source turns dark ink on light paper into bright ink on black when it reads a picture."""
+        return False
+
+    def describe_sizes(self, sizes: Sizes) -> str:
+        """The sizes of a task in words: ``5-way 1-shot``."""
+        return sizes.describe(self.kind)
 
     def points_shown(self) -> int:
-        """Of a regression task in a picture: as many as the smallest source of curves has."""
+        """Number of points at which a plot shows a regression task. Default: 50."""
         return 50
 
     def most_ways(self, split: Split) -> int:
-        """How many classes an episode may well have: all of the split, or what half of its groups (alphabets, say) hold."""
+        """A large but usual number of ways: all classes of the split, or what half of its groups (such as alphabets) have."""
         one = Sizes(ways=1, shots=1, queries=1)
         episodes = self.tasks(split, one)
-        return episodes.common_ways if isinstance(episodes, Episodes) else self.joint(split, one).spec.y_dim
+        return episodes.common_ways if isinstance(episodes, Pooled) else self.joint(split, one).spec.y_dim
 
     def joint(self, split: Split, sizes: Sizes) -> TaskSource:
-        """The same data without tasks, for baselines: mini-batches of all classes of a split, with labels that stay.
+        """The same data without tasks, for baselines: mini-batches of all classes of a split, with fixed labels.
 
-        A family of functions has no classes to pool: there its ordinary tasks serve.
+        Returns the ordinary tasks if the source has no pool of classes, as a family of functions.
         """
         episodes = self.tasks(split, Sizes(ways=1, shots=1, queries=1))
-        return JointBatches(episodes.pool, sizes) if isinstance(episodes, Episodes) else self.tasks(split, sizes)
+        return JointBatches(episodes.pool, sizes) if isinstance(episodes, Pooled) else self.tasks(split, sizes)
 
 
 def list_sources() -> dict[str, type[Source]]:
     """Every registered source by name."""
-    return dict(_sources)
+    return _sources.by_name()
 
 
-def on_device(source: Any, device: torch.device | str) -> TaskSource:
-    """A source that can move its data to the device does, so that sampling is a gather there."""
-    moved: TaskSource = source.to(device) if hasattr(source, "to") else source
-    return moved
+def on_device(source: TaskSource, device: torch.device | str) -> TaskSource:
+    """Moves the data of ``source`` to ``device``. Returns ``source`` itself if it has no data to move."""
+    return source.to(device) if isinstance(source, Movable) else source

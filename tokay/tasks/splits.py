@@ -1,9 +1,9 @@
-"""Dividing classes between training, validation and test, by their names alone."""
+"""Divide classes between training, validation and test. The division depends only on their names and a seed."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar, get_args
 
-from ..core.seeding import derive
+from ..core.seeding import derive_seed
 from ..core.task import Split
 from ..errors import ConfigError
 
@@ -11,27 +11,27 @@ T = TypeVar("T")
 
 
 def check_split(split: Split, where: str) -> Split:
-    """``split`` itself, or ``ConfigError`` when it is none of the three: a type checker does not see every caller."""
+    """Returns ``split``. Raises ``ConfigError`` if it is not train, validation or test."""
     if split not in get_args(Split):
         raise ConfigError(f"{where}: the split must be train, validation or test, got {split!r}.")
     return split
 
 
-def shuffled(names: Iterable[str], seed: int) -> list[str]:
-    """A random order that only ``seed`` and the names decide, on every platform and Python version.
+def shuffle_names(names: Iterable[str], seed: int) -> list[str]:
+    """The names in a random order, which depends only on ``seed`` and the names, on every platform and Python version.
 
-    Each name has its own place in it: adding or removing a name leaves the others in the same order.
+    If a name is added or removed, the other names stay in the same order.
 
-    >>> shuffled(["a", "b", "c"], 0) == shuffled(["c", "b", "a"], 0)
+    >>> shuffle_names(["a", "b", "c"], 0) == shuffle_names(["c", "b", "a"], 0)
     True
     """
-    return sorted(names, key=lambda name: (derive(seed, name), name))
+    return sorted(names, key=lambda name: (derive_seed(seed, name), name))
 
 
-def portion(order: Sequence[T], split: Split, *, validation: int, test: int) -> Sequence[T]:
-    """One split of ``order``: the last ``test`` are for testing, the ``validation`` before them for validation.
+def take_split(order: Sequence[T], split: Split, *, validation: int, test: int) -> Sequence[T]:
+    """One split of ``order``. The last ``test`` items are for test, the ``validation`` items before them for validation.
 
-    >>> portion("abcdef", "train", validation=1, test=2), portion("abcdef", "validation", validation=1, test=2)
+    >>> take_split("abcdef", "train", validation=1, test=2), take_split("abcdef", "validation", validation=1, test=2)
     ('abc', 'd')
     """
     last = len(order) - test

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from ..core.engine.batching import Mode
 from ..core.outer_optimizer import OptimizerName, Schedule
 from ..errors import ConfigError
@@ -9,36 +11,36 @@ from ..errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
-    """How to meta-train. What is left at None is what the method's paper uses."""
+    """How to meta-train. A setting that is None takes the value of the method's paper."""
 
     steps: int = 2000
-    """outer steps"""
+    """number of outer steps"""
     meta_batch: int | None = None
     """tasks per outer step"""
     optimizer: OptimizerName | None = None
     """outer optimizer"""
     lr: float | None = None
-    """outer learning rate (for reptile, the meta step)"""
+    """outer learning rate (for reptile: the meta step)"""
     schedule: Schedule | None = None
-    """how the outer rate changes: constant, linear to 0, cosine to 0, or halving every 2000 steps"""
+    """outer learning rate over time: constant, linear to 0, cosine to 0, or half every 2000 steps"""
     clip_norm: float | None = None
-    """scale the meta-gradient down to this norm"""
+    """largest norm of the meta-gradient: a larger gradient is scaled down to it"""
     clip_value: float | None = None
-    """clamp every entry of the meta-gradient to plus or minus this; most methods' papers do not"""
+    """largest absolute value in the meta-gradient: larger entries are clamped (most papers do not clamp)"""
     validate_every: int = 500
-    """outer steps between validations on held-out classes; the best is kept (0: never, the last is kept)"""
+    """outer steps between two validations on held-out classes; the best weights are kept (0: never, keep the last)"""
     validation_tasks: int = 100
     """tasks in a validation"""
     seed: int = 0
-    """decides the initial weights, the tasks and every random draw"""
+    """decides the initial weights, the tasks and every other random draw"""
     mode: Mode = "vmap"
-    """vmap: all tasks at once; loop: one by one, for networks that cannot be mapped"""
+    """vmap: all tasks at once; loop: one after the other, for networks that vmap cannot run"""
     chunk_size: int | None = None
-    """how many tasks to compute at once (all of them)"""
+    """tasks computed at once (default: all)"""
     memory: int | None = None
-    """MiB that the tasks computed at once may take: chooses the chunk size"""
+    """memory in MiB for the tasks computed at once; decides the chunk size"""
     cuda_graph: bool = False
-    """on a CUDA device: record an outer step once and replay it, which is several times as fast for small networks"""
+    """on a CUDA device: record one outer step and replay it; several times faster for small networks"""
 
     def __post_init__(self) -> None:
         for name in ("steps", "validate_every"):
@@ -47,10 +49,19 @@ class FitConfig:
         for name in ("meta_batch", "lr", "clip_norm", "clip_value", "chunk_size", "memory"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise ConfigError(f"fit: {name} must be above 0, got {value}. Leave it out for the usual.")
+                raise ConfigError(f"fit: {name} must be above 0, got {value}. Leave it out for the default.")
         if self.validation_tasks < 2:
             raise ConfigError(f"fit: validation_tasks must be at least 2, got {self.validation_tasks}.")
         if self.chunk_size is not None and self.memory is not None:
             raise ConfigError(
                 "fit: chunk_size and memory both say how many tasks to compute at once. Give one of them."
             )
+
+
+def check_device(config: FitConfig, device: torch.device, *, where: str) -> None:
+    """Raises ``ConfigError``, beginning with ``where``, for ``cuda_graph`` on a device other than CUDA."""
+    if config.cuda_graph and device.type != "cuda":
+        raise ConfigError(
+            f"{where}: --cuda-graph needs a CUDA device, the network is on {device}. "
+            "Leave it out, or give --device cuda."
+        )

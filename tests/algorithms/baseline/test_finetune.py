@@ -1,4 +1,4 @@
-"""Fine-tuning against a loop with torch's own optimizers on a copy of the network with a blank head."""
+"""Fine-tuning against a loop with torch's own optimizers on a copy of the network with a head of zeros."""
 
 from copy import deepcopy
 from typing import Any
@@ -15,7 +15,7 @@ from tokay.tasks.joint_batches import JointBatches
 POOL = 7
 
 
-def built(kind: str = "classification") -> nn.Module:
+def network(kind: str = "classification") -> nn.Module:
     y_dim = POOL if kind == "classification" else 1
     spec = TaskSpec(x_shape=(4,), y_dim=y_dim, kind=kind)  # type: ignore[arg-type]
     return Finetune().build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), spec).double()
@@ -32,7 +32,7 @@ def values() -> Examples:
 @pytest.mark.parametrize("inner", ["adam", "sgd"])
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 def test_adapting_is_ordinary_training(kind: str, inner: Any) -> None:
-    net, examples = built(kind), support() if kind == "classification" else values()
+    net, examples = network(kind), support() if kind == "classification" else values()
     copy = deepcopy(net)
     if kind == "classification":
         copy.head = nn.Linear(5, 3).double()
@@ -62,8 +62,8 @@ def test_adapting_is_ordinary_training(kind: str, inner: Any) -> None:
 
 
 @pytest.mark.parametrize("ways", [2, 3, 5])
-def test_a_task_starts_from_a_blank_head_of_its_ways(ways: int) -> None:
-    net = built()
+def test_a_task_starts_from_a_head_of_zeros_with_its_ways(ways: int) -> None:
+    net = network()
     path = list(Finetune(test_steps=4).path(net, support(ways)))
     assert len(path) == 5
     assert path[0]["head.weight"].tolist() == [[0.0] * 5] * ways
@@ -74,21 +74,21 @@ def test_a_task_starts_from_a_blank_head_of_its_ways(ways: int) -> None:
 
 
 def test_regression_keeps_its_head() -> None:
-    net = built("regression")
-    start = next(Finetune().path(net, values()))
-    assert torch.equal(start["head.weight"], net.get_parameter("head.weight"))
-    assert torch.equal(start["head.bias"], net.get_parameter("head.bias"))
+    net = network("regression")
+    initial = next(Finetune().path(net, values()))
+    assert torch.equal(initial["head.weight"], net.get_parameter("head.weight"))
+    assert torch.equal(initial["head.bias"], net.get_parameter("head.bias"))
 
 
-def test_a_blank_head_is_of_the_networks_dtype() -> None:
-    net = built().float()
-    start = next(Finetune().path(net, Examples(torch.randn(6, 4), support().y)))
-    assert start["head.weight"].dtype == torch.float32
+def test_the_new_head_has_the_dtype_of_the_network() -> None:
+    net = network().float()
+    initial = next(Finetune().path(net, Examples(torch.randn(6, 4), support().y)))
+    assert initial["head.weight"].dtype == torch.float32
 
 
 def test_training_is_joint() -> None:
-    """The plain loss on support and query together, of the network as it is, whose gradient is torch's."""
-    net = built()
+    """The loss is the cross-entropy on support and query together, without adaptation; so is its gradient."""
+    net = network()
     x, labels = torch.randn(9, 4, dtype=torch.float64), torch.randint(POOL, (9,))
     y = one_hot(labels, POOL)
     loss, _ = Finetune().loss(net, Task(Examples(x[:4], y[:4]), Examples(x[4:], y[4:])))

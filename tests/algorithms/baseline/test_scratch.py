@@ -13,7 +13,7 @@ from tokay.core.inner.minibatches import cycle
 SPEC = TaskSpec(x_shape=(4,), y_dim=3)
 
 
-def built() -> nn.Module:
+def network() -> nn.Module:
     return Scratch().build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), SPEC).double()
 
 
@@ -24,7 +24,7 @@ def support() -> Examples:
 @pytest.mark.parametrize("inner", ["adam", "sgd"])
 @pytest.mark.parametrize("batch", [4, 6])
 def test_adapting_is_ordinary_training(inner: Any, batch: int) -> None:
-    net, (x, y) = built(), support()
+    net, (x, y) = network(), support()
     copy = deepcopy(net)
     parameters = list(copy.parameters())
     optimizer: Any = (
@@ -41,26 +41,26 @@ def test_adapting_is_ordinary_training(inner: Any, batch: int) -> None:
         torch.testing.assert_close(state[name], p.detach(), rtol=1e-11, atol=1e-13, msg=name)
 
 
-def test_is_not_trained() -> None:
-    class Never:
+def test_fit_does_not_train_it() -> None:
+    class NoTasks:
         spec = SPEC
 
         def sample(self, tasks: int, generator: torch.Generator) -> Task:
-            pytest.fail("nothing is to be drawn")
+            pytest.fail("fit must not draw tasks")
 
-    net = built()
-    before = {name: p.clone() for name, p in net.state_dict().items()}
-    assert list(fit(Scratch(), net, Never(), FitConfig(steps=5))) == []
-    assert all(torch.equal(before[name], p) for name, p in net.state_dict().items())
+    net = network()
+    initial = {name: p.clone() for name, p in net.state_dict().items()}
+    assert list(fit(Scratch(), net, NoTasks(), FitConfig(steps=5))) == []
+    assert all(torch.equal(initial[name], p) for name, p in net.state_dict().items())
 
 
-def test_differs_from_reptile_in_nothing_but_the_start() -> None:
-    """On one network the two adapt alike, bit for bit."""
-    net, examples = built(), support()
+def test_differs_from_reptile_only_in_the_initial_weights() -> None:
+    """From equal weights both adapt to equal weights, bit for bit."""
+    net, examples = network(), support()
     a = Scratch(inner_lr=0.01, test_steps=4, test_batch=2).adapt(net, examples)
     b = Reptile(inner_lr=0.01, test_steps=4, test_batch=2).at_test().adapt(net, examples)
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_the_path_is_as_long_as_the_steps() -> None:
-    assert len(list(Scratch(test_steps=7).path(built(), support()))) == 8
+    assert len(list(Scratch(test_steps=7).path(network(), support()))) == 8

@@ -1,4 +1,4 @@
-"""VERSA against a loop over samples, classes and queries, and against what it becomes without its variance."""
+"""VERSA against a loop over samples, classes and queries; VERSA without variance against a linear classifier."""
 
 import math
 
@@ -56,17 +56,17 @@ def test_the_predictive_is_a_loop_over_samples() -> None:
             powers = [logit.exp() for logit in logits]
             mean_probability += powers[int(y.int().argmax())] / sum(powers) / 6
         total -= mean_probability.log()
-    cost, measured = versa.loss(net, Task(support, query))
+    cost, report = versa.loss(net, Task(support, query))
     expected = total / len(query.x)
     torch.testing.assert_close(cost, expected, rtol=1e-12, atol=1e-12)
     weights = list(net.parameters())
-    theirs = torch.autograd.grad(expected, weights)
-    torch.testing.assert_close(torch.autograd.grad(cost, weights), theirs, rtol=1e-9, atol=1e-12)
-    assert measured["loss"] is cost
+    gradient = torch.autograd.grad(expected, weights)
+    torch.testing.assert_close(torch.autograd.grad(cost, weights), gradient, rtol=1e-9, atol=1e-12)
+    assert report["loss"] is cost
 
 
 def test_drawing_logits_is_drawing_weights() -> None:
-    """The mean and spread of a logit under weights drawn from the posterior are those of the logits that it draws."""
+    """Drawing weights from the posterior gives the same predictive distribution as drawing logits."""
     net, support, query = network(), examples(), examples(shots=1)
     state = VERSA().adapt(net, support)
     f, n = net.backbone(query.x), 100_000
@@ -81,12 +81,12 @@ def test_drawing_logits_is_drawing_weights() -> None:
 def test_without_variance_it_is_an_amortised_classifier() -> None:
     net, support, query = network(), examples(), examples()
     state = VERSA().adapt(net, support)
-    sure = state._replace(
+    narrow = state._replace(
         weight_log_variance=torch.full_like(state.weight_log_variance, -200.0),
         bias_log_variance=torch.full_like(state.bias_log_variance, -200.0),
     )
     logits = net.backbone(query.x) @ state.weight_mean.mT + state.bias_mean
-    torch.testing.assert_close(VERSA().predict(net, sure, query.x), logits.log_softmax(-1), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(VERSA().predict(net, narrow, query.x), logits.log_softmax(-1), rtol=1e-12, atol=1e-12)
 
 
 def test_more_variance_is_less_certainty() -> None:
@@ -102,7 +102,7 @@ def test_more_variance_is_less_certainty() -> None:
 
 
 def test_shots_enter_by_their_mean() -> None:
-    """Every example twice is the same posterior; so is the mean feature in their place."""
+    """Using every example twice, or the mean feature in its place, gives the same posterior."""
     net, support = network(), examples()
     posterior = VERSA().adapt(net, support)
     twice = VERSA().adapt(net, Examples(*(torch.cat([part, part]) for part in support)))
@@ -119,9 +119,9 @@ def test_shots_enter_by_their_mean() -> None:
 
 def test_a_class_is_inferred_from_its_own_examples_alone() -> None:
     net, (x, y) = network(), examples()
-    changed = torch.where(y[:, :1], x + 1, x)
-    before, after = (VERSA().adapt(net, Examples(inputs, y)) for inputs in (x, changed))
-    for a, b in zip(before, after, strict=True):
+    changed_x = torch.where(y[:, :1], x + 1, x)
+    initial, changed = (VERSA().adapt(net, Examples(inputs, y)) for inputs in (x, changed_x))
+    for a, b in zip(initial, changed, strict=True):
         torch.testing.assert_close(a[1:], b[1:], rtol=1e-12, atol=1e-12)
         assert not torch.allclose(a[0], b[0])
 
@@ -129,9 +129,9 @@ def test_a_class_is_inferred_from_its_own_examples_alone() -> None:
 def test_an_answer_does_not_depend_on_the_other_queries() -> None:
     net, support, query = network(), examples(), examples(shots=4)
     state = VERSA().adapt(net, support)
-    together = VERSA().predict(net, state, query.x)
-    alone = torch.cat([VERSA().predict(net, state, x[None]) for x in query.x])
-    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
+    batch = VERSA().predict(net, state, query.x)
+    singles = torch.cat([VERSA().predict(net, state, x[None]) for x in query.x])
+    torch.testing.assert_close(batch, singles, rtol=1e-12, atol=1e-12)
 
 
 def test_every_task_has_its_own_draws() -> None:
@@ -147,5 +147,5 @@ def test_settings() -> None:
     assert [recipe.name for recipe in VERSA.recipes] == [
         f"versa-omniglot-{s}" for s in ("5w1s", "5w5s", "20w1s", "20w5s")
     ]
-    with pytest.raises(TypeError, match="its build made"):
+    with pytest.raises(TypeError, match=r"^versa: `net` must come from VERSA\(\)"):
         VERSA().adapt(nn.Identity(), examples())

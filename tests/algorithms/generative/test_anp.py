@@ -1,4 +1,4 @@
-"""ANP against attention by hand, head by head, and torch's distributions for the rest."""
+"""ANP against attention by hand, head by head, and against torch's distributions."""
 
 import pytest
 import torch
@@ -21,32 +21,32 @@ def network() -> nn.Module:
     return METHOD.build(backbone, TaskSpec(x_shape=(3,), y_dim=2, kind="regression")).double()
 
 
-def encoded(layers: nn.Module, net: nn.Module, part: Examples) -> Tensor:
+def encode(layers: nn.Module, net: nn.Module, part: Examples) -> Tensor:
     return torch.stack([layers(torch.cat([net.backbone(x), y])) for x, y in zip(*part, strict=True)])
 
 
 def q(net: nn.Module, part: Examples) -> Independent:
-    hidden = net.latent.hidden(encoded(net.latent.pairs.layers, net, part).mean(0)).relu()
-    return Independent(Normal(net.latent.mean(hidden), 0.1 + 0.9 * net.latent.std(hidden).sigmoid()), 1)
+    activation = net.latent.hidden(encode(net.latent.pairs.layers, net, part).mean(0)).relu()
+    return Independent(Normal(net.latent.mean(activation), 0.1 + 0.9 * net.latent.std(activation).sigmoid()), 1)
 
 
-def attended(net: nn.Module, support: Examples, x: Tensor) -> Tensor:
-    """r(x), a head and an example at a time; each head has rows of the maps and columns of the last one of its own."""
+def attend(net: nn.Module, support: Examples, x: Tensor) -> Tensor:
+    """r(x), one head and one example at a time. A head owns rows of q, k and v, and columns of o."""
     attention, size = net.attention, WIDTH // HEADS
     result = torch.zeros(WIDTH, dtype=torch.float64)
-    values = encoded(net.encoder.layers, net, support)
+    values = encode(net.encoder.layers, net, support)
     for head in range(HEADS):
         own = slice(head * size, (head + 1) * size)
-        asked = attention.q.weight[own] @ net.place(net.backbone(x))
-        scores = [asked @ (attention.k.weight[own] @ net.place(net.backbone(a))) / size**0.5 for a in support.x]
+        query = attention.q.weight[own] @ net.place(net.backbone(x))
+        scores = [query @ (attention.k.weight[own] @ net.place(net.backbone(a))) / size**0.5 for a in support.x]
         total = sum(score.exp() for score in scores)
-        found = sum(s.exp() / total * (attention.v.weight[own] @ v) for s, v in zip(scores, values, strict=True))
-        result = result + attention.o.weight[:, own] @ found
+        head_value = sum(s.exp() / total * (attention.v.weight[own] @ v) for s, v in zip(scores, values, strict=True))
+        result = result + attention.o.weight[:, own] @ head_value
     return result
 
 
-def decoded(net: nn.Module, support: Examples, z: Tensor, x: Tensor) -> Independent:
-    mean, raw = net.decoder.layers(torch.cat([attended(net, support, x), z, net.backbone(x)])).split(2)
+def decode(net: nn.Module, support: Examples, z: Tensor, x: Tensor) -> Independent:
+    mean, raw = net.decoder.layers(torch.cat([attend(net, support, x), z, net.backbone(x)])).split(2)
     return Independent(Normal(mean, 0.1 + 0.9 * torch.nn.functional.softplus(raw)), 1)
 
 
@@ -61,33 +61,33 @@ def test_the_cost_is_a_loop_over_draws_points_and_heads() -> None:
     expected = kl_divergence(posterior, prior)
     for z in draws(posterior, support, 1):
         for x, y in zip(*both, strict=True):
-            expected = expected - decoded(net, support, z, x).log_prob(y) / 3
+            expected = expected - decode(net, support, z, x).log_prob(y) / 3
     cost, _ = METHOD.loss(net, Task(support, query))
     torch.testing.assert_close(cost, expected / 9, rtol=1e-12, atol=1e-12)
     weights = list(net.parameters())
-    theirs = torch.autograd.grad(expected / 9, weights)
-    torch.testing.assert_close(torch.autograd.grad(cost, weights), theirs, rtol=1e-9, atol=1e-12)
+    gradient = torch.autograd.grad(expected / 9, weights)
+    torch.testing.assert_close(torch.autograd.grad(cost, weights), gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_answers_are_averaged_over_draws() -> None:
     net, support, query = network(), examples(), examples(4)
     state = METHOD.adapt(net, support)
     mean, std = METHOD.distribution(net, state, query.x)
-    measured = METHOD.measures(net, state, query)["log_likelihood"]
+    log_p = METHOD.measures(net, state, query)["log_likelihood"]
     for i in range(4):
-        parts = [decoded(net, support, z, query.x[i]) for z in draws(q(net, support), support, 0)]
+        parts = [decode(net, support, z, query.x[i]) for z in draws(q(net, support), support, 0)]
         middle = sum(part.mean for part in parts) / 3
         spread = sum(part.variance + (part.mean - middle) ** 2 for part in parts) / 3
         likelihood = sum(part.log_prob(query.y[i]).exp() for part in parts) / 3
         torch.testing.assert_close((mean[i], std[i] ** 2), (middle, spread), rtol=1e-10, atol=1e-12)
-        torch.testing.assert_close(measured[i], likelihood.log() / 2, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(log_p[i], likelihood.log() / 2, rtol=1e-10, atol=1e-12)
     assert torch.equal(METHOD.predict(net, state, query.x), mean)
-    shown = METHOD.loss(net, Task(support, query))[1]
-    torch.testing.assert_close(shown["log_likelihood"], measured.mean(), rtol=1e-12, atol=1e-12)
+    report = METHOD.loss(net, Task(support, query))[1]
+    torch.testing.assert_close(report["log_likelihood"], log_p.mean(), rtol=1e-12, atol=1e-12)
 
 
 def test_examples_of_one_place_count_the_same() -> None:
-    """Where keys do not differ, attention is the mean of the values: a neural process."""
+    """If all keys are equal, attention is the mean of the values, as in a neural process."""
     net, (x, y) = network(), examples()
     same = Examples(x[:1].expand(5, -1), y)
     state, query = METHOD.adapt(net, same), net.place(net.backbone(examples(2).x))
@@ -97,7 +97,7 @@ def test_examples_of_one_place_count_the_same() -> None:
 
 
 def test_a_near_example_counts_more() -> None:
-    """With keys and queries as they are, stretched: the answer is the value of the one at hand."""
+    """With large keys and queries, attention gives the value of the nearest example."""
     net, support = network(), examples()
     with torch.no_grad():
         for layer in (net.attention.q, net.attention.k):
@@ -120,18 +120,18 @@ def test_the_order_of_the_context_changes_nothing() -> None:
 def test_an_answer_does_not_depend_on_the_other_queries() -> None:
     net, query = network(), examples(6)
     state = METHOD.adapt(net, examples())
-    together = METHOD.curves(net, state, query.x)
-    alone = torch.cat([METHOD.curves(net, state, x[None]).mean for x in query.x], 1)
-    torch.testing.assert_close(together.mean, alone, rtol=1e-12, atol=1e-12)
-    assert together.mean.shape == (3, 6, 2)
+    batch = METHOD.curves(net, state, query.x)
+    singles = torch.cat([METHOD.curves(net, state, x[None]).mean for x in query.x], 1)
+    torch.testing.assert_close(batch.mean, singles, rtol=1e-12, atol=1e-12)
+    assert batch.mean.shape == (3, 6, 2)
 
 
 def test_an_empty_context_is_answered() -> None:
     net, (x, y) = network(), examples()
     state = METHOD.adapt(net, Examples(x[:0], y[:0]))
     assert not net.attention(net.place(net.backbone(x)), state.keys, state.values).any()
-    sure = state._replace(z=(net.latent(net.backbone(x)[:0], y[:0])).mean[None])
-    torch.testing.assert_close(METHOD.predict(net, sure, x), net(x))
+    mean_state = state._replace(z=(net.latent(net.backbone(x)[:0], y[:0])).mean[None])
+    torch.testing.assert_close(METHOD.predict(net, mean_state, x), net(x))
 
 
 def test_attention_starts_as_in_the_authors_code() -> None:
@@ -153,5 +153,5 @@ def test_settings() -> None:
     assert (ANP().width, ANP().heads, ANP.outer.lr, ANP.meta_batch, ANP.kinds) == (128, 8, 1e-4, 16, ("regression",))
     assert (ANP().samples, ANP().at_test().samples, ANP(test_samples=7).at_test().samples) == (1, 32, 7)
     assert [recipe.name for recipe in ANP.recipes] == ["anp-gp"]
-    with pytest.raises(TypeError, match="its build made"):
+    with pytest.raises(TypeError, match=r"^anp: `net` must come from ANP\(\)"):
         METHOD.adapt(nn.Identity(), examples())

@@ -1,4 +1,4 @@
-"""CNP against a loop over points, and what no order, repetition or other query may change."""
+"""CNP against a loop over points; order, repetition and other queries must change nothing."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from tokay import CNP, Examples, FitConfig, NetworkError, Sizes, Task, TaskSpec, evaluate, fit
-from tokay.core.predictions import check_answers
+from tokay.core.predictions import check_compatible
 from tokay.core.seeding import generator
 from tokay.tasks import GaussianProcess
 
@@ -22,8 +22,8 @@ def network() -> nn.Module:
     return METHOD.build(backbone, TaskSpec(x_shape=(3,), y_dim=2, kind="regression")).double()
 
 
-def answered(net: nn.Module, support: Examples, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation for one input, an example at a time."""
+def predict(net: nn.Module, support: Examples, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation at one input, one example at a time."""
     r = torch.zeros(8, dtype=torch.float64)
     for a, b in zip(*support, strict=True):
         r = r + net.encoder.layers(torch.cat([net.backbone(a), b])) / len(support.x)
@@ -33,17 +33,17 @@ def answered(net: nn.Module, support: Examples, x: Tensor) -> tuple[Tensor, Tens
 
 def test_the_cost_is_a_loop_over_all_points() -> None:
     net, support, query = network(), examples(), examples(7)
-    total, asked = 0.0, 0.0
+    total, query_log_p = 0.0, 0.0
     for part in (support, query):
         for x, y in zip(*part, strict=True):
-            log_p = Normal(*answered(net, support, x)).log_prob(y).sum()
-            total, asked = total - log_p / 12, asked + (log_p / 14 if part is query else 0)
-    cost, measured = METHOD.loss(net, Task(support, query))
+            log_p = Normal(*predict(net, support, x)).log_prob(y).sum()
+            total, query_log_p = total - log_p / 12, query_log_p + (log_p / 14 if part is query else 0)
+    cost, report = METHOD.loss(net, Task(support, query))
     torch.testing.assert_close(cost, total, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(measured["log_likelihood"], asked, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(report["log_likelihood"], query_log_p, rtol=1e-12, atol=1e-12)
     weights = list(net.parameters())
-    theirs = torch.autograd.grad(total, weights)
-    torch.testing.assert_close(torch.autograd.grad(cost, weights), theirs, rtol=1e-9, atol=1e-12)
+    expected = torch.autograd.grad(total, weights)
+    torch.testing.assert_close(torch.autograd.grad(cost, weights), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_answers_and_their_spread() -> None:
@@ -51,11 +51,11 @@ def test_answers_and_their_spread() -> None:
     state = METHOD.adapt(net, support)
     mean, std = METHOD.distribution(net, state, query.x)
     for i in range(4):
-        expected = answered(net, support, query.x[i])
+        expected = predict(net, support, query.x[i])
         torch.testing.assert_close((mean[i], std[i]), expected, rtol=1e-12, atol=1e-12)
     assert torch.equal(METHOD.predict(net, state, query.x), mean)
-    found = METHOD.measures(net, state, query)["log_likelihood"]
-    torch.testing.assert_close(found, Normal(mean, std).log_prob(query.y).mean(1), rtol=1e-12, atol=1e-12)
+    log_p = METHOD.measures(net, state, query)["log_likelihood"]
+    torch.testing.assert_close(log_p, Normal(mean, std).log_prob(query.y).mean(1), rtol=1e-12, atol=1e-12)
 
 
 def test_no_answer_is_surer_than_the_bound() -> None:
@@ -80,9 +80,11 @@ def test_order_and_repetition_of_the_context_change_nothing() -> None:
 def test_an_answer_does_not_depend_on_the_other_queries() -> None:
     net, query = network(), examples(6)
     state = METHOD.adapt(net, examples())
-    together = METHOD.distribution(net, state, query.x)
-    alone = [torch.cat(part) for part in zip(*(METHOD.distribution(net, state, x[None]) for x in query.x), strict=True)]
-    torch.testing.assert_close(list(together), alone, rtol=1e-12, atol=1e-12)
+    batch = METHOD.distribution(net, state, query.x)
+    singles = [
+        torch.cat(part) for part in zip(*(METHOD.distribution(net, state, x[None]) for x in query.x), strict=True)
+    ]
+    torch.testing.assert_close(list(batch), singles, rtol=1e-12, atol=1e-12)
 
 
 def test_an_empty_context_is_what_the_network_answers_alone() -> None:
@@ -94,44 +96,44 @@ def test_an_empty_context_is_what_the_network_answers_alone() -> None:
 
 @pytest.mark.parametrize("inductive", [False, True])
 def test_evaluate_shows_the_log_likelihood(inductive: bool) -> None:
-    """By hand on its own tasks, with batch norm: together, or each query behind the support set."""
+    """By hand on the same tasks, with batch norm: all queries at once, or each query after the support set."""
     source = GaussianProcess(fewest_shots=2).tasks("test", Sizes(shots=4, queries=5))
     backbone = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4, track_running_stats=False))
     net = METHOD.build(backbone, source.spec)
-    found = evaluate(METHOD, net, source, tasks=3, inductive=inductive)
+    evaluation = evaluate(METHOD, net, source, tasks=3, inductive=inductive)
     (sx, sy), (qx, qy) = source.sample(25, generator(0, "evaluate", 0))
     for i in range(3):
         state = METHOD.adapt(net, Examples(sx[i], sy[i]))
-        asked = [torch.cat([sx[i], x[None]]) for x in qx[i]] if inductive else [qx[i]]
+        inputs = [torch.cat([sx[i], x[None]]) for x in qx[i]] if inductive else [qx[i]]
         answers = [
-            Normal(*(part[-1:] if inductive else part for part in METHOD.distribution(net, state, x))) for x in asked
+            Normal(*(part[-1:] if inductive else part for part in METHOD.distribution(net, state, x))) for x in inputs
         ]
         targets = list(qy[i][:, None]) if inductive else [qy[i]]
         total = sum(answer.log_prob(y).sum() for answer, y in zip(answers, targets, strict=True))
-        assert float(found.per_task["log_likelihood"][i]) == pytest.approx(float(total.detach()) / 5, rel=1e-4)
-    assert found.measure == "mse"
+        assert float(evaluation.per_task["log_likelihood"][i]) == pytest.approx(float(total.detach()) / 5, rel=1e-4)
+    assert evaluation.measure == "mse"
 
 
 def test_the_weights_of_the_best_log_likelihood_are_kept() -> None:
-    """Not those that hit the values best: what a distribution says of how sure it is counts."""
+    """The weights with the lowest error are not kept: the whole distribution counts."""
     source = GaussianProcess(fewest_shots=2).tasks("train", Sizes(shots=6, queries=8))
     torch.manual_seed(1)
-    net, seen = METHOD.build(nn.Identity(), source.spec), {}
+    net, scores = METHOD.build(nn.Identity(), source.spec), {}
     settings = FitConfig(steps=30, lr=0.02, meta_batch=8, validate_every=1, validation_tasks=4)
     for step in fit(METHOD, net, source, settings, validation=source):
         assert step.validation is not None
-        seen[step.step] = [step.validation[name].mean for name in ("log_likelihood", "mse")]
+        scores[step.step] = [step.validation[name].mean for name in ("log_likelihood", "mse")]
         state = step.state
-    best = max(seen, key=lambda s: seen[s][0])
-    assert best != min(seen, key=lambda s: seen[s][1]), "the test needs a run where they differ"
+    best = max(scores, key=lambda s: scores[s][0])
+    assert best != min(scores, key=lambda s: scores[s][1]), "the test needs a run where they differ"
     assert state.best_step == best
 
 
 def test_settings() -> None:
     assert (CNP().width, CNP.outer.lr, CNP.meta_batch, CNP.kinds) == (128, 1e-4, 64, ("regression",))
     assert [recipe.name for recipe in CNP.recipes] == ["cnp-gp"]
-    with pytest.raises(TypeError, match="its build made"):
+    with pytest.raises(TypeError, match=r"^cnp: `net` must come from CNP\(\)"):
         METHOD.adapt(nn.Identity(), examples())
     wrong = TaskSpec(x_shape=(3,), y_dim=1, kind="regression")
     with pytest.raises(NetworkError, match="1 outputs for regression"):
-        check_answers(METHOD, network(), wrong, where="test")
+        check_compatible(METHOD, network(), wrong, where="test")

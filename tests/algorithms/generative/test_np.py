@@ -1,4 +1,4 @@
-"""NP against torch's distributions and a loop over draws and points; its limits where the latent is sure or alone."""
+"""NP against torch's distributions and a loop over draws and points; its limits without noise or without r."""
 
 from typing import Literal
 
@@ -33,18 +33,18 @@ def pairs(net: nn.Module, part: Examples) -> Tensor:
 
 
 def q(net: nn.Module, part: Examples) -> Independent:
-    """The distribution of the latent given some examples."""
-    encoded = torch.stack([net.latent.pairs.layers(pair) for pair in pairs(net, part)]).mean(0)
-    hidden = net.latent.hidden(encoded).relu()
-    return Independent(Normal(net.latent.mean(hidden), 0.1 + 0.9 * net.latent.std(hidden).sigmoid()), 1)
+    """The distribution of the latent, given some examples."""
+    encoding = torch.stack([net.latent.pairs.layers(pair) for pair in pairs(net, part)]).mean(0)
+    activation = net.latent.hidden(encoding).relu()
+    return Independent(Normal(net.latent.mean(activation), 0.1 + 0.9 * net.latent.std(activation).sigmoid()), 1)
 
 
-def decoded(net: nn.Module, support: Examples, z: Tensor, x: Tensor) -> Independent:
-    """What one draw of the latent answers one input."""
-    known = [z, net.backbone(x)]
+def decode(net: nn.Module, support: Examples, z: Tensor, x: Tensor) -> Independent:
+    """The prediction at one input for one draw of the latent."""
+    inputs = [z, net.backbone(x)]
     if net.encoder is not None:
-        known.insert(0, torch.stack([net.encoder.layers(pair) for pair in pairs(net, support)]).mean(0))
-    mean, raw = net.decoder.layers(torch.cat(known)).split(2)
+        inputs.insert(0, torch.stack([net.encoder.layers(pair) for pair in pairs(net, support)]).mean(0))
+    mean, raw = net.decoder.layers(torch.cat(inputs)).split(2)
     return Independent(Normal(mean, 0.1 + 0.9 * torch.nn.functional.softplus(raw)), 1)
 
 
@@ -60,12 +60,12 @@ def test_the_cost_is_a_loop_over_draws_and_points(paths: Paths) -> None:
     expected = kl_divergence(posterior, prior)
     for z in draws(posterior, support, 1):
         for x, y in zip(*both, strict=True):
-            expected = expected - decoded(net, support, z, x).log_prob(y) / 3
+            expected = expected - decode(net, support, z, x).log_prob(y) / 3
     cost, _ = method(paths).loss(net, Task(support, query))
     torch.testing.assert_close(cost, expected / 9, rtol=1e-12, atol=1e-12)
     weights = list(net.parameters())
-    theirs = torch.autograd.grad(expected / 9, weights)
-    torch.testing.assert_close(torch.autograd.grad(cost, weights), theirs, rtol=1e-9, atol=1e-12)
+    gradient = torch.autograd.grad(expected / 9, weights)
+    torch.testing.assert_close(torch.autograd.grad(cost, weights), gradient, rtol=1e-9, atol=1e-12)
 
 
 @each_form
@@ -73,19 +73,19 @@ def test_answers_are_averaged_over_draws(paths: Paths) -> None:
     net, support, query = network(paths), examples(), examples(4)
     state = method(paths).adapt(net, support)
     mean, std = method(paths).distribution(net, state, query.x)
-    measured = method(paths).measures(net, state, query)["log_likelihood"]
+    log_p = method(paths).measures(net, state, query)["log_likelihood"]
     z = draws(q(net, support), support, 0)
     torch.testing.assert_close(state.z, z, rtol=1e-12, atol=1e-12)
     for i in range(4):
-        parts = [decoded(net, support, one, query.x[i]) for one in z]
+        parts = [decode(net, support, one, query.x[i]) for one in z]
         middle = sum(part.mean for part in parts) / 3
         spread = sum(part.variance + (part.mean - middle) ** 2 for part in parts) / 3
         likelihood = sum(part.log_prob(query.y[i]).exp() for part in parts) / 3
         torch.testing.assert_close((mean[i], std[i] ** 2), (middle, spread), rtol=1e-10, atol=1e-12)
-        torch.testing.assert_close(measured[i], likelihood.log() / 2, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(log_p[i], likelihood.log() / 2, rtol=1e-10, atol=1e-12)
     assert torch.equal(method(paths).predict(net, state, query.x), mean)
-    shown = method(paths).loss(net, Task(support, query))[1]
-    torch.testing.assert_close(shown["log_likelihood"], measured.mean(), rtol=1e-12, atol=1e-12)
+    report = method(paths).loss(net, Task(support, query))[1]
+    torch.testing.assert_close(report["log_likelihood"], log_p.mean(), rtol=1e-12, atol=1e-12)
 
 
 def test_the_order_of_the_context_changes_nothing() -> None:
@@ -96,14 +96,14 @@ def test_the_order_of_the_context_changes_nothing() -> None:
 
 
 def test_one_draw_is_one_curve() -> None:
-    """What a draw answers an input with does not depend on which others are asked."""
+    """The prediction of a draw at one input does not depend on the other inputs."""
     net, query = network(), examples(6)
     state = method().adapt(net, examples())
-    together = method().curves(net, state, query.x)
-    assert together.mean.shape == (3, 6, 2)
-    alone = torch.cat([method().curves(net, state, x[None]).mean for x in query.x], 1)
-    torch.testing.assert_close(together.mean, alone, rtol=1e-12, atol=1e-12)
-    assert not torch.allclose(together.mean[0], together.mean[1])
+    batch = method().curves(net, state, query.x)
+    assert batch.mean.shape == (3, 6, 2)
+    singles = torch.cat([method().curves(net, state, x[None]).mean for x in query.x], 1)
+    torch.testing.assert_close(batch.mean, singles, rtol=1e-12, atol=1e-12)
+    assert not torch.allclose(batch.mean[0], batch.mean[1])
 
 
 def test_the_latent_path_alone_has_no_representation() -> None:
@@ -125,8 +125,8 @@ def test_every_task_has_its_own_draws() -> None:
 def test_an_empty_context_is_answered(paths: Paths) -> None:
     net, (x, y) = network(paths), examples()
     state = method(paths).adapt(net, Examples(x[:0], y[:0]))
-    sure = state._replace(z=(net.latent(net.backbone(x)[:0], y[:0])).mean[None])
-    torch.testing.assert_close(method(paths).predict(net, sure, x), net(x))
+    mean_state = state._replace(z=(net.latent(net.backbone(x)[:0], y[:0])).mean[None])
+    torch.testing.assert_close(method(paths).predict(net, mean_state, x), net(x))
 
 
 def test_settings() -> None:
@@ -134,5 +134,5 @@ def test_settings() -> None:
     assert settings == (128, "both", 1e-4, 16, ("regression",))
     assert (NP().samples, NP().at_test().samples, NP(test_samples=7).at_test().samples) == (1, 32, 7)
     assert [recipe.name for recipe in NP.recipes] == ["np-gp"]
-    with pytest.raises(TypeError, match="its build made"):
+    with pytest.raises(TypeError, match=r"^np: `net` must come from NP\(\)"):
         method().adapt(nn.Identity(), examples())

@@ -78,7 +78,7 @@ def test_first_order_is_the_gradient_at_the_adapted_copy() -> None:
         torch.testing.assert_close(p.grad, q.grad, rtol=1e-12, atol=1e-14)
 
 
-def test_both_orders_adapt_alike() -> None:
+def test_both_orders_adapt_equally() -> None:
     net, task = deep(), one_task()
     states = [MAML(inner_lr=0.2, inner_steps=3, order=order).adapt(net, task.support) for order in (1, 2)]
     for name in states[0]:
@@ -88,7 +88,7 @@ def test_both_orders_adapt_alike() -> None:
 def by_hand(
     net: nn.Module, task: Task, *, lr: float, steps: int, through: int, clip: float = float("inf")
 ) -> list[Tensor]:
-    """The meta-gradient of one task by a plain loop that detaches the gradients of the first ``steps - through``."""
+    """The meta-gradient of one task, by a plain loop that detaches the gradients of the first ``steps - through`` steps."""
     start = dict(net.named_parameters())
     params = dict(start)
     for step in range(steps):
@@ -106,8 +106,8 @@ def by_hand(
     return list(torch.autograd.grad((outputs - task.query.y).square().mean(), list(start.values())))
 
 
-def batch_of(count: int = 4) -> Task:
-    """Tasks whose gradients differ much in length, so that a clip is active in some of them alone."""
+def make_batch(count: int = 4) -> Task:
+    """Tasks whose gradients have very different lengths, so that a clip is active only in some of them."""
     parts = []
     for _ in range(2):
         x, y = torch.randn(2, count, 5, 1, dtype=torch.float64)
@@ -115,51 +115,54 @@ def batch_of(count: int = 4) -> Task:
     return Task(*parts)
 
 
-def gradient(maml: MAML, net: nn.Module, batch: Task, **how: Any) -> list[Tensor]:
+def gradient(maml: MAML, net: nn.Module, batch: Task, **options: Any) -> list[Tensor]:
     net.zero_grad()
-    accumulate_meta_gradient(maml, net, batch, **how)
+    accumulate_meta_gradient(maml, net, batch, **options)
     return [p.grad.clone() for p in net.parameters() if p.grad is not None]
 
 
-def tasks_of(batch: Task) -> list[Task]:
+def split_tasks(batch: Task) -> list[Task]:
     (sx, sy), (qx, qy) = batch
     return [Task(Examples(sx[i], sy[i]), Examples(qx[i], qy[i])) for i in range(len(sx))]
 
 
-def assert_same(found: list[Tensor], expected: list[Tensor], rtol: float = 1e-10) -> None:
-    for a, b in zip(found, expected, strict=True):
+def assert_same(actual: list[Tensor], expected: list[Tensor], rtol: float = 1e-10) -> None:
+    for a, b in zip(actual, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=rtol, atol=1e-13)
 
 
 @pytest.mark.parametrize("clip", [None, 0.5])
 @pytest.mark.parametrize("through", [1, 2, 3, 4])
-def test_backprop_through_the_last_steps_alone(through: int, clip: float | None) -> None:
-    net, batch = deep(), batch_of()
+def test_backprop_through_the_last_steps_only(through: int, clip: float | None) -> None:
+    net, batch = deep(), make_batch()
     maml = MAML(inner_lr=0.2, inner_steps=4, backprop_steps=through, inner_clip=clip)
-    hand = [by_hand(net, task, lr=0.2, steps=4, through=through, clip=clip or float("inf")) for task in tasks_of(batch)]
-    expected = [torch.stack(found).mean(0) for found in zip(*hand, strict=True)]
-    for how in ({"mode": "vmap"}, {"mode": "loop"}, {"chunk_size": 3}):
-        assert_same(gradient(maml, net, batch, **how), expected)
+    limits: Any = {"through": through, "clip": clip or float("inf")}
+    grads_by_hand = [by_hand(net, task, lr=0.2, steps=4, **limits) for task in split_tasks(batch)]
+    expected = [torch.stack(task_grads).mean(0) for task_grads in zip(*grads_by_hand, strict=True)]
+    for options in ({"mode": "vmap"}, {"mode": "loop"}, {"chunk_size": 3}):
+        assert_same(gradient(maml, net, batch, **options), expected)
 
 
 def test_backprop_through_none_some_and_all_steps() -> None:
-    """All steps are what is done when it is left out, more are all, and each number of steps gives another gradient."""
-    net, batch = deep(), batch_of()
+    """The default is all steps; a larger number is all steps too. Each smaller number gives a different gradient."""
+    net, batch = deep(), make_batch()
 
-    def found(**settings: Any) -> list[Tensor]:
+    def gradient_for(**settings: Any) -> list[Tensor]:
         return gradient(MAML(inner_lr=0.2, inner_steps=3, **settings), net, batch)
 
     for through in (3, 4, 100):
-        assert all(torch.equal(a, b) for a, b in zip(found(), found(backprop_steps=through), strict=True))
-    # Order 1 differentiates through none, whatever else is asked for.
-    assert all(torch.equal(a, b) for a, b in zip(found(order=1), found(order=1, backprop_steps=2), strict=True))
-    different = [found(order=1), found(backprop_steps=1), found(backprop_steps=2), found()]
+        assert all(torch.equal(a, b) for a, b in zip(gradient_for(), gradient_for(backprop_steps=through), strict=True))
+    # Order 1 differentiates through no step, for any backprop_steps.
+    assert all(
+        torch.equal(a, b) for a, b in zip(gradient_for(order=1), gradient_for(order=1, backprop_steps=2), strict=True)
+    )
+    different = [gradient_for(order=1), gradient_for(backprop_steps=1), gradient_for(backprop_steps=2), gradient_for()]
     for i, a in enumerate(different):
         for b in different[:i]:
             assert max(float((p - q).abs().max()) for p, q in zip(a, b, strict=True)) > 1e-3
 
 
-def test_what_is_not_differentiated_is_adapted_all_the_same() -> None:
+def test_backprop_steps_do_not_change_the_adapted_weights() -> None:
     net, task = deep(), one_task()
     paths = [list(MAML(inner_lr=0.2, inner_steps=4, backprop_steps=n).path(net, task.support)) for n in (None, 1, 3, 9)]
     assert [len(path) for path in paths] == [5] * 4
@@ -168,20 +171,20 @@ def test_what_is_not_differentiated_is_adapted_all_the_same() -> None:
             assert all(torch.equal(state[name], states[0][name]) for name in state)
 
 
-def test_fewer_steps_of_backprop_keep_less() -> None:
+def test_fewer_backprop_steps_record_less() -> None:
     """The graph of the result grows with ``backprop_steps``."""
     net, task = deep(), one_task()
 
     def nodes(through: int) -> int:
         cost, _ = MAML(inner_lr=0.2, inner_steps=6, backprop_steps=through).loss(net, task)
-        seen: set[Any] = set()
-        waiting: list[Any] = [cost.grad_fn]
-        while waiting:
-            node = waiting.pop()
-            if node is not None and node not in seen:
-                seen.add(node)
-                waiting += [following for following, _ in node.next_functions]
-        return len(seen)
+        visited: set[Any] = set()
+        queue: list[Any] = [cost.grad_fn]
+        while queue:
+            node = queue.pop()
+            if node is not None and node not in visited:
+                visited.add(node)
+                queue += [child for child, _ in node.next_functions]
+        return len(visited)
 
     assert nodes(1) < nodes(3) < nodes(6)
     assert nodes(1) < nodes(6) / 3
@@ -189,34 +192,34 @@ def test_fewer_steps_of_backprop_keep_less() -> None:
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_no_inner_step_is_longer_than_the_clip_allows(order: Any) -> None:
-    net, task = deep(), tasks_of(batch_of())[-1]
+    net, task = deep(), split_tasks(make_batch())[-1]
     lengths = {}
     for clip in (None, 0.3):
         path = list(MAML(inner_lr=0.2, inner_steps=3, inner_clip=clip, order=order).path(net, task.support))
-        ways = [torch.cat([(b[name] - a[name]).flatten() for name in a]) for a, b in pairwise(path)]
-        lengths[clip] = [float(way.detach().norm()) for way in ways]
+        displacements = [torch.cat([(b[name] - a[name]).flatten() for name in a]) for a, b in pairwise(path)]
+        lengths[clip] = [float(displacement.detach().norm()) for displacement in displacements]
     assert min(lengths[None]) > 0.2 * 0.3
     assert lengths[0.3] == pytest.approx([0.2 * 0.3] * 3, rel=1e-12)
 
 
 @pytest.mark.parametrize("clip", [0.05, 0.5, 1e6])
 def test_the_clipped_meta_gradient_against_finite_differences(clip: float) -> None:
-    """Active in all tasks, in some, in none."""
-    net, batch = deep(), batch_of()
+    """The clip is active in all tasks, in some tasks, in no task."""
+    net, batch = deep(), make_batch()
     maml = MAML(inner_lr=0.2, inner_steps=2, inner_clip=clip)
-    found, width = gradient(maml, net, batch), 1e-5
-    way = [torch.randn_like(p) for p in net.parameters()]
+    meta_grad, width = gradient(maml, net, batch), 1e-5
+    direction = [torch.randn_like(p) for p in net.parameters()]
 
     def cost(distance: float) -> float:
         with torch.no_grad():
-            for p, d in zip(net.parameters(), way, strict=True):
+            for p, d in zip(net.parameters(), direction, strict=True):
                 p.add_(d, alpha=distance)
             value = float(over_tasks(lambda task: maml.loss(net, task)[0], batch).mean())
-            for p, d in zip(net.parameters(), way, strict=True):
+            for p, d in zip(net.parameters(), direction, strict=True):
                 p.sub_(d, alpha=distance)
         return value
 
-    slope = sum(float((g * d).sum()) for g, d in zip(found, way, strict=True))
+    slope = sum(float((g * d).sum()) for g, d in zip(meta_grad, direction, strict=True))
     assert slope == pytest.approx((cost(width) - cost(-width)) / (2 * width), rel=1e-6)
 
 
@@ -230,7 +233,7 @@ def test_a_rate_near_zero_is_joint_training() -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
 
 
-def test_what_is_frozen_is_not_adapted() -> None:
+def test_frozen_weights_do_not_adapt() -> None:
     net, task = deep(), one_task()
     net[0].requires_grad_(False)
     maml = MAML(inner_lr=0.2)
@@ -253,12 +256,12 @@ def test_the_path_starts_at_the_network() -> None:
 
 
 @pytest.mark.parametrize("kind, rate", [("classification", 2.0), ("regression", 0.01)])
-def test_a_rate_that_is_left_out_is_the_papers(kind: str, rate: float) -> None:
+def test_the_default_rate_is_the_papers(kind: str, rate: float) -> None:
     net, x = nn.Linear(4, 3).double(), torch.randn(6, 4, dtype=torch.float64)
     y = one_hot(torch.arange(6) % 3, 3) if kind == "classification" else torch.randn(6, 3, dtype=torch.float64)
-    left_out, given = (maml.adapt(net, Examples(x, y)) for maml in (MAML(), MAML(inner_lr=rate)))
-    assert all(torch.equal(left_out[name], given[name]) for name in given)
-    assert not torch.equal(given["weight"], net.weight)
+    default, explicit = (maml.adapt(net, Examples(x, y)) for maml in (MAML(), MAML(inner_lr=rate)))
+    assert all(torch.equal(default[name], explicit[name]) for name in explicit)
+    assert not torch.equal(explicit["weight"], net.weight)
 
 
 def test_at_test_takes_the_test_steps() -> None:
@@ -271,7 +274,7 @@ def test_trains_on_as_many_queries_as_shots() -> None:
     assert MAML().training_sizes(Sizes(ways=20, shots=5, queries=15)) == Sizes(ways=20, shots=5, queries=5)
 
 
-def test_recipes_are_for_both_orders() -> None:
+def test_recipes_cover_both_orders() -> None:
     orders = {recipe.name: "--order 1" in recipe.flags for recipe in MAML.recipes if recipe.source == "omniglot"}
     tasks = ("5w1s", "5w5s", "20w1s", "20w5s")
     assert orders == {f"{name}-omniglot-{task}": name == "fomaml" for task in tasks for name in ("maml", "fomaml")}

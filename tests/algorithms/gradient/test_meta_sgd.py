@@ -1,4 +1,4 @@
-"""Meta-SGD against closed forms, finite differences, and MAML where all its rates are one."""
+"""Meta-SGD against closed forms, finite differences, and MAML with one common rate."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from tokay import MAML, Examples, MetaSGD, Sizes, Task, TaskSpec, one_hot, over_
 from tokay.core.inner.rates import split_rates
 
 
-def built(kind: Any = "classification", **settings: Any) -> tuple[MetaSGD, nn.Module]:
+def build_method_and_net(kind: Any = "classification", **settings: Any) -> tuple[MetaSGD, nn.Module]:
     method = MetaSGD(**settings)
     body = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.LayerNorm(5))
     return method, method.build(body, TaskSpec(x_shape=(4,), y_dim=3, kind=kind)).double()
@@ -31,16 +31,16 @@ def first(batch: Task) -> Task:
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 @pytest.mark.parametrize("steps", [1, 3])
 def test_with_one_rate_it_is_maml(kind: str, steps: int) -> None:
-    """In values, and in the gradients by the start."""
-    (method, net), task = built(kind, inner_lr=0.375, inner_steps=steps), first(tasks(kind))
+    """Equal costs, and equal gradients with respect to the initial weights."""
+    (method, net), task = build_method_and_net(kind, inner_lr=0.375, inner_steps=steps), first(tasks(kind))
     network, maml = split_rates(net)[0], MAML(inner_lr=0.375, inner_steps=steps)
     torch.testing.assert_close(
         dict(method.adapt(net, task.support)), dict(maml.adapt(network, task.support)), rtol=1e-12, atol=1e-14
     )
     costs = [method.loss(net, task)[0], maml.loss(network, task)[0]]
     torch.testing.assert_close(*costs, rtol=1e-12, atol=1e-14)
-    slopes = [torch.autograd.grad(cost, list(network.parameters())) for cost in costs]
-    torch.testing.assert_close(*slopes, rtol=1e-11, atol=1e-13)
+    grads = [torch.autograd.grad(cost, list(network.parameters())) for cost in costs]
+    torch.testing.assert_close(*grads, rtol=1e-11, atol=1e-13)
 
 
 def test_a_step_in_closed_form() -> None:
@@ -48,7 +48,7 @@ def test_a_step_in_closed_form() -> None:
     method = MetaSGD()
     net = method.build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=1, kind="regression")).double()
     network, rates = split_rates(net)
-    alpha = torch.tensor([[0.1, 0.0, -0.2]], dtype=torch.float64)  # an α below zero steps uphill, and may
+    alpha = torch.tensor([[0.1, 0.0, -0.2]], dtype=torch.float64)  # an α below zero steps uphill, which is allowed
     with torch.no_grad():
         rates["head.weight"].copy_(alpha)
         rates["head.bias"].zero_()
@@ -67,9 +67,9 @@ def test_a_step_in_closed_form() -> None:
     )
 
 
-def test_the_gradient_by_alpha_is_the_slope() -> None:
-    """Entry by entry, by central differences."""
-    (method, net), task = built(inner_lr=0.4), first(tasks())
+def test_the_gradient_of_alpha_against_finite_differences() -> None:
+    """Central differences, entry by entry."""
+    (method, net), task = build_method_and_net(inner_lr=0.4), first(tasks())
     method.loss(net, task)[0].backward()
     width = 1e-5
     for rate in split_rates(net)[1].values():
@@ -83,27 +83,27 @@ def test_the_gradient_by_alpha_is_the_slope() -> None:
 
 
 def test_vmap_equals_loop_with_rates_that_differ() -> None:
-    (method, net), batch = built(), tasks()
+    (method, net), batch = build_method_and_net(), tasks()
     with torch.no_grad():
         for rate in split_rates(net)[1].values():
             rate.add_(torch.randn_like(rate))
-    slopes = []
+    grads = []
     for mode in ("vmap", "loop"):
         cost = over_tasks(lambda task: method.loss(net, task)[0], batch, mode=mode).mean()
-        slopes.append(torch.autograd.grad(cost, list(net.parameters())))
-    torch.testing.assert_close(*slopes, rtol=1e-9, atol=1e-12)
+        grads.append(torch.autograd.grad(cost, list(net.parameters())))
+    torch.testing.assert_close(*grads, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind, rate", [("classification", 0.5), ("regression", 0.01)])
-def test_where_alpha_starts(kind: Any, rate: float) -> None:
+def test_initial_alpha(kind: Any, rate: float) -> None:
     for settings, expected in (({}, rate), ({"inner_lr": 0.3}, 0.3)):
-        network, rates = split_rates(built(kind, **settings)[1])
+        network, rates = split_rates(build_method_and_net(kind, **settings)[1])
         assert {name: r.shape for name, r in rates.items()} == {n: p.shape for n, p in network.named_parameters()}
         assert all(float((r.detach() - expected).abs().max()) < 1e-7 for r in rates.values())
 
 
 def test_every_step_has_the_same_alpha() -> None:
-    (method, net), task = built(inner_lr=0.3, inner_steps=2), first(tasks())
+    (method, net), task = build_method_and_net(inner_lr=0.3, inner_steps=2), first(tasks())
     start, middle, end = method.path(net, task.support)
     assert all(torch.equal(start[name], p) for name, p in split_rates(net)[0].named_parameters())
     once = replace(method, inner_steps=1).adapt(net, task.support)

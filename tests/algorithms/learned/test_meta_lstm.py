@@ -1,4 +1,4 @@
-"""Meta-LSTM against a slow oracle: NumPy, one coordinate at a time; and against SGD, with gates set by hand."""
+"""Meta-LSTM against a slow NumPy loop over coordinates, and against SGD with gates set by hand."""
 
 import math
 from typing import Any
@@ -16,8 +16,8 @@ from tokay.core.inner.descent import examples_loss, trainable
 SPEC = TaskSpec(x_shape=(4,), y_dim=3)
 
 
-def built(**settings: Any) -> tuple[MetaLSTM, nn.Module]:
-    """A small network with weights of the meta-learner large enough to matter."""
+def build_method_and_net(**settings: Any) -> tuple[MetaLSTM, nn.Module]:
+    """The method and a small network, with large weights of the meta-learner."""
     method = MetaLSTM(**settings)
     net = method.build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), SPEC).double()
     with torch.no_grad():
@@ -35,19 +35,19 @@ def task(n: int = 6) -> Task:
 
 @pytest.mark.parametrize("steps", [1, 4])
 def test_open_gates_are_gradient_descent(steps: int) -> None:
-    """Forget gates of exactly 1 and input gates of α, whatever the LSTM says."""
-    method, net = built(inner_steps=steps, inner_lr=0.2, forget_bias=100.0)
+    """With zero weights, the forget gates are exactly 1 and the input gates α, for any output of the LSTM."""
+    method, net = build_method_and_net(inner_steps=steps, inner_lr=0.2, forget_bias=100.0)
     support = task().support
     with torch.no_grad():
         net.optimizer.rate_weight.zero_()
         net.optimizer.keep_weight.zero_()
-        net.optimizer.rate_bias.fill_(math.log(0.25))  # in double: the built one went through float32
+        net.optimizer.rate_bias.fill_(math.log(0.25))  # in double precision: build sets it in float32
     loss = examples_loss(net.net)
     expected = gradient_descent(lambda p: loss(p, support), trainable(net.net), lr=0.2, steps=steps)
-    found = method.adapt(net, support)
-    assert list(found) == list(expected)
+    adapted = method.adapt(net, support)
+    assert list(adapted) == list(expected)
     for name, p in expected.items():
-        torch.testing.assert_close(found[name], p, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(adapted[name], p, rtol=1e-12, atol=1e-14)
 
 
 def sigmoid(z: Any) -> Any:
@@ -58,43 +58,43 @@ def prep(v: float) -> list[float]:
     return [math.log(abs(v)) / 10, math.copysign(1, v)] if abs(v) >= math.exp(-10) else [-1, math.exp(10) * v]
 
 
-def by_hand(optimizer: nn.Module, theta: np.ndarray, slopes: list[np.ndarray], losses: list[float]) -> np.ndarray:
-    """The equations of the paper, one coordinate after the other."""
+def by_hand(optimizer: nn.Module, theta: np.ndarray, grads: list[np.ndarray], losses: list[float]) -> np.ndarray:
+    """The equations of the paper, one coordinate at a time."""
     w = {name: p.detach().numpy() for name, p in optimizer.named_parameters()}
     units = len(w["rate_weight"]) - 2
     for p in range(len(theta)):
         h, c, i, f = np.zeros(units), np.zeros(units), 0.0, 0.0
-        for slope, loss in zip(slopes, losses, strict=True):
-            x = np.array(prep(slope[p]) + prep(loss))
+        for grad, loss in zip(grads, losses, strict=True):
+            x = np.array(prep(grad[p]) + prep(loss))
             z = w["lstm.from_input.0"] @ x + w["lstm.from_hidden.0"] @ h + w["lstm.bias.0"]
             into, keep, candidate, out = z.reshape(4, units)
             c = sigmoid(keep) * c + sigmoid(into) * np.tanh(candidate)
             h = sigmoid(out) * np.tanh(c)
             i = sigmoid(w["rate_weight"] @ np.array([*h, theta[p], i]) + w["rate_bias"][0])
             f = sigmoid(w["keep_weight"] @ np.array([*h, theta[p], f]) + w["keep_bias"][0])
-            theta[p] = f * theta[p] - i * slope[p]
+            theta[p] = f * theta[p] - i * grad[p]
     return theta
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_equations_one_coordinate_at_a_time(steps: int) -> None:
-    method, net = built(inner_steps=steps, lstm_units=4)
+    method, net = build_method_and_net(inner_steps=steps, lstm_units=4)
     support = task().support
-    slopes, losses = [], []
+    grads, losses = [], []
     for params in list(method.path(net, support))[:-1]:  # gradients by ordinary backpropagation at every state
         leaves = {name: p.detach().requires_grad_() for name, p in params.items()}
         loss = F.cross_entropy(torch.func.functional_call(net.net, leaves, (support.x,)), support.y.double())
-        slopes.append(np.concatenate([g.flatten() for g in torch.autograd.grad(loss, list(leaves.values()))]))
+        grads.append(np.concatenate([g.flatten() for g in torch.autograd.grad(loss, list(leaves.values()))]))
         losses.append(float(loss.detach()))
     start = np.concatenate([p.detach().numpy().flatten() for p in net.net.parameters()])
-    found = torch.cat([p.detach().flatten() for p in method.adapt(net, support).values()]).numpy()
-    np.testing.assert_allclose(found, by_hand(net.optimizer, start, slopes, losses), rtol=1e-10, atol=1e-12)
+    adapted = torch.cat([p.detach().flatten() for p in method.adapt(net, support).values()]).numpy()
+    np.testing.assert_allclose(adapted, by_hand(net.optimizer, start, grads, losses), rtol=1e-10, atol=1e-12)
 
 
-def slow(net: nn.Module, task: Task, steps: int) -> Tensor:
-    """The query loss, by torch's own LSTM cell and autograd, with gradients and losses taken as constants."""
+def slow_loss(net: nn.Module, task: Task, steps: int) -> Tensor:
+    """The query loss by torch's own LSTM cell and autograd; gradients and losses count as constants."""
     o = net.optimizer
-    units = o.lstm.hidden
+    units = o.lstm.hidden_size
     names = [name for name, _ in net.net.named_parameters()]
     shapes = [p.shape for p in net.net.parameters()]
 
@@ -110,65 +110,67 @@ def slow(net: nn.Module, task: Task, steps: int) -> Tensor:
     for _ in range(steps):
         leaf = theta.detach().requires_grad_()
         loss = loss_at(leaf, task.support)
-        (slope,) = torch.autograd.grad(loss, leaf)
-        x = torch.cat([log_and_sign(slope).T, log_and_sign(loss.detach()).expand(len(theta), 2)], 1)
+        (grad,) = torch.autograd.grad(loss, leaf)
+        x = torch.cat([log_and_sign(grad).T, log_and_sign(loss.detach()).expand(len(theta), 2)], 1)
         h, c = torch.lstm_cell(x, (h, c), o.lstm.from_input[0], o.lstm.from_hidden[0], o.lstm.bias[0], zero)
         i = torch.sigmoid(torch.cat([h, theta[:, None], i[:, None]], 1) @ o.rate_weight + o.rate_bias)
         f = torch.sigmoid(torch.cat([h, theta[:, None], f[:, None]], 1) @ o.keep_weight + o.keep_bias)
-        theta = f * theta - i * slope
+        theta = f * theta - i * grad
     return loss_at(theta, task.query)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_meta_gradient_takes_gradients_as_constants(steps: int) -> None:
-    method, net = built(inner_steps=steps)
+    method, net = build_method_and_net(inner_steps=steps)
     one = task()
-    found = torch.autograd.grad(method.loss(net, one)[0], list(net.parameters()))
-    expected = torch.autograd.grad(slow(net, one, steps), list(net.parameters()))
-    for (name, _), a, b in zip(net.named_parameters(), found, expected, strict=True):
-        assert float(b.abs().max()) > 1e-9 or steps == 1, name  # at the first step nothing was remembered
+    actual = torch.autograd.grad(method.loss(net, one)[0], list(net.parameters()))
+    expected = torch.autograd.grad(slow_loss(net, one, steps), list(net.parameters()))
+    for (name, _), a, b in zip(net.named_parameters(), actual, expected, strict=True):
+        assert float(b.abs().max()) > 1e-9 or steps == 1, name  # at the first step the memory is zero
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
 
-def test_permuting_coordinates_permutes() -> None:
-    """Hidden units in another order: the same function, so the same steps in another order."""
-    method, net = built(inner_steps=3)
+def test_permuted_units_take_permuted_steps() -> None:
+    """Hidden units in another order give the same function, so the steps are the same in another order."""
+    method, net = build_method_and_net(inner_steps=3)
     support, order = task().support, torch.tensor([3, 1, 4, 0, 2])
-    before = method.adapt(net, support)
+    original = method.adapt(net, support)
     with torch.no_grad():
         for p in (net.net.backbone[0].weight, net.net.backbone[0].bias, net.net.head.weight.T):
             p.copy_(p[order].clone())
-    after = method.adapt(net, support)
-    torch.testing.assert_close(after["backbone.0.weight"], before["backbone.0.weight"][order], rtol=1e-10, atol=1e-12)
-    torch.testing.assert_close(after["backbone.0.bias"], before["backbone.0.bias"][order], rtol=1e-10, atol=1e-12)
-    torch.testing.assert_close(after["head.weight"], before["head.weight"][:, order], rtol=1e-10, atol=1e-12)
-    assert not torch.allclose(after["head.weight"], before["head.weight"], atol=1e-3)
+    permuted = method.adapt(net, support)
+    torch.testing.assert_close(
+        permuted["backbone.0.weight"], original["backbone.0.weight"][order], rtol=1e-10, atol=1e-12
+    )
+    torch.testing.assert_close(permuted["backbone.0.bias"], original["backbone.0.bias"][order], rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(permuted["head.weight"], original["head.weight"][:, order], rtol=1e-10, atol=1e-12)
+    assert not torch.allclose(permuted["head.weight"], original["head.weight"], atol=1e-3)
 
 
 def test_the_path_starts_at_the_network() -> None:
-    method, net = built(inner_steps=4)
+    method, net = build_method_and_net(inner_steps=4)
     path = list(method.path(net, task().support))
     assert len(path) == 5
     assert all(torch.equal(path[0][name], p) for name, p in net.net.named_parameters())
 
 
-def test_what_is_frozen_is_not_adapted() -> None:
-    method, net = built()
+def test_frozen_weights_do_not_adapt() -> None:
+    method, net = build_method_and_net()
     net.net.backbone.requires_grad_(False)
     assert set(method.adapt(net, task().support)) == {"head.weight", "head.bias"}
 
 
 def test_starts_as_slow_descent() -> None:
-    """Untrained gates are what the settings say, for every coordinate, to within the small weights."""
+    """Untrained gates are close to their settings, for every coordinate."""
     method = MetaLSTM(inner_steps=1, inner_lr=0.4, forget_bias=4.0)
     net = method.build(nn.Linear(4, 5), SPEC)
     row = torch.randn(50)
-    moved, carried = net.optimizer(row, torch.randn(50), torch.tensor(1.0), net.optimizer.start(row))
-    torch.testing.assert_close(carried.rate, torch.full((50,), 0.4), rtol=0.1, atol=0)
-    torch.testing.assert_close(carried.keep, torch.full((50,), 1 / (1 + math.exp(-4))), rtol=0.01, atol=0)
-    assert not torch.equal(moved, row)
+    weights, memory = net.optimizer(row, torch.randn(50), torch.tensor(1.0), net.optimizer.start(row))
+    torch.testing.assert_close(memory.rate, torch.full((50,), 0.4), rtol=0.1, atol=0)
+    torch.testing.assert_close(memory.keep, torch.full((50,), 1 / (1 + math.exp(-4))), rtol=0.01, atol=0)
+    assert not torch.equal(weights, row)
 
 
 def test_a_gate_is_below_one() -> None:
-    with pytest.raises(ConfigError, match=r"^meta-lstm: inner_lr must be below 1, for a gate is, got 1\.0\."):
+    with pytest.raises(ConfigError, match=r"^meta-lstm: inner_lr must be below 1, because it is a gate, got 1\.0\."):
         MetaLSTM(inner_lr=1.0)

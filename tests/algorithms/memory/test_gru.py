@@ -1,56 +1,69 @@
-"""A gated recurrent unit that reads: what is its own; ``tests/core`` holds the reading and the cell."""
+"""The GRU against the recurrence of its paper, written out in NumPy from the network's weights."""
 
+import numpy as np
+import pytest
 import torch
 from torch import nn
 
-from tokay import GRU, Examples, Task, TaskSpec, one_hot
+from tokay import GRU, Examples, TaskSpec, one_hot
 from tokay.core.readers.recurrent import GRUMemory
-from tokay.core.readers.sequence import ask, read, sequence_loss
 
-SPEC = TaskSpec(x_shape=(4,), y_dim=2)
-
-
-def task(n: int = 6, m: int = 3) -> Task:
-    x, y = torch.randn(n + m, 4), one_hot(torch.arange(n + m) % 2, 2)
-    return Task(Examples(x[:n], y[:n]), Examples(x[n:], y[n:]))
+from .helpers import Array, check_against_oracle, linear, network, sigma, small_task
 
 
-def test_it_is_a_sequence_read_by_a_gru() -> None:
-    method, (support, query) = GRU(units=7), task()
-    net = method.build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), SPEC)
+class _Oracle:
+    """Cho et al. 2014, eq. 5 to 8: r acts on the memory before the product with U. Then the head."""
+
+    def __init__(self, net: nn.Module, units: int, label_scale: float) -> None:
+        self.net, self.label_scale, self.h = net, label_scale, np.zeros(units)
+
+    @property
+    def memory(self) -> list[Array]:
+        return [self.h]
+
+    def step(self, features: Array, label: Array) -> Array:
+        cell, h = self.net.cell, self.h
+        reset_x, keep_x, new_x = np.split(
+            linear(cell.from_input, np.concatenate([features, self.label_scale * label])), 3
+        )
+        reset_h, keep_h = np.split(cell.from_hidden.weight.detach().numpy() @ h, 2)
+        r, z = sigma(reset_x + reset_h), sigma(keep_x + keep_h)
+        self.h = z * h + (1 - z) * np.tanh(new_x + cell.from_picked.weight.detach().numpy() @ (r * h))
+        return linear(self.net.head, self.h)
+
+
+@pytest.mark.parametrize(("standardise", "label_scale"), [(False, 1.0), (False, 0.5), (True, 1.0), (True, 0.5)])
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_it_is_the_recurrence(kind: str, standardise: bool, label_scale: float) -> None:
+    method = GRU(units=7, standardise=standardise, label_scale=label_scale, keep_spread=2.0)
+    net = network(method, kind)
     assert isinstance(net.cell, GRUMemory)
-    assert net.cell.from_input.weight.shape == (3 * 7, 5 + 2)
-    state = method.adapt(net, support)
-    seen, along = read(net, support)
-    torch.testing.assert_close(state, seen)
-    assert state.memory.shape == (7,)
-    assert state.label.tolist() == support.y[-1].tolist()
-    torch.testing.assert_close(method.predict(net, state, query.x), ask(net, seen, query.x))
-    torch.testing.assert_close(method.along(net, support), along)
-    cost, measured = method.loss(net, Task(support, query))
-    expected, expected_metrics = sequence_loss(net, Task(support, query))
-    torch.testing.assert_close(cost, expected)
-    torch.testing.assert_close(dict(measured), dict(expected_metrics))
+    check_against_oracle(method, net, lambda: _Oracle(net, 7, label_scale), small_task(kind))
 
 
 def test_no_query_sees_another() -> None:
-    method, (support, query) = GRU(), task()
-    net = method.build(nn.Flatten(), SPEC)
+    method, (support, query) = GRU(), small_task()
+    net = network(method)
     state = method.adapt(net, support)
-    alone = torch.cat([method.predict(net, state, x[None]) for x in query.x])
-    torch.testing.assert_close(method.predict(net, state, query.x), alone)
+    singly = torch.cat([method.predict(net, state, x[None]) for x in query.x])
+    torch.testing.assert_close(method.predict(net, state, query.x), singly)
 
 
 def test_settings() -> None:
     assert GRU.ordered
     assert GRU().units == 200
+    cell = GRU().build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=2)).cell
+    assert cell.from_input.weight.shape == (3 * 200, 4 + 2)
+    spread_cell = GRU(keep_spread=4.0).build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=2)).cell
+    assert spread_cell.from_input.bias.detach().abs().max() > 3
 
 
-def test_labels_are_read_as_large_as_told() -> None:
-    """Twice as large with half the weights is the same."""
+def test_label_scale_multiplies_the_labels() -> None:
+    """Labels twice as large with half the weights give the same predictions."""
     x, y = torch.randn(6, 4), one_hot(torch.arange(6) % 2, 2)
-    once, twice = (GRU(label_scale=scale).build(nn.Flatten(), TaskSpec(x_shape=(4,), y_dim=2)) for scale in (1.0, 2.0))
-    twice.load_state_dict(once.state_dict())
+    spec = TaskSpec(x_shape=(4,), y_dim=2)
+    single, double = (GRU(label_scale=scale).build(nn.Flatten(), spec) for scale in (1.0, 2.0))
+    double.load_state_dict(single.state_dict())
     with torch.no_grad():
-        twice.cell.from_input.weight[:, 4:] /= 2
-    torch.testing.assert_close(GRU().along(twice, Examples(x, y)), GRU().along(once, Examples(x, y)))
+        double.cell.from_input.weight[:, 4:] /= 2
+    torch.testing.assert_close(GRU().along(double, Examples(x, y)), GRU().along(single, Examples(x, y)))

@@ -1,4 +1,4 @@
-"""Least recently used access, against a slow loop in NumPy over steps, heads and slots."""
+"""MANN against a slow loop in NumPy over steps, heads and slots."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ def support(n: int = 9, ways: int = 3) -> Examples:
     return Examples(torch.randn(n, 4, dtype=torch.float64), one_hot(torch.arange(n) % ways, ways))
 
 
-class _Slowly:
-    """The memory and its controller as the paper's equations have them."""
+class _Oracle:
+    """The memory and its controller, from the equations of the paper."""
 
     def __init__(self, net: nn.Module, method: MANN) -> None:
         self.net, self.m = net, method
@@ -29,7 +29,7 @@ class _Slowly:
         self.w_r[:, 0] = 1
         self.w_u = np.zeros(method.slots)
         self.w_u[0] = 1
-        self.written: list[int] = []  # the slots that were blanked
+        self.blanked_slots: list[int] = []
 
     def step(self, x: Array, label: Array) -> Array:
         m, cell = self.m, self.net.cell
@@ -43,7 +43,7 @@ class _Slowly:
         order = np.argsort(self.w_u, kind="stable")
         w_w = np.zeros_like(self.w_r)
         self.memory[order[0]] = 0
-        self.written.append(int(order[0]))
+        self.blanked_slots.append(int(order[0]))
         for head in range(m.heads):
             for slot in range(m.slots):
                 w_lu = float(slot == order[head])
@@ -60,38 +60,36 @@ class _Slowly:
         return linear(self.net.head, np.concatenate([self.h, self.read]))
 
 
-def test_it_is_the_papers_equations() -> None:
-    """Over so many steps that slots are taken again."""
+def test_it_follows_the_equations_of_the_paper() -> None:
+    """With enough steps to use some slots twice."""
     method, (x, y) = MANN(**SMALL, decay=0.8), support()
     net = network(method)
-    slow, label = _Slowly(net, method), np.zeros(3)
-    for t, answered in enumerate(method.along(net, Examples(x, y)).detach().numpy()):
-        np.testing.assert_allclose(answered, slow.step(x[t].numpy(), label), rtol=1e-9)
+    oracle, label = _Oracle(net, method), np.zeros(3)
+    for t, prediction in enumerate(method.along(net, Examples(x, y)).detach().numpy()):
+        np.testing.assert_allclose(prediction, oracle.step(x[t].numpy(), label), rtol=1e-9)
         label = y[t].double().numpy()
     memory = method.adapt(net, Examples(x, y)).memory
-    ours, theirs = (
-        np.argsort(memory.usage.numpy()),
-        np.argsort(slow.w_u),
-    )  # of slots never used, either may be taken first
-    np.testing.assert_allclose(memory.usage.numpy()[ours], slow.w_u[theirs], rtol=1e-9)
-    np.testing.assert_allclose(memory.slots.detach().numpy()[ours], slow.memory[theirs], rtol=1e-9)
-    np.testing.assert_allclose(memory.weights.detach().numpy()[:, ours], slow.w_r[:, theirs], rtol=1e-9)
-    assert len(set(slow.written)) > 3
-    assert len(set(slow.written)) < len(slow.written)
+    # The order of unused slots is free, so compare slots in the order of their usage.
+    ours, theirs = np.argsort(memory.usage.numpy()), np.argsort(oracle.w_u)
+    np.testing.assert_allclose(memory.usage.numpy()[ours], oracle.w_u[theirs], rtol=1e-9)
+    np.testing.assert_allclose(memory.slots.detach().numpy()[ours], oracle.memory[theirs], rtol=1e-9)
+    np.testing.assert_allclose(memory.weights.detach().numpy()[:, ours], oracle.w_r[:, theirs], rtol=1e-9)
+    assert len(set(oracle.blanked_slots)) > 3
+    assert len(set(oracle.blanked_slots)) < len(oracle.blanked_slots)
 
 
-def test_no_query_sees_another_or_writes() -> None:
-    method, seen = MANN(**SMALL), support()
+def test_no_query_sees_another_or_changes_the_memory() -> None:
+    method, examples = MANN(**SMALL), support()
     net, query = network(method), support(4)
-    state = method.adapt(net, seen)
-    before = state.memory.slots.clone()
-    together = method.predict(net, state, query.x)
-    alone = torch.cat([method.predict(net, state, x[None]) for x in query.x])
-    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
-    assert torch.equal(state.memory.slots, before)
+    state = method.adapt(net, examples)
+    slots = state.memory.slots.clone()
+    predictions = method.predict(net, state, query.x)
+    singly = torch.cat([method.predict(net, state, x[None]) for x in query.x])
+    torch.testing.assert_close(predictions, singly, rtol=1e-12, atol=1e-12)
+    assert torch.equal(state.memory.slots, slots)
 
 
-def test_padding_wears_nothing() -> None:
+def test_padding_does_not_change_the_memory() -> None:
     method, (x, y) = MANN(**SMALL), support()
     net = network(method)
     filled = Examples(torch.cat([x[:3], 9 * x[:2], x[3:]]), torch.cat([y[:3], torch.zeros_like(y[:2]), y[3:]]))
@@ -100,8 +98,8 @@ def test_padding_wears_nothing() -> None:
     )
 
 
-def test_an_answer_is_read_from_the_memory() -> None:
-    """The output sees controller and memory; and what is written is of use to later gradients."""
+def test_predictions_depend_on_the_memory() -> None:
+    """The head reads the memory, and the layers that write to it get gradients."""
     method, part = MANN(**SMALL), support()
     net = network(method)
     cost, _ = method.loss(net, Task(part, support(3)))
@@ -119,8 +117,8 @@ def test_settings() -> None:
     assert (cell.slots, cell.width, cell.heads, cell.decay) == (128, 40, 4, 0.95)
     assert cell.controller.from_input.weight.shape == (4 * 200, 400 + 5 + 4 * 40)
     (recipe,) = MANN.recipes
-    shown = {check.instance: check.published for check in recipe.checks if check.published}
-    assert shown == {2: "82.8", 5: "94.9"}
+    published = {check.instance: check.published for check in recipe.checks if check.published}
+    assert published == {2: "82.8", 5: "94.9"}
     with pytest.raises(ConfigError, match="decay must be at most 1"):
         MANN(decay=1.5)
     with pytest.raises(ConfigError, match="no more than the 3 slots"):

@@ -1,4 +1,4 @@
-"""The machine against a slow loop in NumPy over steps, heads and slots; and one set by hand that makes no mistake."""
+"""NTM against a slow loop in NumPy over steps, heads and slots; and one with weights set by hand."""
 
 from typing import Any, get_args
 
@@ -20,8 +20,8 @@ def softplus(v: Array) -> Array:
     return np.log1p(np.exp(v))
 
 
-class _Slowly:
-    """The memory, its heads and the controller as the paper's equations have them."""
+class _Oracle:
+    """The memory, its heads and the controller, from the equations of the paper."""
 
     def __init__(self, net: nn.Module, method: NTM) -> None:
         self.net, self.m = net, method
@@ -32,20 +32,20 @@ class _Slowly:
         self.writing[:, 0] = 1
         self.reading = self.writing.copy()
 
-    def address(self, layer: nn.Linear, before: Array) -> Array:
-        m, found = self.m, np.zeros_like(before)
-        for head, told in enumerate(linear(layer, self.h).reshape(m.heads, -1)):
-            key, beta, g = told[: m.width], softplus(told[m.width]), sigma(told[m.width + 1])
-            shift, gamma = told[m.width + 2 : -1], 1 + softplus(told[-1])
+    def address(self, layer: nn.Linear, previous: Array) -> Array:
+        m, weights = self.m, np.zeros_like(previous)
+        for head, signals in enumerate(linear(layer, self.h).reshape(m.heads, -1)):
+            key, beta, g = signals[: m.width], softplus(signals[m.width]), sigma(signals[m.width + 1])
+            shift, gamma = signals[m.width + 2 : -1], 1 + softplus(signals[-1])
             shift = np.exp(shift) / np.exp(shift).sum()
             cos = [key @ s / np.sqrt((key @ key + 1e-6) * (s @ s + 1e-6)) for s in self.memory]
             content = np.exp(beta * np.array(cos)) / np.exp(beta * np.array(cos)).sum()
-            gated = g * content + (1 - g) * before[head]
+            gated = g * content + (1 - g) * previous[head]
             for i in range(m.slots):
                 for j in range(-m.reach, m.reach + 1):
-                    found[head, i] += gated[(i - j) % m.slots] * shift[j + m.reach]
-            found[head] = found[head] ** gamma / (found[head] ** gamma).sum()
-        return found
+                    weights[head, i] += gated[(i - j) % m.slots] * shift[j + m.reach]
+            weights[head] = weights[head] ** gamma / (weights[head] ** gamma).sum()
+        return weights
 
     def step(self, x: Array, label: Array) -> Array:
         m, cell = self.m, self.net.cell
@@ -72,25 +72,25 @@ class _Slowly:
 
 
 @pytest.mark.parametrize("controller", get_args(Controller))
-def test_it_is_the_papers_equations(controller: Controller) -> None:
+def test_it_follows_the_equations_of_the_paper(controller: Controller) -> None:
     method = NTM(**SMALL, controller=controller)
     net, n = network(method), 9
     x, y = torch.randn(n, 4, dtype=torch.float64), one_hot(torch.arange(n) % 3, 3)
-    slow, label = _Slowly(net, method), np.zeros(3)
-    for t, answered in enumerate(method.along(net, Examples(x, y)).detach().numpy()):
-        np.testing.assert_allclose(answered, slow.step(x[t].numpy(), label), rtol=1e-7)
+    oracle, label = _Oracle(net, method), np.zeros(3)
+    for t, prediction in enumerate(method.along(net, Examples(x, y)).detach().numpy()):
+        np.testing.assert_allclose(prediction, oracle.step(x[t].numpy(), label), rtol=1e-7)
         label = y[t].double().numpy()
     tape = method.adapt(net, Examples(x, y)).memory
-    np.testing.assert_allclose(tape.slots.detach().numpy(), slow.memory, rtol=1e-7, atol=1e-12)
-    np.testing.assert_allclose(tape.writing.detach().numpy(), slow.writing, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(tape.reading.detach().numpy(), slow.reading, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(tape.slots.detach().numpy(), oracle.memory, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(tape.writing.detach().numpy(), oracle.writing, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(tape.reading.detach().numpy(), oracle.reading, rtol=1e-7, atol=1e-9)
 
 
 def _backwards(bits: int) -> tuple[NTM, nn.Module]:
-    """A feed-forward machine, set by hand, that puts out a sequence from its end to its beginning.
+    """A feed-forward NTM with weights set by hand. It outputs a sequence in reverse order.
 
-    The write head goes one slot on at every step and writes what comes in: the bits, and whether it is the delimiter. The
-    delimiter sends the read head to the slot that says so, which has just been written; from there it goes back.
+    The write head moves one slot per step, and writes its input: the bits, and a flag for the delimiter. At the delimiter
+    the read head jumps to the slot with the flag, which was just written. From there it moves back one slot per step.
     """
     method = NTM(controller="feedforward", cells=bits + 1, slots=128, width=bits + 1, heads=1)
     net = method.build(nn.Flatten(), TaskSpec(x_shape=(bits + 1,), y_dim=bits, kind="sequence"))
@@ -103,40 +103,40 @@ def _backwards(bits: int) -> tuple[NTM, nn.Module]:
         cell.controller.layer.bias[:] = -far
         for b in range(bits + 1):
             cell.controller.layer.weight[b, b] = 2 * far
-        key, (strength, gate, back, stay, on, power) = slice(bits + 1), range(bits + 1, bits + 7)
+        key, (strength, gate, backward, stay, forward, power) = slice(bits + 1), range(bits + 1, bits + 7)
         for head in (cell.writers.linear, cell.readers.linear):
             head.bias[power], head.bias[strength] = 50.0, far
-        # Writing: never by content, always one on; all is erased and what came in is added.
+        # Writing: never by content, always one slot forward. It erases the slot and adds the input.
         cell.writers.linear.bias[gate] = -far
-        cell.writers.linear.bias[on] = far
+        cell.writers.linear.bias[forward] = far
         cell.erase.bias[:] = far
         for b in range(bits):
             cell.add.weight[b, b] = 1.0
         cell.add.weight[bits, bits] = 1.0
-        # Reading: at the delimiter by content, without a step; otherwise one back.
+        # Reading: at the delimiter by content, without a move; otherwise one slot back.
         cell.readers.linear.bias[key] = torch.tensor([0.0] * bits + [1.0])
         cell.readers.linear.weight[gate, bits] = far
         cell.readers.linear.weight[stay, bits] = far
-        cell.readers.linear.weight[back, bits] = -far
+        cell.readers.linear.weight[backward, bits] = -far
         for b in range(bits):
             net.head.weight[b, bits + 1 + b] = 20.0
     return method, net
 
 
-def test_set_by_hand_it_says_a_sequence_backwards() -> None:
-    """Content finds the delimiter, shifts walk back from it: every part of the addressing is needed for that."""
+def test_weights_set_by_hand_reverse_a_sequence() -> None:
+    """Content finds the delimiter, and shifts move back from it. So this needs every part of the addressing."""
     bits = 4
     method, net = _backwards(bits)
     for length in (1, 5, 40):
         task = NTMCopy(bits=bits).tasks("test", Sizes(shots=length)).sample(1, torch.Generator().manual_seed(length))
         support, query = (Examples(part.x[0], part.y[0]) for part in task)
-        answers = method.predict(net, method.adapt(net, support), query.x).detach()
-        assert torch.equal((answers > 0).byte(), query.y.flip(0)), length
-        assert float(answers.abs().min()) > 5
+        logits = method.predict(net, method.adapt(net, support), query.x).detach()
+        assert torch.equal((logits > 0).byte(), query.y.flip(0)), length
+        assert float(logits.abs().min()) > 5
 
 
 def _copying(method: NTM, *, bits: int, rows: int, steps: int) -> list[float]:
-    """The bits that a sequence costs, after training on copies of up to ``rows`` rows: of ``rows``, and of twice as many."""
+    """Bits per sequence after training on copies of up to ``rows`` rows: for ``rows`` rows, and for twice as many."""
     torch.manual_seed(0)
     source = NTMCopy(bits=bits)
     training = source.tasks("train", Sizes(shots=rows))
@@ -149,21 +149,20 @@ def _copying(method: NTM, *, bits: int, rows: int, steps: int) -> list[float]:
 
 
 def test_it_learns_to_copy() -> None:
-    """Three rows of three bits, where one who guesses needs nine bits. Seconds are enough for a beginning (2 to 6)."""
+    """Three rows of three bits. Guessing costs nine bits; a few seconds of training reach 2 to 6."""
     method = NTM(controller="feedforward", cells=32, slots=16, width=8)
     assert _copying(method, bits=3, rows=3, steps=500)[0] < 7.5
 
 
 @pytest.mark.slow
-def test_it_learns_to_copy_sequences_twice_as_long_as_any_it_has_seen() -> None:
-    """Eight rows of four bits, of 32 bits next to none are lost; of the 64 bits of sixteen rows less than a twentieth.
+def test_it_learns_to_copy_sequences_twice_as_long_as_in_training() -> None:
+    """Eight rows of four bits: it loses nearly none of 32 bits, and less than a twentieth of the 64 bits of sixteen rows.
 
-    Its own memory of one step is all that a feed-forward controller has beside the slots. (Six seeds: 0.005 to 0.07 bits,
-    and 0.01 to 1.8.)
+    A feed-forward controller has no memory except the slots. (Six seeds: 0.005 to 0.07 bits, and 0.01 to 1.8.)
     """
-    once, twice = _copying(NTM(controller="feedforward", slots=32), bits=4, rows=8, steps=3000)
-    assert once < 0.1
-    assert twice < 3.2
+    single, double = _copying(NTM(controller="feedforward", slots=32), bits=4, rows=8, steps=3000)
+    assert single < 0.1
+    assert double < 3.2
 
 
 def test_settings() -> None:
@@ -173,5 +172,5 @@ def test_settings() -> None:
     assert (cell.slots, cell.width, cell.heads) == (128, 20, 1)
     assert NTM.outer.optimizer == "rmsprop"
     assert (NTM.outer.lr, NTM.outer.clip_value) == (1e-4, 0.1)
-    with pytest.raises(ConfigError, match="reach must leave the 4 slots apart, got 2"):
+    with pytest.raises(ConfigError, match="with 4 slots, got 2"):
         NTM(slots=4, reach=2)

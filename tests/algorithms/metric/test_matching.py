@@ -20,7 +20,7 @@ def examples(*labels: int) -> Examples:
     return Examples(torch.randn(len(labels), 4, dtype=torch.float64), one_hot(torch.tensor(labels), 3))
 
 
-def voted(scores: Tensor, y: Tensor) -> Tensor:
+def vote_shares(scores: Tensor, y: Tensor) -> Tensor:
     """Σ_i softmax_i(scores) y_i, one example at a time: scores [m, n] to probabilities [m, ways]."""
     rows = []
     for row in scores.tolist():
@@ -42,9 +42,9 @@ def test_votes_by_hand(metric: str, scale: float) -> None:
         scores = [[float(q @ z / (q.norm() * z.norm())) for z in g] for q in f]
     else:
         scores = [[-float(((q - z) ** 2).sum()) for z in g] for q in f]
-    expected = voted(scale * torch.tensor(scores, dtype=torch.float64), task.support.y)
-    found = matching.predict(net, matching.adapt(net, task.support), task.query.x).exp()
-    torch.testing.assert_close(found.detach(), expected, rtol=1e-11, atol=1e-12)
+    expected = vote_shares(scale * torch.tensor(scores, dtype=torch.float64), task.support.y)
+    predictions = matching.predict(net, matching.adapt(net, task.support), task.query.x).exp()
+    torch.testing.assert_close(predictions.detach(), expected, rtol=1e-11, atol=1e-12)
     right = task.query.y.int().argmax(1)
     cost = -expected[torch.arange(4), right].log().mean()
     assert float(matching.loss(net, task)[0].detach()) == pytest.approx(float(cost), rel=1e-10)
@@ -59,7 +59,7 @@ def test_one_shot_by_distance_is_a_prototypical_network() -> None:
 
 
 def test_a_class_may_have_two_modes() -> None:
-    """A class on either side of another: the vote tells them apart, the means coincide."""
+    """One class lies on both sides of the other. The vote separates them; their means coincide."""
     support = Examples(torch.tensor([[-4.0], [4.0], [-0.1], [0.1]]), one_hot(torch.tensor([0, 0, 1, 1]), 2))
     matching = MatchingNet(metric="euclidean")
     state = matching.adapt(nn.Identity(), support)
@@ -67,26 +67,28 @@ def test_a_class_may_have_two_modes() -> None:
     assert bool((ProtoNet().adapt(nn.Identity(), support).abs() < 1e-6).all())
 
 
-def test_log_probabilities_are_finite_and_exact_however_sure() -> None:
-    support = Examples(torch.tensor([[0.0], [100.0]]), one_hot(torch.tensor([0, 1]), 3))  # and nothing of the third
+def test_log_probabilities_are_finite_and_exact_for_a_certain_vote() -> None:
+    support = Examples(
+        torch.tensor([[0.0], [100.0]]), one_hot(torch.tensor([0, 1]), 3)
+    )  # no example of the third class
     matching = MatchingNet(metric="euclidean")
     x = torch.tensor([[0.0]], requires_grad=True)
-    found = matching.predict(nn.Identity(), matching.adapt(nn.Identity(), support), x)
-    assert found[0, :2].tolist() == [0.0, -10000.0]  # exp of it is 0 in any dtype
-    assert bool(torch.isfinite(found).all())
-    assert float(found[0, 2].detach()) < -1e30
-    found[0, 1].backward()
+    predictions = matching.predict(nn.Identity(), matching.adapt(nn.Identity(), support), x)
+    assert predictions[0, :2].tolist() == [0.0, -10000.0]  # its exp is 0 in any dtype
+    assert bool(torch.isfinite(predictions).all())
+    assert float(predictions[0, 2].detach()) < -1e30
+    predictions[0, 1].backward()
     assert x.grad is not None
     assert float(x.grad) == pytest.approx(200)  # d/dx of -(x - 100)² + x²
 
 
 def contextual(net: nn.Module, support: Examples, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """g and f as the appendix writes them, with torch's own LSTMs."""
+    """g and f as in the appendix of the paper, with torch's own LSTMs."""
     lstm = nn.LSTM(5, 5, bidirectional=True).double()
     for suffix, cell in (("", net.onwards), ("_reverse", net.backwards)):
-        for way, linear in (("ih", cell.from_input), ("hh", cell.from_hidden)):
-            getattr(lstm, f"weight_{way}_l0{suffix}").data = linear.weight.data
-            getattr(lstm, f"bias_{way}_l0{suffix}").data = linear.bias.data
+        for part, linear in (("ih", cell.from_input), ("hh", cell.from_hidden)):
+            getattr(lstm, f"weight_{part}_l0{suffix}").data = linear.weight.data
+            getattr(lstm, f"bias_{part}_l0{suffix}").data = linear.bias.data
     z = net.backbone(support.x)
     both = lstm(z)[0]
     g = both[:, :5] + both[:, 5:] + z
@@ -110,36 +112,37 @@ def test_full_context_by_hand(steps: int) -> None:
     state = matching.adapt(net, task.support)
     torch.testing.assert_close(state.embedded, g, rtol=1e-10, atol=1e-12)
     scores = torch.cosine_similarity(f[:, None], g[None], dim=-1)
-    found = matching.predict(net, state, task.query.x)
-    torch.testing.assert_close(found.exp(), voted(scores.detach(), task.support.y), rtol=1e-10, atol=1e-12)
+    predictions = matching.predict(net, state, task.query.x)
+    torch.testing.assert_close(predictions.exp(), vote_shares(scores.detach(), task.support.y), rtol=1e-10, atol=1e-12)
 
 
-def test_context_makes_one_example_matter_to_another() -> None:
+def test_context_makes_embeddings_depend_on_other_examples() -> None:
     net, support = network(), examples(0, 1, 2)
     changed = support._replace(x=torch.cat([support.x[:2], -support.x[2:]]))
-    a, b = (FULL.adapt(net, given).embedded for given in (support, changed))
+    a, b = (FULL.adapt(net, support_set).embedded for support_set in (support, changed))
     assert float((a - b).detach()[:2].abs().amax(1).min()) > 1e-4
     plain = MatchingNet()
     net = network(plain)
-    a, b = (plain.adapt(net, given).embedded for given in (support, changed))
+    a, b = (plain.adapt(net, support_set).embedded for support_set in (support, changed))
     assert torch.equal(a[:2], b[:2])
 
 
-def test_a_query_is_read_for_alone() -> None:
+def test_queries_do_not_affect_each_other() -> None:
     net, support, x = network(), examples(0, 1, 2, 1), torch.randn(6, 4, dtype=torch.float64)
     state = FULL.adapt(net, support)
-    alone = torch.cat([FULL.predict(net, state, row[None]) for row in x])
-    torch.testing.assert_close(FULL.predict(net, state, x), alone, rtol=1e-10, atol=1e-12)
+    one_by_one = torch.cat([FULL.predict(net, state, row[None]) for row in x])
+    torch.testing.assert_close(FULL.predict(net, state, x), one_by_one, rtol=1e-10, atol=1e-12)
 
 
-def test_without_context_the_embedding_is_all_there_is() -> None:
+def test_without_context_build_returns_the_backbone() -> None:
     backbone = nn.Linear(4, 2)
     assert MatchingNet().build(backbone, SPEC) is backbone
-    with pytest.raises(TypeError, match=r"^matching: with context, takes the network that its build made, got Linear"):
+    message = r"^matching: `net` must come from MatchingNet\(context=\"full\"\)\.build\(\.\.\.\), got Linear"
+    with pytest.raises(TypeError, match=message):
         FULL.adapt(backbone, examples(0, 1, 2))
 
 
-def test_context_steps_are_whole() -> None:
+def test_context_steps_must_be_a_whole_number() -> None:
     with pytest.raises(ConfigError, match=r"^matching: context_steps must be a whole number, got 1\.5"):
         MatchingNet(context_steps=1.5)  # type: ignore[arg-type]
 

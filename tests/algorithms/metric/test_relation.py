@@ -1,4 +1,4 @@
-"""Relation networks against pairs that are laid out one by one."""
+"""Relation networks against pairs that are concatenated one by one."""
 
 import pytest
 import torch
@@ -29,21 +29,21 @@ def normed(x: Tensor, norm: nn.Module) -> Tensor:
 
 
 def scores(net: nn.Module, support: Examples, x: Tensor) -> Tensor:
-    """r [m, ways] as the paper draws it: concatenate, convolve, norm, ReLU, pool, twice; two dense layers."""
+    """r [m, ways] as in the figure of the paper: concatenate; twice convolve, norm, ReLU, pool; two dense layers."""
     pairs = []
     for query in net.maps(x):
         for c in range(3):
             members = [net.maps(x[None])[0] for x, y in zip(*support, strict=True) if y[c]]
             pairs.append(torch.cat([sum(members), query]))
     out = torch.stack(pairs)
-    for convolution, after in ((net.first, net.after_first), (net.second, net.after_second)):
+    for convolution, rest in ((net.first, net.after_first), (net.second, net.after_second)):
         wide = out.shape[-1] > 1
         out = F.conv2d(out, convolution.weight, padding=1 if wide else 0)
-        out = normed(out, after[0]).clamp_min(0)
+        out = normed(out, rest[0]).clamp_min(0)
         if wide:
             out = F.max_pool2d(out, 2)
-    hidden = (out.flatten(1) @ net.hidden.weight.T + net.hidden.bias).clamp_min(0)
-    return torch.sigmoid(hidden @ net.score.weight.T + net.score.bias).reshape(len(x), 3)
+    activations = (out.flatten(1) @ net.hidden.weight.T + net.hidden.bias).clamp_min(0)
+    return torch.sigmoid(activations @ net.score.weight.T + net.score.bias).reshape(len(x), 3)
 
 
 @pytest.mark.parametrize("flat", [False, True])
@@ -63,17 +63,17 @@ def test_everything_by_hand(flat: bool) -> None:
 
 
 @pytest.mark.parametrize("flat", [False, True])
-def test_its_gradients_are_those_by_hand(flat: bool) -> None:
+def test_gradients_by_hand(flat: bool) -> None:
     net = network(nn.Sequential(nn.Flatten(), nn.Linear(49, 6), nn.Tanh()) if flat else None)
     task = Task(examples(2, 0, 1, 1), examples(1, 1, 2, 0))
     r = scores(net, task.support, task.query.x)
     weights = list(net.parameters())
     expected = torch.autograd.grad((r - task.query.y.double()).square().mean(), weights)
-    found = torch.autograd.grad(RELATION.loss(net, task)[0], weights)
-    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
+    gradients = torch.autograd.grad(RELATION.loss(net, task)[0], weights)
+    torch.testing.assert_close(gradients, expected, rtol=1e-8, atol=1e-10)
 
 
-def test_maps_of_a_class_are_added_up() -> None:
+def test_maps_of_a_class_are_summed() -> None:
     net, support = network(), examples(2, 0, 2, 1)
     state = RELATION.adapt(net, support)
     maps = net.maps(support.x)
@@ -81,15 +81,15 @@ def test_maps_of_a_class_are_added_up() -> None:
     torch.testing.assert_close(state, torch.stack([maps[1], maps[3], maps[0] + maps[2]]), rtol=1e-12, atol=1e-12)
 
 
-def test_support_that_is_padding_changes_nothing() -> None:
+def test_padding_support_changes_nothing() -> None:
     net, support, x = network(), examples(2, 0, 1), examples(0, 0).x
     padded = Examples(torch.cat([support.x, 9 + support.x]), torch.cat([support.y, ~support.y & False]))
-    a, b = (RELATION.predict(net, RELATION.adapt(net, given), x) for given in (support, padded))
+    a, b = (RELATION.predict(net, RELATION.adapt(net, support_set), x) for support_set in (support, padded))
     torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
-def test_queries_that_are_padding_are_not_judged() -> None:
-    """Their pairs go through the norm with the others; their errors do not count."""
+def test_padding_queries_have_no_loss() -> None:
+    """Their pairs enter the batch norm; their errors do not count."""
     net, task = network(), Task(examples(2, 0, 1), examples(0, 1, 2))
     padded = task.query._replace(y=task.query.y & torch.tensor([[True], [True], [False]]))
     r = scores(net, task.support, task.query.x)[:2]
@@ -99,7 +99,7 @@ def test_queries_that_are_padding_are_not_judged() -> None:
 
 @pytest.mark.parametrize("side, features", [(5, 64), (19, 64 * 4 * 4), (4, 64), (3, 64), (2, 64), (1, 64)])
 def test_sizes_of_maps(side: int, features: int) -> None:
-    """5 is that of 28x28 pictures, 19 that of 84x84; what is one position is not pooled away."""
+    """Side 5 comes from 28x28 pictures, 19 from 84x84. Maps of one position are not pooled."""
     spec = TaskSpec(x_shape=(1, side, side), y_dim=3)
     net = RELATION.build(nn.Conv2d(1, 2, 1), spec)
     assert net.hidden.in_features == features
@@ -120,11 +120,13 @@ def test_weights_start_as_in_the_authors_code() -> None:
     assert (net.hidden.out_features, net.score.out_features) == (8, 1)
 
 
-def test_what_gives_neither_maps_nor_features() -> None:
-    message = r"^backbone: .* must answer \(2, 1, 7, 7\) with a \[2, n\] or \[2, C, H, W\] tensor, got \(2, 1, 49\)"
+def test_a_backbone_without_maps_or_features_raises_an_error() -> None:
+    message = r"^backbone: .* must return a \[2, n\] or \[2, C, H, W\] tensor for .* \(2, 1, 7, 7\), got \(2, 1, 49\)"
     with pytest.raises(NetworkError, match=message):
         RELATION.build(nn.Flatten(2), SPEC)
-    with pytest.raises(TypeError, match=r"^relation: takes the network that its build made, got Flatten"):
+    with pytest.raises(
+        TypeError, match=r"^relation: `net` must come from RelationNet\(\)\.build\(\.\.\.\), got Flatten"
+    ):
         RELATION.adapt(nn.Flatten(), examples(0, 1, 2))
 
 

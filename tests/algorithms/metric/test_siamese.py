@@ -33,15 +33,15 @@ def log_odds(p: float) -> float:
 
 
 def test_the_loss_is_a_loop_over_pairs() -> None:
-    """Half of it from same pairs, half from different ones, however many there are of either."""
+    """Same and different pairs have half of the weight each, whatever their numbers."""
     net, task = network(), Task(examples(2, 0, 1, 1, 0, 2, 0), examples(1, 1, 2, 0))
-    surprise: dict[bool, list[float]] = {True: [], False: []}
+    losses: dict[bool, list[float]] = {True: [], False: []}
     for x, y in zip(*task.support, strict=True):
         for other, label in zip(*task.query, strict=True):
             p, same = probability(net, x, other), bool((y & label).any())
-            surprise[same].append(-math.log(p if same else 1 - p))
-    expected = (sum(surprise[True]) / len(surprise[True]) + sum(surprise[False]) / len(surprise[False])) / 2
-    assert len(surprise[False]) > len(surprise[True])
+            losses[same].append(-math.log(p if same else 1 - p))
+    expected = (sum(losses[True]) / len(losses[True]) + sum(losses[False]) / len(losses[False])) / 2
+    assert len(losses[False]) > len(losses[True])
     assert float(Siamese().loss(net, task)[0].detach()) == pytest.approx(expected, rel=1e-12)
 
 
@@ -61,35 +61,35 @@ def test_the_logits_are_means_of_log_odds() -> None:
     assert float(measured["accuracy"]) == float((logits.argmax(1) == right).double().mean())
 
 
-def test_an_example_given_twice_changes_nothing() -> None:
+def test_a_repeated_example_changes_nothing() -> None:
     net, support, x = network(), examples(0, 1, 2, 1), torch.randn(6, 4, dtype=torch.float64)
     twice = Examples(torch.cat([support.x, support.x[:1]]), torch.cat([support.y, support.y[:1]]))
-    a, b = (Siamese().predict(net, Siamese().adapt(net, given), x) for given in (support, twice))
+    a, b = (Siamese().predict(net, Siamese().adapt(net, support_set), x) for support_set in (support, twice))
     torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
 def test_one_shot_is_the_posterior_of_the_same_as_exactly_one() -> None:
-    """Bayes: one of the three pairs is of one class and the others are not, each as likely beforehand."""
+    """Bayes: exactly one of the three pairs is of the same class; all three are equally likely a priori."""
     net, support, x = network(), examples(0, 1, 2), torch.randn(4, dtype=torch.float64)
     p = [probability(net, other, x) for other in support.x]
     joint = [math.prod(q if i == c else 1 - q for i, q in enumerate(p)) for c in range(3)]
-    found = Siamese().predict(net, Siamese().adapt(net, support), x[None]).softmax(1)[0].tolist()
-    assert found == pytest.approx([value / sum(joint) for value in joint], rel=1e-10)
+    posterior = Siamese().predict(net, Siamese().adapt(net, support), x[None]).softmax(1)[0].tolist()
+    assert posterior == pytest.approx([value / sum(joint) for value in joint], rel=1e-10)
 
 
 def test_verification_by_hand() -> None:
     net, a, b = network(), *torch.randn(2, 5, 4, dtype=torch.float64)
-    found = Siamese().same(net, a, b)
-    assert found.tolist() == pytest.approx(
+    probabilities = Siamese().same(net, a, b)
+    assert probabilities.tolist() == pytest.approx(
         [probability(net, x, other) for x, other in zip(a, b, strict=True)], rel=1e-12
     )
-    assert torch.equal(Siamese().same(net, b, a), found)
-    itself = Siamese().same(net, a, a)
-    torch.testing.assert_close(itself, net.distance.bias.sigmoid().expand(5), rtol=1e-12, atol=1e-12)
+    assert torch.equal(Siamese().same(net, b, a), probabilities)
+    same_input = Siamese().same(net, a, a)
+    torch.testing.assert_close(same_input, net.distance.bias.sigmoid().expand(5), rtol=1e-12, atol=1e-12)
 
 
 def test_both_go_through_the_network_together() -> None:
-    """Otherwise batch norm would take away what sets the two apart."""
+    """Otherwise batch norm would remove the difference of the two sets."""
     net = Siamese().build(nn.BatchNorm1d(4, affine=False, track_running_stats=False), SPEC).double()
     a = torch.randn(5, 4, dtype=torch.float64)
     z = torch.cat([a, a + 3])
@@ -98,20 +98,20 @@ def test_both_go_through_the_network_together() -> None:
     torch.testing.assert_close(Siamese().same(net, a, a + 3), expected, rtol=1e-10, atol=1e-12)
 
 
-def test_pairs_that_are_none() -> None:
+def test_unequal_numbers_raise_an_error() -> None:
     with pytest.raises(TaskError, match=r"^siamese: .* got \(5, 4\) and \(3, 4\)\."):
         Siamese().same(network().float(), torch.zeros(5, 4), torch.zeros(3, 4))
 
 
-def test_a_pair_of_nobody_counts_for_nothing() -> None:
-    """Padding is neither the same as anything nor different from it."""
+def test_padding_pairs_have_no_loss() -> None:
+    """A padding query makes neither same nor different pairs."""
     net, task = network(), Task(examples(0, 1, 2), examples(2, 1))
     padded = Examples(torch.cat([task.query.x, 5 + task.query.x]), torch.cat([task.query.y, ~task.query.y & False]))
     a, b = (Siamese().loss(net, Task(task.support, query))[0] for query in (task.query, padded))
     torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
-def test_without_different_pairs_the_same_ones_are_left() -> None:
+def test_without_different_pairs_the_loss_is_that_of_same_pairs() -> None:
     net, support = network(), examples(1, 1)
     cost = Siamese().loss(net, Task(support, support))[0]
     p = [probability(net, a, b) for a in support.x for b in support.x]
@@ -123,10 +123,10 @@ def test_gradients_reach_both_twins() -> None:
     h, k = net.backbone(task.support.x), net.backbone(task.query.x)
     odds = net.distance((h[:, None] - k).abs())[..., 0]
     same = torch.tensor([[False, False], [False, True], [True, False]])
-    surprise = (-odds.sigmoid()[same].log().mean() - (-odds).sigmoid()[~same].log().mean()) / 2
+    losses = (-odds.sigmoid()[same].log().mean() - (-odds).sigmoid()[~same].log().mean()) / 2
     weights = list(net.parameters())
-    found = torch.autograd.grad(Siamese().loss(net, task)[0], weights)
-    torch.testing.assert_close(found, torch.autograd.grad(surprise, weights), rtol=1e-9, atol=1e-12)
+    gradients = torch.autograd.grad(Siamese().loss(net, task)[0], weights)
+    torch.testing.assert_close(gradients, torch.autograd.grad(losses, weights), rtol=1e-9, atol=1e-12)
 
 
 def test_the_distance_starts_as_the_papers_dense_layers() -> None:
@@ -135,8 +135,8 @@ def test_the_distance_starts_as_the_papers_dense_layers() -> None:
     assert float(net.distance.bias.detach()) == pytest.approx(0.5, abs=0.05)
 
 
-def test_takes_its_own_network() -> None:
-    with pytest.raises(TypeError, match=r"^siamese: takes the network that its build made, got Linear"):
+def test_the_network_must_come_from_build() -> None:
+    with pytest.raises(TypeError, match=r"^siamese: `net` must come from Siamese\(\)\.build\(\.\.\.\), got Linear"):
         Siamese().adapt(ProtoNet().build(nn.Linear(4, 2), SPEC), examples(0, 1, 2))
 
 

@@ -1,4 +1,4 @@
-"""A function of one state, applied to those along the way of adapting."""
+"""Applies a function of one state to all states of an adaptation."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from tokay.core.task import Task, one_hot
 from tokay.tasks.fixed_tasks import FixedTasks
 
 
-class Counted(nn.Module):
-    """A linear layer that knows how often it was asked."""
+class CountingLayer(nn.Module):
+    """A linear layer that counts its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,57 +26,57 @@ class Counted(nn.Module):
 
 
 def heads(*shape: int) -> list[dict[str, Tensor]]:
-    draws = torch.Generator().manual_seed(0)
-    return [{"weight": torch.randn(shape, generator=draws)} for _ in range(4)]
+    generator = torch.Generator().manual_seed(0)
+    return [{"weight": torch.randn(shape, generator=generator)} for _ in range(4)]
 
 
-def calls(states: Any, fn: Any = lambda state: state["weight"].sum(), **how: Any) -> tuple[int, Tensor]:
-    """How often ``fn`` is called for the states, and what it finds."""
-    called = []
+def count_calls(states: Any, fn: Any = lambda state: state["weight"].sum(), **options: Any) -> tuple[int, Tensor]:
+    """Return how often ``over_states`` calls ``fn`` for the states, and its results."""
+    arguments = []
 
-    def counted(state: Any) -> Any:
-        called.append(state)
+    def counting_fn(state: Any) -> Any:
+        arguments.append(state)
         return fn(state)
 
-    found = over_states(counted, iter(states), **how)
-    return len(called), found
+    results = over_states(counting_fn, iter(states), **options)
+    return len(arguments), results
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (5, 2)])
 def test_heads_are_mapped_over(shape: tuple[int, ...]) -> None:
     states = heads(*shape)
-    called, found = calls(states)
-    assert called == 1
-    torch.testing.assert_close(found, torch.stack([state["weight"].sum() for state in states]))
+    n_calls, results = count_calls(states)
+    assert n_calls == 1
+    torch.testing.assert_close(results, torch.stack([state["weight"].sum() for state in states]))
 
 
-def test_one_after_the_other_in_a_loop() -> None:
+def test_loop_mode_calls_once_per_state() -> None:
     states = heads(5)
-    called, found = calls(states, mode="loop")
-    assert called == 4
-    assert torch.equal(found, calls(states)[1])
+    n_calls, results = count_calls(states, mode="loop")
+    assert n_calls == 4
+    assert torch.equal(results, count_calls(states)[1])
 
 
-def test_kernels_are_taken_one_after_the_other() -> None:
-    assert calls(heads(2, 3, 3))[0] == 4
+def test_kernels_are_processed_one_by_one() -> None:
+    assert count_calls(heads(2, 3, 3))[0] == 4
 
 
-def test_and_let_go() -> None:
-    """A network for every state may not fit in memory: after the first two, each is made when the one before was answered."""
+def test_states_are_released_one_by_one() -> None:
+    """All networks may not fit in memory together: after the first two, each state is made after the call before it."""
     order: list[str] = []
 
     def states() -> Any:
         for i in range(5):
-            order.append(f"made {i}")
+            order.append(f"create {i}")
             yield {"weight": torch.full((1, 1, 1), float(i))}
 
-    def asked(state: Any) -> Tensor:
-        order.append(f"asked {int(state['weight'])}")
+    def record_call(state: Any) -> Tensor:
+        order.append(f"call {int(state['weight'])}")
         return torch.zeros(())
 
-    over_states(asked, states())
-    assert order.index("asked 2") < order.index("made 3")
-    assert order.index("asked 3") < order.index("made 4")
+    over_states(record_call, states())
+    assert order.index("call 2") < order.index("create 3")
+    assert order.index("call 3") < order.index("create 4")
 
 
 @pytest.mark.parametrize(
@@ -92,35 +92,35 @@ def test_and_let_go() -> None:
     ids=["one", "the same", "numbers", "shapes", "parts", "shapes, later"],
 )
 def test_states_that_cannot_be_mapped(states: Any) -> None:
-    called, found = calls(states)
-    assert called == len(states)
-    assert found.tolist() == [float(state["weight"].sum()) for state in states]
+    n_calls, results = count_calls(states)
+    assert n_calls == len(states)
+    assert results.tolist() == [float(state["weight"].sum()) for state in states]
 
 
 def test_what_states_share_is_not_copied() -> None:
     kernel = torch.randn(2, 3, 3)
     states = [{"kernel": kernel, "weight": torch.randn(4)} for _ in range(3)]
-    called, found = calls(states, lambda state: state["kernel"].sum() * state["weight"])
-    assert called == 1
-    torch.testing.assert_close(found, torch.stack([kernel.sum() * state["weight"] for state in states]))
+    n_calls, results = count_calls(states, lambda state: state["kernel"].sum() * state["weight"])
+    assert n_calls == 1
+    torch.testing.assert_close(results, torch.stack([kernel.sum() * state["weight"] for state in states]))
 
 
 def tasks() -> FixedTasks:
-    draws = torch.Generator().manual_seed(0)
-    x, y = torch.rand(3, 6, 1, 2, 2, generator=draws), one_hot(torch.arange(6) % 2, 2).expand(3, 6, 2)
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(3, 6, 1, 2, 2, generator=generator), one_hot(torch.arange(6) % 2, 2).expand(3, 6, 2)
     return FixedTasks(Task(Examples(x, y), Examples(x.flip(1), y.flip(1))))
 
 
-def test_a_frozen_backbone_answers_once_for_the_whole_curve() -> None:
-    backbone = Counted()
+def test_a_frozen_backbone_runs_once_for_the_whole_curve() -> None:
+    backbone = CountingLayer()
     method = BaselinePlusPlus(test_rounds=10)
     net = method.build(backbone, TaskSpec(x_shape=(1, 2, 2), y_dim=9))
     backbone.calls = 0
     mapped = evaluate(method, net, tasks(), tasks=3)
-    asked = backbone.calls
+    n_calls = backbone.calls
     looped = evaluate(method, net, tasks(), tasks=3, mode="loop")
     assert list(mapped.curve) == [0, 1, 2, 3, 4, 5, 10, 20]
-    # whether it is transductive: 3; then the support set, the query set, and the support set again
-    assert asked == 3 + 3
+    # 3 calls for the check whether it is transductive; then support set, query set, and support set again
+    assert n_calls == 3 + 3
     for name, values in looped.per_step.items():
         torch.testing.assert_close(mapped.per_step[name], values)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tokay import Examples, NetworkError, Task, over_tasks
-from tokay.core.engine.batching import task_slice, tasks_in
+from tokay.core.engine.batching import count_tasks, task_slice
 from tokay.core.engine.memory_budget import peak_bytes
 
 
@@ -44,12 +44,12 @@ def test_vmap_equals_loop_equals_by_hand(chunk_size: int | None) -> None:
 def test_chunks_save_memory() -> None:
     batch = tasks(8)
 
-    def taken(chunk_size: int | None) -> int:
+    def memory(chunk_size: int | None) -> int:
         return peak_bytes(
             lambda: over_tasks(lambda task: (task.query.x.repeat(1, 200) + 1).sum(), batch, chunk_size=chunk_size)
         )
 
-    assert taken(None) > 1.9 * taken(4) > 3.5 * taken(2)
+    assert memory(None) > 1.9 * memory(4) > 3.5 * memory(2)
 
 
 @pytest.mark.parametrize("mode", ["vmap", "loop"])
@@ -79,15 +79,15 @@ def test_gradients_reach_the_network() -> None:
 
 def test_slices() -> None:
     batch = tasks()
-    assert tasks_in(batch) == 5
+    assert count_tasks(batch) == 5
     part = task_slice(batch, 1, 3)
     assert isinstance(part, Task)
-    assert tasks_in(part) == 2
+    assert count_tasks(part) == 2
     assert torch.equal(part.query.y, batch.query.y[1:3])
-    assert tasks_in(task_slice(batch, 4, 9)) == 1
+    assert count_tasks(task_slice(batch, 4, 9)) == 1
 
 
-# Networks that cannot be mapped.
+# Networks that vmap cannot map.
 
 
 class Reads(nn.Module):
@@ -116,7 +116,7 @@ class Nonzero(nn.Module):
 
 
 class Counts(nn.Module):
-    """Adds up, in place, what it has seen."""
+    """Adds the sum of its inputs to a buffer, in place."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Counts(nn.Module):
 
 
 class Caches(nn.Module):
-    """Writes a whole batch into a buffer."""
+    """Copies its input into a buffer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,10 +162,12 @@ UNMAPPABLE = {
 
 
 @pytest.mark.parametrize("name", UNMAPPABLE)
-def test_what_cannot_be_mapped_says_so_and_loops(name: str) -> None:
-    make, words = UNMAPPABLE[name]
+def test_unmappable_networks_raise_an_error_and_work_in_a_loop(name: str) -> None:
+    make, explanation = UNMAPPABLE[name]
     net, batch = make().double(), tasks()
-    message = rf"^over_tasks: the network cannot be mapped over tasks \(support \(5, 3, 4\)\): .*{re.escape(words)}"
+    message = (
+        rf"^over_tasks: the network cannot be mapped over tasks \(support \(5, 3, 4\)\): .*{re.escape(explanation)}"
+    )
     with pytest.raises(NetworkError, match=message) as raised:
         over_tasks(lambda task: net(task.query.x), batch)
     assert 'mode="loop"' in str(raised.value)
@@ -174,27 +176,27 @@ def test_what_cannot_be_mapped_says_so_and_loops(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["item", "branch", "mask", "nonzero", "lstm", "gru"])
-def test_what_cannot_be_mapped_has_a_gradient_in_the_loop(name: str) -> None:
+def test_unmappable_networks_have_gradients_in_a_loop(name: str) -> None:
     net = UNMAPPABLE[name][0]().double()
     batch = tasks()
     x = batch.query.x.requires_grad_()
     over_tasks(lambda task: net(task.query.x).square().mean(), batch, mode="loop").sum().backward()
-    expected = torch.autograd.grad(sum(net(each).square().mean() for each in x), x)[0]
+    expected = torch.autograd.grad(sum(net(inputs).square().mean() for inputs in x), x)[0]
     torch.testing.assert_close(x.grad, expected)
 
 
 @pytest.mark.parametrize("cell", [nn.LSTM, nn.GRU])
-def test_recurrent_layers_with_fast_weights_say_so(cell: type[nn.RNNBase]) -> None:
+def test_recurrent_layers_with_fast_weights_raise_an_error(cell: type[nn.RNNBase]) -> None:
     net = Recurrent(cell).double()
     params = dict(net.named_parameters())
 
-    def adapted(task: Task) -> Tensor:
+    def adapted_output(task: Task) -> Tensor:
         fast = {name: p + task.support.x.mean() for name, p in params.items()}
         return torch.func.functional_call(net, fast, (task.query.x,))
 
     with pytest.raises(NetworkError, match="cannot be mapped"):
-        over_tasks(adapted, tasks())
-    assert over_tasks(adapted, tasks(), mode="loop").shape == (5, 6, 4)
+        over_tasks(adapted_output, tasks())
+    assert over_tasks(adapted_output, tasks(), mode="loop").shape == (5, 6, 4)
 
 
 @pytest.mark.parametrize("mode", ["vmap", "loop"])
@@ -204,7 +206,7 @@ def test_running_statistics_are_refused_in_both_modes(mode: Any) -> None:
         over_tasks(lambda task: net(task.query.x), tasks(), mode=mode)
 
 
-def test_frozen_running_statistics_are_fine() -> None:
+def test_frozen_running_statistics_are_allowed() -> None:
     net, batch = nn.BatchNorm1d(4).double().eval(), tasks()
     torch.testing.assert_close(
         over_tasks(lambda task: net(task.query.x), batch), net(batch.query.x.flatten(0, 1)).reshape(5, 6, 4)
@@ -213,9 +215,9 @@ def test_frozen_running_statistics_are_fine() -> None:
 
 @pytest.mark.parametrize("mode", ["vmap", "loop"])
 @pytest.mark.parametrize(
-    "error", [RuntimeError("my own trouble"), ValueError("my value"), KeyError("k"), NetworkError("ours")]
+    "error", [RuntimeError("my own error"), ValueError("my value"), KeyError("k"), NetworkError("ours")]
 )
-def test_a_users_own_error_passes_untouched(error: Exception, mode: Any) -> None:
+def test_a_users_own_error_is_raised_unchanged(error: Exception, mode: Any) -> None:
     def fails(task: Task) -> Tensor:
         raise error
 
@@ -225,7 +227,7 @@ def test_a_users_own_error_passes_untouched(error: Exception, mode: Any) -> None
 
 
 @pytest.mark.parametrize("mode", ["vmap", "loop"])
-def test_a_shape_error_of_the_network_is_torchs(mode: Any) -> None:
+def test_a_shape_error_of_the_network_comes_from_torch(mode: Any) -> None:
     net = nn.Linear(7, 2).double()
     with pytest.raises(RuntimeError, match=r"mat1 and mat2|size mismatch|shape") as raised:
         over_tasks(lambda task: net(task.query.x), tasks(), mode=mode)

@@ -1,4 +1,4 @@
-"""Meta-gradients of networks with norms and attention, against plain torch (none of our code) and finite differences."""
+"""Compares meta-gradients of networks with norms and attention with plain torch and with finite differences."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ PICTURE, VECTOR = (2, 4, 4), (12,)
 
 
 class BatchNormByHand(nn.BatchNorm2d):
-    """Calls ``torch.batch_norm``, past ``torch.nn.functional``."""
+    """Calls ``torch.batch_norm`` instead of ``torch.nn.functional``."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.batch_norm(x, self.weight, self.bias, None, None, True, 0.1, self.eps, False)
@@ -35,7 +35,7 @@ class LayerNormByHand(nn.LayerNorm):
 
 
 class BatchNormNamed(nn.BatchNorm2d):
-    """The same call with every argument by name."""
+    """Calls ``batch_norm`` with keyword arguments."""
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.batch_norm(
@@ -50,7 +50,7 @@ class BatchNormNamed(nn.BatchNorm2d):
 
 
 class Tokens(nn.Module):
-    """A transformer over the twelve numbers of an input, as two tokens of six; a smooth activation, no dropout."""
+    """A transformer that reads an input of 12 numbers as two tokens of 6. It has a smooth activation and no dropout."""
 
     def __init__(self, *, training: bool, norm_first: bool = False) -> None:
         super().__init__()
@@ -100,8 +100,8 @@ NETS: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
 }
 
 
-def made(name: str) -> tuple[nn.Module, Task]:
-    """A network with no weight at a special value, and tasks for it."""
+def build(name: str) -> tuple[nn.Module, Task]:
+    """Return a network without special weights (such as 0 or 1), and tasks for it."""
     shape, make = NETS[name]
     net = make().double()
     with torch.no_grad():
@@ -117,7 +117,7 @@ def ours(net: nn.Module, tasks: Task, mode: Literal["vmap", "loop"]) -> Tensor:
 
 
 def plain(net: nn.Module, tasks: Task) -> Tensor:
-    """MAML with two inner steps, in a Python loop, with torch alone."""
+    """Compute the cost of MAML with two inner steps in a Python loop, with torch only."""
     names, params = zip(*net.named_parameters(), strict=True)
     total = torch.zeros((), dtype=torch.float64)
     for i in range(TASKS):
@@ -134,12 +134,12 @@ def plain(net: nn.Module, tasks: Task) -> Tensor:
 
 @contextmanager
 def plain_attention() -> Iterator[None]:
-    """Attention by its formula: the fused kernels have no second derivative."""
-    before = torch.backends.mha.get_fastpath_enabled()
+    """Compute attention by its formula, because the fused kernels have no second derivative."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     with sdpa_kernel(SDPBackend.MATH):
         yield
-    torch.backends.mha.set_fastpath_enabled(before)
+    torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 def gradients(cost: Tensor, net: nn.Module) -> list[Tensor]:
@@ -147,15 +147,15 @@ def gradients(cost: Tensor, net: nn.Module) -> list[Tensor]:
 
 
 def error(a: list[Tensor], b: list[Tensor]) -> float:
-    """Relative, in the Euclidean norm."""
+    """Return the relative error of ``a``, in the Euclidean norm."""
     total = sum(float(q.square().sum()) for q in b)
     return float((sum(float((p - q).square().sum()) for p, q in zip(a, b, strict=True)) / total) ** 0.5)
 
 
 @pytest.mark.parametrize("mode", ["vmap", "loop"])
 @pytest.mark.parametrize("name", NETS)
-def test_meta_gradient_is_that_of_plain_torch(name: str, mode: Literal["vmap", "loop"]) -> None:
-    net, tasks = made(name)
+def test_meta_gradient_equals_plain_torch(name: str, mode: Literal["vmap", "loop"]) -> None:
+    net, tasks = build(name)
     with plain_attention():
         expected_cost = plain(net, tasks)
         expected = gradients(expected_cost, net)
@@ -166,7 +166,7 @@ def test_meta_gradient_is_that_of_plain_torch(name: str, mode: Literal["vmap", "
 
 @pytest.mark.parametrize("name", NETS)
 def test_meta_gradient_against_finite_differences(name: str) -> None:
-    net, tasks = made(name)
+    net, tasks = build(name)
     direction = [torch.randn_like(p) for p in net.parameters()]
 
     def cost(distance: float) -> float:
@@ -181,35 +181,37 @@ def test_meta_gradient_against_finite_differences(name: str) -> None:
         return value
 
     width = 1e-4
-    measured = (8 * (cost(width) - cost(-width)) - (cost(2 * width) - cost(-2 * width))) / (12 * width)
+    difference = (8 * (cost(width) - cost(-width)) - (cost(2 * width) - cost(-2 * width))) / (12 * width)
     for mode in ("vmap", "loop"):
-        found = gradients(ours(net, tasks, mode), net)
-        assert float(sum((g * d).sum() for g, d in zip(found, direction, strict=True))) == pytest.approx(
-            measured, rel=1e-7
+        meta_gradient = gradients(ours(net, tasks, mode), net)
+        assert float(sum((g * d).sum() for g, d in zip(meta_gradient, direction, strict=True))) == pytest.approx(
+            difference, rel=1e-7
         )
 
 
 def test_torch_alone_is_still_wrong() -> None:
-    """The reason for the mode. The day this fails, torch has mended its batching rule."""
-    net, tasks = made("BatchNorm2d")
+    """The reason for the mode. If this test fails, torch has repaired its batching rule."""
+    net, tasks = build("BatchNorm2d")
     maml = MAML(inner_lr=0.2, inner_steps=2)
-    alone = torch.func.vmap(lambda task: maml.loss(net, task)[0])(tasks).mean()
-    wrong = error(gradients(alone, net), gradients(plain(net, tasks), net))
-    assert wrong > 1e-4, f"vmap alone is right now ({wrong:.1e}): the norms in tokay/core/exact.py can be retired"
+    cost = torch.func.vmap(lambda task: maml.loss(net, task)[0])(tasks).mean()
+    wrong = error(gradients(cost, net), gradients(plain(net, tasks), net))
+    assert wrong > 1e-4, (
+        f"vmap alone is correct now ({wrong:.1e}): remove the norms in tokay/core/engine/exact_gradients.py"
+    )
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_values_and_first_derivatives_are_torchs(name: str) -> None:
-    net, tasks = made(name)
+def test_values_and_first_derivatives_equal_torch(name: str) -> None:
+    net, tasks = build(name)
     x = tasks.query.x[0].requires_grad_()
     with plain_attention():
         expected = net(x)
         by_x = torch.autograd.grad(expected.square().sum(), x)[0]
     with exact_gradients():
-        found = net(x)
-        found_by_x = torch.autograd.grad(found.square().sum(), x)[0]
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(found_by_x, by_x, rtol=1e-11, atol=1e-12)
+        output = net(x)
+        output_by_x = torch.autograd.grad(output.square().sum(), x)[0]
+    torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(output_by_x, by_x, rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
@@ -221,11 +223,11 @@ def test_values_and_first_derivatives_are_torchs(name: str) -> None:
         partial(nn.Conv2d, 2, 3, 3, padding="same", dilation=2),
     ],
 )
-def test_convolutions_are_torchs(layer: Callable[[], nn.Conv2d], channels_last: bool) -> None:
+def test_convolutions_equal_torch(layer: Callable[[], nn.Conv2d], channels_last: bool) -> None:
     conv, x = layer().double(), torch.randn(5, 2, 7, 7, dtype=torch.float64)
     if channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
-    one = torch.randn(2, 7, 7, dtype=torch.float64)  # a single picture, without an axis of examples
+    one = torch.randn(2, 7, 7, dtype=torch.float64)  # one picture, without an example axis
     expected, expected_one = conv(x), conv(one)
     with exact_gradients():
         torch.testing.assert_close(conv(x), expected, rtol=1e-12, atol=1e-12)
@@ -237,8 +239,10 @@ def test_convolutions_are_torchs(layer: Callable[[], nn.Conv2d], channels_last: 
         }
         mapped = torch.func.vmap(lambda p: torch.func.functional_call(conv, p, (x,)))(params)
     for i in range(TASKS):
-        own = {name: p[i] for name, p in params.items()}
-        torch.testing.assert_close(mapped[i], torch.func.functional_call(conv, own, (x,)), rtol=1e-12, atol=1e-12)
+        task_params = {name: p[i] for name, p in params.items()}
+        torch.testing.assert_close(
+            mapped[i], torch.func.functional_call(conv, task_params, (x,)), rtol=1e-12, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize(
@@ -270,30 +274,30 @@ def _state() -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_everything_is_put_back(enabled: bool) -> None:
+def test_all_settings_are_restored(enabled: bool) -> None:
     usual = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(enabled)
     try:
-        before = _state()
+        initial = _state()
         with exact_gradients():
-            assert _state() != before
+            assert _state() != initial
             with exact_gradients():
                 pass
             assert not torch.backends.mha.get_fastpath_enabled()
-        assert _state() == before
+        assert _state() == initial
         with pytest.raises(KeyError), exact_gradients():
             raise KeyError
-        assert _state() == before
+        assert _state() == initial
         x = torch.zeros(2, 2, 2)
         with pytest.raises(ZeroDivisionError):
             over_tasks(lambda task: task.support.x * (1 // 0), Task(Examples(x, x), Examples(x, x)))
-        assert _state() == before
+        assert _state() == initial
     finally:
         torch.backends.mha.set_fastpath_enabled(usual)
 
 
 def test_nested_modes_change_nothing() -> None:
-    net, tasks = made("BatchNorm2d")
+    net, tasks = build("BatchNorm2d")
     expected = gradients(ours(net, tasks, "vmap"), net)
     with exact_gradients():
         assert error(gradients(ours(net, tasks, "vmap"), net), expected) < 1e-14

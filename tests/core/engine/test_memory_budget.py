@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from tokay import MAML, ConfigError, Examples, Task, TaskSpec
-from tokay.core.engine.memory_budget import chunk_for, peak_bytes
+from tokay.core.engine.memory_budget import fitting_chunk_size, peak_bytes
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
 
 KIB = 1024
@@ -13,7 +13,7 @@ def block(kib: int) -> torch.Tensor:
     return torch.zeros(kib * KIB, dtype=torch.uint8)
 
 
-def test_what_is_alive_at_once() -> None:
+def test_peak_of_living_tensors() -> None:
     def work() -> None:
         a = block(3)
         b = block(5)  # 8 alive
@@ -25,7 +25,7 @@ def test_what_is_alive_at_once() -> None:
     assert peak_bytes(work) == 8 * KIB
 
 
-def test_views_and_in_place_operations_take_nothing() -> None:
+def test_views_and_in_place_operations_need_no_memory() -> None:
     def work() -> None:
         a = block(4)
         a.view(2, -1).t().add_(1)
@@ -34,14 +34,14 @@ def test_views_and_in_place_operations_take_nothing() -> None:
     assert peak_bytes(work) == 4 * KIB
 
 
-def test_what_was_there_before_does_not_count() -> None:
-    before = block(9)
-    assert peak_bytes(lambda: before[:KIB].clone()) == KIB
+def test_existing_tensors_do_not_count() -> None:
+    existing = block(9)
+    assert peak_bytes(lambda: existing[:KIB].clone()) == KIB
     assert peak_bytes(lambda: None) == 0
 
 
-def test_what_the_backward_pass_needs_counts() -> None:
-    """Two saved tensors of 8 KiB and what the backward pass makes of them."""
+def test_the_backward_pass_counts() -> None:
+    """Counts two saved tensors of 8 KiB and the tensors of the backward pass."""
     x = torch.ones(KIB, dtype=torch.float64, requires_grad=True)
 
     def forward() -> None:
@@ -53,34 +53,34 @@ def test_what_the_backward_pass_needs_counts() -> None:
     assert peak_bytes(forward) < peak_bytes(both) < 64 * KIB
 
 
-def test_more_inner_steps_take_more() -> None:
+def test_more_inner_steps_need_more_memory() -> None:
     net = MAML().build(nn.Sequential(nn.Linear(4, 32), nn.Tanh()), TaskSpec(x_shape=(4,), y_dim=2, kind="regression"))
     examples = Examples(torch.randn(1, 6, 4), torch.randn(1, 6, 2))
 
-    def taken(steps: int) -> int:
+    def memory(steps: int) -> int:
         maml = MAML(inner_steps=steps)
         return peak_bytes(lambda: accumulate_meta_gradient(maml, net, Task(examples, examples)))
 
-    assert taken(4) > 1.5 * taken(1)
+    assert memory(4) > 1.5 * memory(1)
 
 
-def test_weights_that_are_only_looked_at_do_not_count() -> None:
-    """A linear layer transposes its weight, which is a view and no memory."""
+def test_views_of_weights_do_not_count() -> None:
+    """A linear layer transposes its weight. The result is a view and needs no memory."""
     net, x = nn.Linear(100, 1, bias=False), torch.randn(2, 100)
     assert peak_bytes(lambda: net(x)) == 8
 
 
 @pytest.mark.parametrize("budget, tasks, chunk", [(4, 9, 1), (7, 9, 1), (8, 9, 2), (35, 9, 8), (36, 9, 9), (400, 9, 9)])
-def test_as_many_as_fit(budget: int, tasks: int, chunk: int) -> None:
-    assert chunk_for(budget * KIB, lambda: block(4), tasks) == chunk
+def test_number_of_tasks_that_fit(budget: int, tasks: int, chunk: int) -> None:
+    assert fitting_chunk_size(budget * KIB, lambda: block(4), tasks) == chunk
 
 
-def test_not_even_one() -> None:
+def test_one_task_that_does_not_fit() -> None:
     with pytest.raises(
         ConfigError, match=r"^memory: the budget must hold at least one task, which takes 2 MiB, got 1 MiB"
     ):
-        chunk_for(2**20, lambda: block(2 * KIB), 9)
+        fitting_chunk_size(2**20, lambda: block(2 * KIB), 9)
 
 
-def test_work_that_takes_nothing() -> None:
-    assert chunk_for(100, lambda: None, 9) == 9
+def test_work_without_tensors() -> None:
+    assert fitting_chunk_size(100, lambda: None, 9) == 9

@@ -7,18 +7,20 @@ import torch
 from torch import Tensor, nn
 
 from tokay import Algorithm, Examples, NetworkError, Task
-from tokay.core import algorithm as registry
+from tokay.core.algorithm import _algorithms
+from tokay.core.cost import Cost
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
 
 
 @pytest.fixture
 def methods() -> Iterator[dict[str, Algorithm[Any]]]:
-    """Methods of this file only: they leave the registry as it was."""
-    known = dict(registry._algorithms)
+    """Methods for this file only. Restores the registry afterwards."""
+    initial = dict(_algorithms._classes)
 
     @dataclass(frozen=True, kw_only=True)
     class Plain(Algorithm[None], name="test-plain"):
-        reference = summary = "of a test"
+        reference = summary = "for a test"
+        cost = Cost("feed-forward", "E_T L_Q(θ)")
 
         def adapt(self, net: nn.Module, support: Examples) -> None:
             return None
@@ -28,9 +30,10 @@ def methods() -> Iterator[dict[str, Algorithm[Any]]]:
 
     @dataclass(frozen=True, kw_only=True)
     class Unequal(Algorithm[None], name="test-unequal"):
-        """Not a mean: how a task weighs depends on all the others, and draws random numbers."""
+        """Its cost is not a mean: the weight of a task depends on the other losses. Its loss draws random numbers."""
 
-        reference = summary = "of a test"
+        reference = summary = "for a test"
+        cost = Cost("feed-forward", "E_T L_Q(θ)")
 
         def adapt(self, net: nn.Module, support: Examples) -> None:
             return None
@@ -47,8 +50,8 @@ def methods() -> Iterator[dict[str, Algorithm[Any]]]:
             return losses.mean() + 3 * losses.std() + losses.logsumexp(0)
 
     yield {"plain": Plain(), "unequal": Unequal()}
-    registry._algorithms.clear()
-    registry._algorithms.update(known)
+    _algorithms._classes.clear()
+    _algorithms._classes.update(initial)
 
 
 def setting(tasks: int = 7) -> tuple[nn.Module, Task]:
@@ -76,48 +79,48 @@ def test_the_mean_in_chunks(methods: dict[str, Algorithm[Any]], chunk_size: int 
 
 @pytest.mark.parametrize("mode", ["vmap", "loop"])
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 5])
-def test_a_cost_that_is_no_mean_in_chunks(methods: dict[str, Algorithm[Any]], chunk_size: int, mode: Any) -> None:
-    """Both passes must draw the same noise: its gradient is compared with that of the noise that was reported."""
+def test_a_cost_that_is_not_a_mean_in_chunks(methods: dict[str, Algorithm[Any]], chunk_size: int, mode: Any) -> None:
+    """Both passes must draw the same noise, so the gradient must belong to the noise that the metrics report."""
     net, tasks = setting()
     method = methods["unequal"]
     cost, metrics = accumulate_meta_gradient(method, net, tasks, chunk_size=chunk_size, mode=mode)
     torch.testing.assert_close(cost, method.reduce(metrics["loss"]), rtol=1e-14, atol=1e-14)
-    found = gradient(net)
+    meta_gradient = gradient(net)
 
-    torch.manual_seed(0)  # what the fixture seeded, so the very noise of the chunks
+    torch.manual_seed(0)  # the seed of the fixture, so the chunks draw the same noise again
     net2, tasks2 = setting()
     assert torch.equal(net2.weight, net.weight)
     noise = _noise_of_chunks(tasks2, chunk_size, mode)
     losses = ((net2(tasks2.query.x) + noise - tasks2.query.y) ** 2).mean((1, 2))
     torch.testing.assert_close(losses.detach(), metrics["loss"], rtol=1e-12, atol=1e-12)
     method.reduce(losses).backward()
-    torch.testing.assert_close(found, gradient(net2), rtol=1e-11, atol=1e-12)
+    torch.testing.assert_close(meta_gradient, gradient(net2), rtol=1e-11, atol=1e-12)
 
 
 def _noise_of_chunks(tasks: Task, chunk_size: int, mode: str) -> Tensor:
     y = tasks.query.y
     if mode == "loop":
-        return torch.stack([torch.randn_like(each) for each in y])
+        return torch.stack([torch.randn_like(task_y) for task_y in y])
     return torch.cat([torch.func.vmap(torch.randn_like, randomness="different")(part) for part in y.split(chunk_size)])
 
 
 def test_gradients_add_up(methods: dict[str, Algorithm[Any]]) -> None:
     net, tasks = setting()
     accumulate_meta_gradient(methods["plain"], net, tasks)
-    once = gradient(net).clone()
+    single = gradient(net).clone()
     accumulate_meta_gradient(methods["plain"], net, tasks, chunk_size=2)
-    torch.testing.assert_close(gradient(net), 2 * once, rtol=1e-13, atol=1e-14)
+    torch.testing.assert_close(gradient(net), 2 * single, rtol=1e-13, atol=1e-14)
 
 
-def test_the_random_state_goes_on(methods: dict[str, Algorithm[Any]]) -> None:
-    """The second pass repeats the draws of the first; what comes after does not repeat them again."""
+def test_the_random_state_advances(methods: dict[str, Algorithm[Any]]) -> None:
+    """The second pass repeats the draws of the first; the next call draws new numbers."""
     net, tasks = setting()
     first = accumulate_meta_gradient(methods["unequal"], net, tasks, chunk_size=3)[1]["noise"]
     second = accumulate_meta_gradient(methods["unequal"], net, tasks, chunk_size=3)[1]["noise"]
     assert not torch.equal(first, second)
 
 
-def test_errors_of_mapping_come_through(methods: dict[str, Algorithm[Any]]) -> None:
+def test_errors_of_mapping_are_raised(methods: dict[str, Algorithm[Any]]) -> None:
     _, tasks = setting()
     net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
     with pytest.raises(NetworkError, match="running statistics"):

@@ -1,4 +1,4 @@
-"""An operation without a second derivative is named."""
+"""The error names an operation without a second derivative."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from torch.autograd.function import once_differentiable
 
 from tokay import MAML, Examples, NetworkError, Task, one_hot
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
-from tokay.core.engine.second_derivatives import named_derivatives
+from tokay.core.engine.second_derivatives import explain_missing_derivatives
 
 
 class _Distances(nn.Module):
-    """Distances to learned points by torch.cdist, which torch cannot differentiate twice."""
+    """Computes distances to trainable points with torch.cdist, which has no second derivative."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ def test_the_operation_is_named_under_vmap() -> None:
         accumulate_meta_gradient(MAML(), _Distances(), _tasks())
 
 
-def test_first_order_does_without() -> None:
+def test_first_order_needs_no_second_derivative() -> None:
     cost, _ = accumulate_meta_gradient(MAML(order=1), _Distances(), _tasks(), mode="loop")
     assert bool(torch.isfinite(cost))
 
@@ -54,13 +54,13 @@ class _Once(torch.autograd.Function):
         return gradient * 2
 
 
-def test_what_is_marked_once_differentiable_is_told() -> None:
+def test_a_once_differentiable_function_raises_an_error() -> None:
     x = torch.ones(1, requires_grad=True)
     (first,) = torch.autograd.grad((_Once.apply(x) ** 2).sum(), x, create_graph=True)
-    with pytest.raises(NetworkError, match="marked once_differentiable has none"), named_derivatives("here"):
+    with pytest.raises(NetworkError, match="marked once_differentiable has none"), explain_missing_derivatives("here"):
         first.sum().backward()
 
 
-def test_other_errors_pass() -> None:
-    with pytest.raises(RuntimeError, match="mine"), named_derivatives("here"):
+def test_other_errors_are_raised_unchanged() -> None:
+    with pytest.raises(RuntimeError, match="mine"), explain_missing_derivatives("here"):
         raise RuntimeError("mine")

@@ -1,4 +1,4 @@
-"""Weights that no answer depends on are named before time is spent on them."""
+"""The first step of training names weights that do not affect the output."""
 
 import pytest
 import torch
@@ -10,15 +10,15 @@ from tokay.algorithms.gradient.reptile.moments import WithMoments
 
 
 class _Spare(nn.Module):
-    """Two layers of which one is never asked."""
+    """Has two layers and uses only one."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked, self.spare = nn.Linear(4, 3), nn.Linear(4, 3)
+        self.layer, self.spare = nn.Linear(4, 3), nn.Linear(4, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        answer: Tensor = self.asked(x)
-        return answer
+        output: Tensor = self.layer(x)
+        return output
 
 
 class _Source:
@@ -38,36 +38,36 @@ def _steps(method: tokay.Algorithm[object], net: nn.Module) -> int:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-def test_what_is_not_used_is_named(method: tokay.Algorithm[object]) -> None:
+def test_unused_weights_are_named(method: tokay.Algorithm[object]) -> None:
     net = _Spare()
-    before = {name: p.clone() for name, p in net.state_dict().items()}
+    initial = {name: p.clone() for name, p in net.state_dict().items()}
     with pytest.raises(NetworkError, match=rf"^{method.name}: .*spare\.weight, spare\.bias do not.*requires_grad_"):
         _steps(method, net)
-    assert all(torch.equal(before[name], p) for name, p in net.state_dict().items())
+    assert all(torch.equal(initial[name], p) for name, p in net.state_dict().items())
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-def test_what_is_frozen_need_not_be_used(method: tokay.Algorithm[object]) -> None:
+def test_frozen_weights_may_be_unused(method: tokay.Algorithm[object]) -> None:
     net = _Spare()
     net.spare.requires_grad_(False)
     assert _steps(method, net) == 2
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-def test_a_blank_head_hides_nothing(method: tokay.Algorithm[object]) -> None:
-    """Behind weights of zero the gradient is zero at first, and the layer is used all the same."""
+def test_layers_before_a_head_of_zeros_are_used(method: tokay.Algorithm[object]) -> None:
+    """A head of zeros makes the gradients before it zero in the first step, but the layers are used."""
     net = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
     nn.init.zeros_(net[2].weight)
     assert _steps(method, net) == 2
 
 
-def test_inside_what_stands_beside() -> None:
+def test_unused_weights_inside_a_wrapper() -> None:
     net = WithMoments(_Spare())
     with pytest.raises(NetworkError, match="spare"):
         _steps(Reptile(), net)
 
 
-def test_many_are_counted() -> None:
+def test_a_long_list_is_shortened() -> None:
     net = nn.ModuleDict({"net": nn.Linear(4, 3), "spare": nn.Sequential(*(nn.Linear(1, 1) for _ in range(4)))})
     net.forward = lambda x: net["net"](x)  # type: ignore[method-assign]
     with pytest.raises(NetworkError, match="and 3 more do not"):

@@ -1,4 +1,4 @@
-"""Networks that work by coordinates: torch's own LSTM cell, one coordinate at a time, is the oracle."""
+"""Coordinatewise optimizers, against torch's LSTM cell on one coordinate at a time."""
 
 import math
 
@@ -28,42 +28,42 @@ def test_flatten_and_back() -> None:
     row = flatten(params)
     assert row.shape == (2 * 9 + 2 + 6 + 2,)
     assert torch.equal(row[:18], params["0.weight"].flatten())
-    again = unflatten(row, params)
-    assert list(again) == list(params)
-    assert all(torch.equal(again[name], p) and again[name].shape == p.shape for name, p in params.items())
+    pieces = unflatten(row, params)
+    assert list(pieces) == list(params)
+    assert all(torch.equal(pieces[name], p) and pieces[name].shape == p.shape for name, p in params.items())
 
 
 @given(st.floats(-1e6, 1e6), st.sampled_from([5.0, 10.0]))
-def test_log_and_sign_as_written(value: float, p: float) -> None:
+def test_log_and_sign_is_the_formula(value: float, p: float) -> None:
     expected = (math.log(abs(value)) / p, math.copysign(1, value)) if abs(value) >= math.exp(-p) else None
-    found = log_and_sign(torch.tensor(value, dtype=torch.float64), p).tolist()
-    assert found == pytest.approx(expected or (-1, math.exp(p) * value), rel=1e-12)
+    result = log_and_sign(torch.tensor(value, dtype=torch.float64), p).tolist()
+    assert result == pytest.approx(expected or (-1, math.exp(p) * value), rel=1e-12)
 
 
-def test_log_and_sign_stacks_in_front() -> None:
+def test_log_and_sign_adds_the_first_axis() -> None:
     values = torch.randn(3, 4)
     assert log_and_sign(values).shape == (2, 3, 4)
     assert log_and_sign(torch.zeros(3)).tolist() == [[-1.0] * 3, [0.0] * 3]
 
 
 def cells(lstm: CoordinateLSTM) -> list[nn.LSTMCell]:
-    """Torch's cells with the same weights."""
-    found = []
+    """Torch's cells with the same weights, one per layer."""
+    layers = []
     for from_input, from_hidden, bias in zip(lstm.from_input, lstm.from_hidden, lstm.bias, strict=True):
-        cell = nn.LSTMCell(from_input.shape[1], lstm.hidden).to(bias.dtype)
+        cell = nn.LSTMCell(from_input.shape[1], lstm.hidden_size).to(bias.dtype)
         state = {"weight_ih": from_input, "weight_hh": from_hidden, "bias_ih": bias, "bias_hh": torch.zeros_like(bias)}
         cell.load_state_dict(state)
-        found.append(cell)
-    return found
+        layers.append(cell)
+    return layers
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_each_coordinate_goes_through_torchs_cells(layers: int) -> None:
+def test_each_coordinate_is_torchs_cell(layers: int) -> None:
     lstm = CoordinateLSTM(3, 5, layers=layers).double()
     inputs = torch.randn(4, 3, 6, dtype=torch.float64)  # [steps, inputs, P]
-    hidden, outputs = lstm.start(inputs[0, 0]), []
+    state, outputs = lstm.start(inputs[0, 0]), []
     for x in inputs:
-        output, hidden = lstm(x, hidden)
+        output, state = lstm(x, state)
         outputs.append(output)
     for coordinate in range(6):
         states = [(torch.zeros(5).double(), torch.zeros(5).double()) for _ in range(layers)]
@@ -75,7 +75,7 @@ def test_each_coordinate_goes_through_torchs_cells(layers: int) -> None:
             torch.testing.assert_close(output[:, coordinate], signal, rtol=1e-12, atol=1e-14)
 
 
-def test_starts_as_torchs_cell_does() -> None:
+def test_initial_weights_are_those_of_torchs_cell() -> None:
     lstm = CoordinateLSTM(2, 25)
     for p in lstm.parameters():
         assert 0.19 < float(p.detach().abs().max()) <= 0.2
@@ -87,7 +87,7 @@ def test_starts_as_torchs_cell_does() -> None:
 
 
 class Decay(nn.Module):
-    """A stand-in for an optimizer: remembers how many steps it made, and divides the gradient by that."""
+    """A simple optimizer: its memory is the number of steps, and it divides the gradient by that number."""
 
     def start(self, row: Tensor) -> Tensor:
         return torch.zeros_like(row)
@@ -97,14 +97,14 @@ class Decay(nn.Module):
 
 
 @pytest.mark.parametrize("block", [1, 3, 10, 4096])
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+def test_the_block_size_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     monkeypatch.setattr(coordinatewise, "_BLOCK", block)
     row, gradients, loss = torch.randn(10), torch.randn(3, 10), torch.tensor(0.5)
-    moved, carried = row, begin(Decay(), row)
-    assert len(carried) == math.ceil(10 / block)
+    weights, memory = row, begin(Decay(), row)
+    assert len(memory) == math.ceil(10 / block)
     for gradient in gradients:
-        moved, carried = advance(Decay(), moved, gradient, loss, carried)
-    torch.testing.assert_close(moved, row - gradients[0] - gradients[1] / 2 - gradients[2] / 3 + 1.5)
+        weights, memory = advance(Decay(), weights, gradient, loss, memory)
+    torch.testing.assert_close(weights, row - gradients[0] - gradients[1] / 2 - gradients[2] / 3 + 1.5)
 
 
 def test_a_constant_gradient() -> None:
@@ -118,7 +118,7 @@ def test_a_constant_gradient() -> None:
     assert not value.requires_grad
 
 
-def test_an_optimizer_stands_beside_a_network() -> None:
+def test_a_network_with_an_optimizer() -> None:
     inner, optimizer = nn.Linear(3, 2), CoordinateLSTM(2, 4)
     net = WithOptimizer(inner, optimizer)
     assert split_optimizer(net) == (inner, trainable(inner), optimizer)

@@ -1,4 +1,4 @@
-"""Inner loops in closed form, and weights in one row against weights apart."""
+"""Inner loops against closed forms, and weights in one row against separate weights."""
 
 from typing import Any
 
@@ -44,34 +44,34 @@ def test_gradient_descent_in_closed_form() -> None:
     assert gradient_descent(half_square, {"w": w}, lr=0.3, steps=0)["w"] is w
 
 
-def test_last_lets_go_of_earlier_states() -> None:
-    alive: list[int] = []
+def test_last_returns_the_last_state() -> None:
+    numbers: list[int] = []
 
     def states() -> Any:
         for i in range(5):
-            alive.append(i)
+            numbers.append(i)
             yield i
 
     assert last(states()) == 4
-    assert alive == [0, 1, 2, 3, 4]
+    assert numbers == [0, 1, 2, 3, 4]
 
 
-def test_trainable_leaves_out_what_is_frozen() -> None:
+def test_trainable_excludes_frozen_parameters() -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     net[0].requires_grad_(False)
     assert list(trainable(net)) == ["1.weight", "1.bias"]
 
 
-def test_forward_puts_parameters_in() -> None:
+def test_forward_uses_the_given_parameters() -> None:
     net, x = nn.Linear(2, 3), torch.randn(4, 2)
     weight, bias = torch.randn(3, 2), torch.randn(3)
-    before = net.weight.clone()
+    original = net.weight.clone()
     torch.testing.assert_close(forward(net, {"weight": weight, "bias": bias}, x), x @ weight.T + bias)
     torch.testing.assert_close(forward(net, {"weight": weight}, x), x @ weight.T + net.bias)
-    assert torch.equal(net.weight, before)
+    assert torch.equal(net.weight, original)
 
 
-def test_weights_that_are_shared_stay_shared() -> None:
+def test_shared_weights_stay_shared() -> None:
     net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
     net[1].weight = net[0].weight
     x, weight = torch.randn(3, 2), torch.randn(2, 2)
@@ -87,37 +87,39 @@ def test_examples_loss_is_the_objective() -> None:
     torch.testing.assert_close(examples_loss(net)({}, Examples(x, y)), nn.functional.mse_loss(net(x), y))
 
 
-@pytest.mark.parametrize("name", [name for name, (optimizer, _) in PAIRS.items() if optimizer.alike])
+@pytest.mark.parametrize("name", [name for name, (optimizer, _) in PAIRS.items() if optimizer.is_uniform])
 @pytest.mark.parametrize("first_order", [False, True])
-def test_weights_in_one_row_move_as_apart(name: str, first_order: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As accelerators have them: the same weights and moments, and the same derivatives, to the last bit but one."""
+def test_weights_in_one_row_move_as_separate_weights(
+    name: str, first_order: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU uses one row. Weights, moments and derivatives must be the same, up to rounding."""
     optimizer, params, data = PAIRS[name][0], start(), batches(3)
 
-    def ends() -> tuple[list[Params], Moments, list[Tensor]]:
-        own = {key: p.clone().requires_grad_() for key, p in params.items()}
-        states = list(optimize(loss, own, data, optimizer, first_order=first_order))
+    def run() -> tuple[list[Params], Moments, list[Tensor]]:
+        initial = {key: p.clone().requires_grad_() for key, p in params.items()}
+        states = list(optimize(loss, initial, data, optimizer, first_order=first_order))
         end = states[-1][0]
-        slopes = torch.autograd.grad(sum((p**3).sum() for p in end.values()), list(own.values()))  # type: ignore[arg-type]
-        return [state for state, _ in states], states[-1][1], list(slopes)
+        grads = torch.autograd.grad(sum((p**3).sum() for p in end.values()), list(initial.values()))  # type: ignore[arg-type]
+        return [state for state, _ in states], states[-1][1], list(grads)
 
-    apart, apart_moments, slopes = ends()
-    kept: list[bool] = []
+    expected, expected_moments, expected_grads = run()
+    calls: list[bool] = []
 
     def always(params: Params, moments: Moments) -> bool:
-        kept.append(len(params) > 1)
+        calls.append(len(params) > 1)
         return len(params) > 1
 
     monkeypatch.setattr(inner, "_in_one_row", always)
-    together, moments, slopes_together = ends()
-    assert any(kept)
-    torch.testing.assert_close(together, apart, rtol=1e-14, atol=1e-14)
-    torch.testing.assert_close(dict(moments.second), dict(apart_moments.second), rtol=1e-14, atol=1e-14)
-    torch.testing.assert_close(slopes_together, slopes, rtol=1e-12, atol=1e-12)
+    states, moments, grads = run()
+    assert any(calls)
+    torch.testing.assert_close(states, expected, rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(dict(moments.second), dict(expected_moments.second), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(grads, expected_grads, rtol=1e-12, atol=1e-12)
 
 
-def test_weights_with_rates_of_their_own_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inner, "_in_one_row", lambda params, moments: pytest.fail("was asked"))
+def test_per_parameter_rates_do_not_use_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inner, "_in_one_row", lambda params, moments: pytest.fail("must not be called"))
     rates = {"w": torch.tensor(0.1), "b": torch.tensor(0.2)}
     for optimizer in (SGD(rates), Adam(rates), Clipped(SGD(rates), 1.0)):
-        assert not optimizer.alike
+        assert not optimizer.is_uniform
         list(optimize(loss, {n: p.float() for n, p in start().items()}, [b.float() for b in batches(1)], optimizer))

@@ -1,4 +1,4 @@
-"""The inner optimizers against torch's own, and the derivatives through them against finite differences."""
+"""Inner optimizers against torch's optimizers, and their derivatives against finite differences."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,14 +27,14 @@ def loss(params: Params, x: Tensor) -> Tensor:
 def torch_path(
     optimizer: Callable[[list[Any]], torch.optim.Optimizer], params: Params, data: list[Tensor]
 ) -> list[Params]:
-    own = {name: p.clone().requires_grad_() for name, p in params.items()}
-    stepper = optimizer([own["w"], own["b"]])
-    states = [{name: p.detach().clone() for name, p in own.items()}]
+    leaves = {name: p.clone().requires_grad_() for name, p in params.items()}
+    stepper = optimizer([leaves["w"], leaves["b"]])
+    states = [{name: p.detach().clone() for name, p in leaves.items()}]
     for x in data:
         stepper.zero_grad()
-        loss(own, x).backward()
+        loss(leaves, x).backward()
         stepper.step()
-        states.append({name: p.detach().clone() for name, p in own.items()})
+        states.append({name: p.detach().clone() for name, p in leaves.items()})
     return states
 
 
@@ -47,16 +47,16 @@ PAIRS: dict[str, tuple[InnerOptimizer, Callable[[list[Any]], torch.optim.Optimiz
     ),
     "adam": (Adam(0.1), lambda p: torch.optim.Adam(p, lr=0.1)),
     "adam, beta1 = 0": (Adam(0.1, beta1=0.0), lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.0, 0.999))),
-    "adam, others": (
+    "adam, other settings": (
         Adam(0.05, beta1=0.5, beta2=0.9, eps=1e-3),
         lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.5, 0.9), eps=1e-3),
     ),
-    "clipped where nothing is": (Clipped(Adam(0.1), 1e6), lambda p: torch.optim.Adam(p, lr=0.1)),
-    "sgd, a rate each": (
+    "clipped at a large norm": (Clipped(Adam(0.1), 1e6), lambda p: torch.optim.Adam(p, lr=0.1)),
+    "sgd, rate per parameter": (
         SGD({"w": torch.tensor(0.3, dtype=torch.float64), "b": torch.tensor(0.01, dtype=torch.float64)}),
         lambda p: torch.optim.SGD([{"params": [p[0]], "lr": 0.3}, {"params": [p[1]], "lr": 0.01}]),
     ),
-    "adam, a rate each": (
+    "adam, rate per parameter": (
         Adam({"w": torch.tensor(0.3, dtype=torch.float64), "b": torch.tensor(0.01, dtype=torch.float64)}),
         lambda p: torch.optim.Adam([{"params": [p[0]], "lr": 0.3}, {"params": [p[1]], "lr": 0.01}]),
     ),
@@ -73,19 +73,19 @@ def test_the_path_is_torchs(name: str, grad_enabled: bool, first_order: bool) ->
         path = list(descend(loss, params, data, ours, first_order=first_order))
     expected = torch_path(theirs, params, data)
     assert len(path) == STEPS + 1
-    for mine, other in zip(path, expected, strict=True):
-        torch.testing.assert_close(dict(mine), dict(other), rtol=1e-12, atol=1e-12)
+    for params_ours, params_torch in zip(path, expected, strict=True):
+        torch.testing.assert_close(dict(params_ours), dict(params_torch), rtol=1e-12, atol=1e-12)
     assert not torch.allclose(path[-1]["w"], path[0]["w"], atol=1e-2)
 
 
 def test_nothing_is_written_in_place() -> None:
     params, data = start(), batches()
-    kept = {name: p.clone() for name, p in params.items()}
+    copies = {name: p.clone() for name, p in params.items()}
     path = list(descend(loss, params, data, Adam(0.1)))
     assert path[0] is params
-    assert all(torch.equal(params[name], kept[name]) for name in params)
-    again = list(descend(loss, params, data, Adam(0.1)))  # moments of the first run are not those of the second
-    assert all(torch.equal(a["w"], b["w"]) for a, b in zip(path, again, strict=True))
+    assert all(torch.equal(params[name], copies[name]) for name in params)
+    second_path = list(descend(loss, params, data, Adam(0.1)))  # the second run starts with new moments
+    assert all(torch.equal(a["w"], b["w"]) for a, b in zip(path, second_path, strict=True))
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -101,7 +101,7 @@ def test_second_order_against_finite_differences(name: str) -> None:
 
 
 @pytest.mark.parametrize("optimizer", [SGD, Adam])
-def test_derivative_by_the_rates_against_finite_differences(optimizer: Any) -> None:
+def test_derivative_by_the_rates_is_that_of_finite_differences(optimizer: Any) -> None:
     params, data = start(), batches(3)
 
     def unrolled(lr_w: Tensor, lr_b: Tensor) -> Tensor:
@@ -118,38 +118,38 @@ def test_first_order_is_the_gradient_at_the_end(name: str) -> None:
     params, data = start(), batches(3)
     leaves = {n: p.requires_grad_() for n, p in params.items()}
     end = last(descend(loss, leaves, data[:2], ours, first_order=True))
-    straight = torch.autograd.grad(loss(end, data[2]), list(leaves.values()))
+    grads = torch.autograd.grad(loss(end, data[2]), list(leaves.values()))
     copy = {n: p.detach().requires_grad_() for n, p in end.items()}
-    at_end = torch.autograd.grad(loss(copy, data[2]), list(copy.values()))
-    for a, b in zip(straight, at_end, strict=True):
+    expected = torch.autograd.grad(loss(copy, data[2]), list(copy.values()))
+    for a, b in zip(grads, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-14, atol=1e-14)
 
 
 @pytest.mark.parametrize("norm", [1e-3, 0.5, 4.0])
-def test_clipped_is_torchs_clipping(norm: float) -> None:
-    """torch.nn.utils.clip_grad_norm_ before every step; one norm over all parameters."""
+def test_clipping_is_that_of_torch(norm: float) -> None:
+    """The oracle calls torch.nn.utils.clip_grad_norm_ before every step, with one norm over all parameters."""
     params, data = start(), batches()
     path = list(descend(loss, params, data, Clipped(SGD(0.1, momentum=0.9), norm)))
-    own = {name: p.clone().requires_grad_() for name, p in params.items()}
-    stepper = torch.optim.SGD([own["w"], own["b"]], lr=0.1, momentum=0.9)
+    leaves = {name: p.clone().requires_grad_() for name, p in params.items()}
+    stepper = torch.optim.SGD([leaves["w"], leaves["b"]], lr=0.1, momentum=0.9)
     lengths: list[float] = []
-    for x, mine in zip(data, path[1:], strict=True):
+    for x, adapted in zip(data, path[1:], strict=True):
         stepper.zero_grad()
-        loss(own, x).backward()
-        lengths.append(float(nn.utils.clip_grad_norm_(own.values(), norm)))
+        loss(leaves, x).backward()
+        lengths.append(float(nn.utils.clip_grad_norm_(leaves.values(), norm)))
         stepper.step()
-        for name, p in own.items():  # torch divides by the norm + 1e-6
-            torch.testing.assert_close(mine[name], p.detach(), rtol=1e-4, atol=1e-6)
+        for name, p in leaves.items():  # torch divides by the norm + 1e-6
+            torch.testing.assert_close(adapted[name], p.detach(), rtol=1e-4, atol=1e-6)
     assert max(lengths) > norm
     assert norm < 4 or min(lengths) < norm
 
 
-def test_a_clipped_gradient_has_the_norm_it_is_clipped_to_and_its_direction() -> None:
+def test_clipping_limits_the_norm_and_keeps_the_direction() -> None:
     grads = {"w": torch.tensor([3.0, 0.0]), "b": torch.tensor([4.0])}
     zeros = {name: torch.zeros_like(g) for name, g in grads.items()}
     for norm, scale in ((2.5, 0.5), (5.0, 1.0), (7.0, 1.0)):
-        moved, _ = Clipped(SGD(1.0), norm).update(zeros, grads, Moments())
-        assert {name: p.tolist() for name, p in moved.items()} == {
+        new_params, _ = Clipped(SGD(1.0), norm).update(zeros, grads, Moments())
+        assert {name: p.tolist() for name, p in new_params.items()} == {
             "w": [-3.0 * scale, 0.0],
             "b": [-4.0 * scale],
         }
@@ -158,7 +158,7 @@ def test_a_clipped_gradient_has_the_norm_it_is_clipped_to_and_its_direction() ->
 
 @pytest.mark.parametrize("norm", [0.1, 1.0, 1e3])
 def test_derivative_through_clipping_against_finite_differences(norm: float) -> None:
-    """Where every step is clipped, where some are, and where none is."""
+    """The norms clip every step, some steps, or no step."""
     data, params = batches(3), start()
 
     def unrolled(w: Tensor, b: Tensor) -> Tensor:
@@ -167,34 +167,34 @@ def test_derivative_through_clipping_against_finite_differences(norm: float) -> 
     assert torch.autograd.gradcheck(unrolled, (params["w"].requires_grad_(), params["b"].requires_grad_()))
 
 
-def test_a_gradient_of_zero_is_left_alone_and_has_a_derivative() -> None:
+def test_clipping_a_zero_gradient_has_a_finite_derivative() -> None:
     w = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     end = last(descend(lambda p, _: (p["w"] ** 2).sum(), {"w": w}, [None], Clipped(SGD(0.1), 1.0)))
-    (slope,) = torch.autograd.grad(end["w"].sum(), w)
+    (gradient,) = torch.autograd.grad(end["w"].sum(), w)
     assert end["w"].tolist() == [0.0, 0.0]
-    torch.testing.assert_close(slope, torch.full_like(slope, 0.8))
+    torch.testing.assert_close(gradient, torch.full_like(gradient, 0.8))
 
 
 def test_first_order_keeps_no_graph_of_the_inner_gradients() -> None:
     def nodes(first_order: bool) -> int:
         leaves = {n: p.requires_grad_() for n, p in start().items()}
         end = loss(last(descend(loss, leaves, batches(4), SGD(0.1), first_order=first_order)), batches(1)[0])
-        seen: set[Any] = set()
-        waiting = [end.grad_fn]
-        while waiting:
-            node = waiting.pop()
-            if node is not None and node not in seen:
-                seen.add(node)
-                waiting += [following for following, _ in node.next_functions]
-        return len(seen)
+        visited: set[Any] = set()
+        queue = [end.grad_fn]
+        while queue:
+            node = queue.pop()
+            if node is not None and node not in visited:
+                visited.add(node)
+                queue += [next_node for next_node, _ in node.next_functions]
+        return len(visited)
 
     assert nodes(True) < nodes(False) / 3
 
 
 @pytest.mark.parametrize("beta1", [0.0, 0.9])
-@pytest.mark.parametrize("activation, x", [(torch.relu, -1.0), (torch.tanh, 0.0)], ids=["dead", "without input"])
-def test_adam_where_a_gradient_is_exactly_zero(activation: Any, x: float, beta1: float) -> None:
-    """The square root of the second moment has an infinite derivative there, the step has not."""
+@pytest.mark.parametrize("activation, x", [(torch.relu, -1.0), (torch.tanh, 0.0)], ids=["dead ReLU", "zero input"])
+def test_adam_at_a_gradient_of_zero(activation: Any, x: float, beta1: float) -> None:
+    """The square root of the second moment has an infinite derivative at 0. The derivative of the step is finite."""
     w = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
 
     def part_dead(params: Params, x: Tensor) -> Tensor:

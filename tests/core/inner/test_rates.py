@@ -1,4 +1,4 @@
-"""Learned rates beside a network."""
+"""Networks with learned inner learning rates."""
 
 import pytest
 import torch
@@ -24,17 +24,17 @@ def test_one_rate_per_trainable_parameter() -> None:
 def test_rates_move_and_save_with_the_network() -> None:
     net = WithRates(nn.Linear(2, 1), lambda p: torch.full((3,), 0.1)).double()
     assert split_rates(net)[1]["bias"].dtype == torch.float64
-    again = WithRates(nn.Linear(2, 1), lambda p: torch.zeros(3)).double()
-    again.load_state_dict(net.state_dict())
-    assert torch.equal(split_rates(again)[1]["weight"], torch.full((3,), 0.1).double())
+    copy = WithRates(nn.Linear(2, 1), lambda p: torch.zeros(3)).double()
+    copy.load_state_dict(net.state_dict())
+    assert torch.equal(split_rates(copy)[1]["weight"], torch.full((3,), 0.1).double())
 
 
-def test_an_inner_step_uses_them() -> None:
+def test_an_inner_step_uses_the_rates() -> None:
     net = WithRates(nn.Linear(2, 1, bias=False), lambda p: torch.tensor([[0.5, 0.0]]))
     network, rates = split_rates(net)
     start = trainable(network)
-    moved, _ = SGD(rates).update(start, {"weight": torch.ones(1, 2)}, Moments())
-    torch.testing.assert_close(moved["weight"], start["weight"] - torch.tensor([[0.5, 0.0]]))
+    new_params, _ = SGD(rates).update(start, {"weight": torch.ones(1, 2)}, Moments())
+    torch.testing.assert_close(new_params["weight"], start["weight"] - torch.tensor([[0.5, 0.0]]))
 
 
 def test_a_network_without_rates_is_refused() -> None:

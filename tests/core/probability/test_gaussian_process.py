@@ -1,4 +1,4 @@
-"""Kernels from their formulas, and the posterior against NumPy's inverse of the joint covariance."""
+"""Kernels against their formulas, and the posterior against NumPy's inverse of the joint covariance."""
 
 import math
 
@@ -16,7 +16,7 @@ NOISE = 0.05
 
 
 def covariance(kernel: Kernel, a: float, b: float) -> float:
-    """The formulas, a number at a time."""
+    """The formulas, one number at a time."""
     name, length, std, period = kernel
     d, length = abs(a - b), float(length)
     if name == "rbf":
@@ -34,21 +34,21 @@ def dense(kernel: Kernel, a: Tensor, b: Tensor) -> np.ndarray:
     )
 
 
-def drawn(n: int = 6, m: int = 5) -> tuple[Examples, Tensor]:
+def sample(n: int = 6, m: int = 5) -> tuple[Examples, Tensor]:
     x = 4 * torch.rand(n + m, 1, dtype=torch.float64) - 2
     return Examples(x[:n], torch.randn(n, 1, dtype=torch.float64)), x[n:]
 
 
 @each_kernel
 def test_kernels(kernel: Kernel) -> None:
-    (x, _), other = drawn()
+    (x, _), other = sample()
     torch.testing.assert_close(kernel(x, other), torch.tensor(dense(kernel, x, other)), rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(kernel(x, x).diagonal(), torch.full((6,), float(kernel.signal_std) ** 2).double())
 
 
 @each_kernel
 def test_the_posterior_is_the_conditional_of_the_joint(kernel: Kernel) -> None:
-    support, x = drawn()
+    support, x = sample()
     k_ss, k_sq, k_qq = dense(kernel, support.x, support.x), dense(kernel, support.x, x), dense(kernel, x, x)
     inverse = np.linalg.inv(k_ss + NOISE**2 * np.eye(6))
     expected = k_sq.T @ inverse @ support.y.numpy()
@@ -61,8 +61,8 @@ def test_the_posterior_is_the_conditional_of_the_joint(kernel: Kernel) -> None:
 
 @each_kernel
 def test_one_point_after_another_is_all_at_once(kernel: Kernel) -> None:
-    """The sum of log p(y_i | those before) is the log marginal likelihood; the first is of the prior."""
-    (x, y), _ = drawn(n=7)
+    """The sum of log p(y_i | y_1 .. y_i-1) is the log marginal likelihood. The first term comes from the prior."""
+    (x, y), _ = sample(n=7)
     total = 0.0
     for i in range(7):
         mean, std = posterior(kernel, Examples(x[:i], y[:i]), x[i : i + 1], noise_std=NOISE)
@@ -76,7 +76,7 @@ def test_one_point_after_another_is_all_at_once(kernel: Kernel) -> None:
 @each_kernel
 def test_without_noise_it_interpolates(kernel: Kernel) -> None:
     x = torch.linspace(-2, 2, 8, dtype=torch.float64)[:, None]
-    kernel = kernel._replace(period=9.0, length_scale=0.3)  # no two points of one phase
+    kernel = kernel._replace(period=9.0, length_scale=0.3)  # no two points have the same phase
     y = kernel.factor(x, 0.0) @ torch.randn(8, 1, dtype=torch.float64)
     mean, std = posterior(kernel, Examples(x, y), x, noise_std=0.0)
     torch.testing.assert_close(mean, y, rtol=0, atol=1e-4)
@@ -87,7 +87,7 @@ def test_without_noise_it_interpolates(kernel: Kernel) -> None:
 
 @each_kernel
 def test_without_a_context_it_is_the_prior(kernel: Kernel) -> None:
-    _, x = drawn()
+    _, x = sample()
     mean, std = posterior(kernel, Examples(x[:0], x[:0]), x, noise_std=NOISE)
     assert torch.equal(mean, torch.zeros(5, 1, dtype=torch.float64))
     expected = math.sqrt(float(kernel.signal_std) ** 2 + NOISE**2)
@@ -96,17 +96,17 @@ def test_without_a_context_it_is_the_prior(kernel: Kernel) -> None:
 
 @pytest.mark.parametrize("name", ["rbf", "matern", "periodic"])
 def test_many_tasks_at_once(name: KernelName) -> None:
-    """Each with hyper-parameters of its own; float32 in, float64 out."""
+    """Each task has its own hyper-parameters. Inputs are float32, outputs float64."""
     x, y, q = torch.rand(3, 6, 1), torch.randn(3, 6, 1), torch.rand(3, 4, 1)
     length, std = torch.tensor([0.2, 0.5, 0.9]), torch.tensor([1.0, 0.3, 2.0])
 
-    def of_one(x: Tensor, y: Tensor, q: Tensor, length: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    def one_task(x: Tensor, y: Tensor, q: Tensor, length: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
         return posterior(Kernel(name, length, std), Examples(x, y), q, noise_std=NOISE)
 
-    mapped = torch.func.vmap(of_one)(x, y, q, length, std)
+    mapped = torch.func.vmap(one_task)(x, y, q, length, std)
     for i in range(3):
-        alone = of_one(x[i], y[i], q[i], length[i], std[i])
-        for many, one in zip(mapped, alone, strict=True):
+        single = one_task(x[i], y[i], q[i], length[i], std[i])
+        for many, one in zip(mapped, single, strict=True):
             assert one.dtype == torch.float64
             torch.testing.assert_close(many[i], one, rtol=1e-8, atol=1e-8)
 

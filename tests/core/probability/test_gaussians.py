@@ -1,4 +1,4 @@
-"""Gaussians against torch.distributions, and draws that follow the classes."""
+"""Gaussians against torch.distributions; noise that belongs to the classes."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def test_kl_is_that_of_torch() -> None:
 
 
 def test_kl_keeps_its_digits_where_the_two_nearly_agree() -> None:
-    """To second order it is gap²: 1e-12 here, in which float32 would see nothing but rounding otherwise."""
+    """To second order the KL is gap², here 1e-12. A naive formula would give only rounding errors in float32."""
     kl = gaussian_kl(torch.zeros(1), torch.tensor([1e-6]), torch.zeros(1), torch.zeros(1))
     assert float(kl) == pytest.approx(1e-12, rel=0.2)
     assert float(gaussian_kl(torch.ones(1), torch.ones(1), torch.ones(1), torch.ones(1))) == 0.0
@@ -108,7 +108,7 @@ def test_spreads_are_of_the_trainable_weights() -> None:
         assert rho.requires_grad
     x = doubles(4, 3)
     assert torch.equal(net(x), inside(x))
-    with pytest.raises(TypeError, match="spreads beside it, got Sequential"):
+    with pytest.raises(TypeError, match=r"^split_spreads: `net` must be a WithSpreads network, got Sequential"):
         split_spreads(inside)
 
 

@@ -1,4 +1,4 @@
-"""The parts of neural processes: likelihoods and the bound against torch's distributions and a toy that is known exactly."""
+"""Parts of neural processes: likelihoods and the bound against torch's distributions and an exact toy model."""
 
 import math
 
@@ -32,7 +32,7 @@ def normals(*shape: int) -> Normal:
 
 
 def by_hand(layers: nn.Sequential, x: Tensor) -> Tensor:
-    """Linear layers, ReLU between them and not at the end."""
+    """Linear layers with ReLU between them and no ReLU at the end."""
     weights = [layer for layer in layers if isinstance(layer, nn.Linear)]
     for i, layer in enumerate(weights):
         x = layer.weight @ x + layer.bias
@@ -55,22 +55,24 @@ def test_layers_are_those_of_the_authors() -> None:
 def test_the_latent_encoder() -> None:
     net = LatentEncoder(2, 1, 4).double()
     x, y = double(5, 2), double(5, 1)
-    encoded = sum(by_hand(net.pairs.layers, torch.cat([a, b])) for a, b in zip(x, y, strict=True)) / 5
-    hidden = by_hand(net.hidden, encoded).clamp_min(0)
-    found = net(x, y)
-    torch.testing.assert_close(found.mean, by_hand(net.mean, hidden))
-    torch.testing.assert_close(found.std, 0.1 + 0.9 / (1 + (-by_hand(net.std, hidden)).exp()))
+    encoding = sum(by_hand(net.pairs.layers, torch.cat([a, b])) for a, b in zip(x, y, strict=True)) / 5
+    activation = by_hand(net.hidden, encoding).clamp_min(0)
+    latent = net(x, y)
+    torch.testing.assert_close(latent.mean, by_hand(net.mean, activation))
+    torch.testing.assert_close(latent.std, 0.1 + 0.9 / (1 + (-by_hand(net.std, activation)).exp()))
 
 
 def test_the_decoder() -> None:
     net = Decoder(2, 3, 4, 8).double()
-    known, x = double(5, 4), double(5, 2)
-    found = net(known, x)
+    representation, x = double(5, 4), double(5, 2)
+    prediction = net(representation, x)
     for i in range(5):
-        raw = by_hand(net.layers, torch.cat([known[i], x[i]]))
-        torch.testing.assert_close(found.mean[i], raw[:3])
-        torch.testing.assert_close(found.std[i], 0.1 + 0.9 * (1 + raw[3:].exp()).log())
-    torch.testing.assert_close(net(known.expand(6, 5, 4), x).mean[4], found.mean)  # draws share the inputs
+        raw = by_hand(net.layers, torch.cat([representation[i], x[i]]))
+        torch.testing.assert_close(prediction.mean[i], raw[:3])
+        torch.testing.assert_close(prediction.std[i], 0.1 + 0.9 * (1 + raw[3:].exp()).log())
+    torch.testing.assert_close(
+        net(representation.expand(6, 5, 4), x).mean[4], prediction.mean
+    )  # draws share the inputs
 
 
 def test_the_average_of_nothing_is_nothing() -> None:
@@ -90,43 +92,43 @@ def test_noise_belongs_to_the_pairs() -> None:
     assert not torch.equal(noise(x, y), noise(x, y, stream=1))
     assert not torch.equal(noise(x, y), noise(x, y + 1))
     assert not torch.equal(noise(x, y), noise(x + 1, y))
-    nothing = torch.zeros_like(y)  # targets of 0 are no padding
+    nothing = torch.zeros_like(y)  # targets of 0 are not padding
     assert not torch.equal(noise(x, nothing), noise(x + 1, nothing))
 
 
 def test_log_likelihood() -> None:
-    found, y = normals(6, 3), double(6, 3)
-    expected = [MultivariateNormal(m, torch.diag(s**2)).log_prob(v) for m, s, v in zip(*found, y, strict=True)]
-    torch.testing.assert_close(log_likelihood(found, y), torch.stack(expected))
+    prediction, y = normals(6, 3), double(6, 3)
+    expected = [MultivariateNormal(m, torch.diag(s**2)).log_prob(v) for m, s, v in zip(*prediction, y, strict=True)]
+    torch.testing.assert_close(log_likelihood(prediction, y), torch.stack(expected))
 
 
 def test_mixture() -> None:
-    """Moments and density of equally likely parts; those of many draws from it."""
-    found, y = normals(3, 5, 2), double(5, 2)
-    mean, std = mixture(found)
+    """Moments and density of equally likely components, compared with many draws."""
+    components, y = normals(3, 5, 2), double(5, 2)
+    mean, std = mixture(components)
     part = torch.randint(3, (200_000,))
-    draws = found.mean[part] + found.std[part] * double(200_000, 5, 2)
+    draws = components.mean[part] + components.std[part] * double(200_000, 5, 2)
     torch.testing.assert_close(mean, draws.mean(0), rtol=0, atol=0.02)
     torch.testing.assert_close(std, draws.std(0), rtol=0, atol=0.02)
-    probability = sum(log_likelihood(Normal(m, s), y).exp() for m, s in zip(*found, strict=True)) / 3
-    torch.testing.assert_close(mixture_log_likelihood(found, y), probability.log())
-    shown = mixture_metrics(found, y)
-    torch.testing.assert_close(shown["log_likelihood"], probability.log().sum() / 10)  # per point and output
-    torch.testing.assert_close(shown["mse"], ((mean - y) ** 2).mean())
-    assert torch.equal(shown["loss"], shown["mse"])
+    probability = sum(log_likelihood(Normal(m, s), y).exp() for m, s in zip(*components, strict=True)) / 3
+    torch.testing.assert_close(mixture_log_likelihood(components, y), probability.log())
+    report = mixture_metrics(components, y)
+    torch.testing.assert_close(report["log_likelihood"], probability.log().sum() / 10)  # per point and output
+    torch.testing.assert_close(report["mse"], ((mean - y) ** 2).mean())
+    assert torch.equal(report["loss"], report["mse"])
 
 
 def test_the_bound_is_expectation_minus_divergence() -> None:
-    found, y, posterior, prior = normals(4, 5, 2), double(5, 2), normals(3), normals(3)
-    expected = sum(log_likelihood(Normal(m, s), y).sum() for m, s in zip(*found, strict=True)) / 4
+    predictions, y, posterior, prior = normals(4, 5, 2), double(5, 2), normals(3), normals(3)
+    expected = sum(log_likelihood(Normal(m, s), y).sum() for m, s in zip(*predictions, strict=True)) / 4
     q, p = (MultivariateNormal(d.mean, torch.diag(d.std**2)) for d in (posterior, prior))
-    torch.testing.assert_close(elbo(found, y, posterior, prior), expected - kl_divergence(q, p))
+    torch.testing.assert_close(elbo(predictions, y, posterior, prior), expected - kl_divergence(q, p))
 
 
 def toy(q: Normal) -> tuple[Tensor, Tensor, Tensor]:
     """y = a z + noise, z ~ N(0, 1): the bound for ``q``, log p(y), and KL(q || the true posterior)."""
     a, y, sigma = torch.tensor([[1.0], [-0.5], [2.0]]).double(), torch.tensor([[0.7], [0.1], [1.9]]).double(), 0.6
-    draws = 20_000  # evenly over the quantiles of q, so that the expectation is all but exact
+    draws = 20_000  # evenly over the quantiles of q: the expectation is nearly exact
     middle = (torch.arange(draws, dtype=torch.float64) + 0.5) / draws
     z = q.mean + q.std * math.sqrt(2) * torch.erfinv(2 * middle - 1)
     means = a * z[:, None, None]  # [draws, 3, 1]

@@ -1,4 +1,4 @@
-"""Noise that is a function of the task: the same everywhere, another for every task, and as random as it should be."""
+"""Noise as a function of the task: always the same for one task, different for other tasks, and random enough."""
 
 import torch
 from hypothesis import given, settings, strategies as st
@@ -50,9 +50,9 @@ def test_vmap_loop_and_chunks_draw_the_same() -> None:
 
 
 def test_neither_reads_nor_moves_torchs_generator() -> None:
-    before = torch.get_rng_state()
+    state = torch.get_rng_state()
     first = gaussian(task_seed(Examples(torch.ones(2, 3), torch.ones(2, 1))), (5,), like=torch.ones(()))
-    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(123)
     assert torch.equal(first, gaussian(task_seed(Examples(torch.ones(2, 3), torch.ones(2, 1))), (5,), like=first))
 

@@ -1,4 +1,4 @@
-"""Cells against torch's own, and against the formulas of the paper."""
+"""Cells against torch's cells, and against the formulas of the paper."""
 
 import math
 
@@ -14,8 +14,8 @@ def doubles(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64)
 
 
-def torchs(ours: nn.Module, theirs: nn.Module) -> nn.Module:
-    """Torch's cell with the same weights."""
+def copy_weights(ours: nn.Module, theirs: nn.Module) -> nn.Module:
+    """Copies the weights of our cell into torch's cell, and returns it."""
     state = {f"weight_{a}h": getattr(ours, b).weight for a, b in (("i", "from_input"), ("h", "from_hidden"))}
     state |= {f"bias_{a}h": getattr(ours, b).bias for a, b in (("i", "from_input"), ("h", "from_hidden"))}
     theirs.load_state_dict(state)
@@ -24,7 +24,7 @@ def torchs(ours: nn.Module, theirs: nn.Module) -> nn.Module:
 
 def test_the_lstm_is_that_of_torch() -> None:
     ours = LSTMMemory(3, 5).double()
-    theirs = torchs(ours, nn.LSTMCell(3, 5).double())
+    theirs = copy_weights(ours, nn.LSTMCell(3, 5).double())
     x = doubles(6, 7, 3)
     memory, expected = ours.start(x), (x.new_zeros(7, 5), x.new_zeros(7, 5))
     for inputs in x:
@@ -35,17 +35,18 @@ def test_the_lstm_is_that_of_torch() -> None:
 
 
 def test_the_gru_is_that_of_its_paper() -> None:
-    """Cho et al. 2014, eq. 5 to 8, unit by unit, and their f in front of the gate that keeps."""
+    """Cho et al. 2014, eq. 5 to 8, unit by unit."""
     ours = GRUMemory(3, 5).double()
     weights = {name: p.detach().numpy() for name, p in ours.named_parameters()}
-    into, bias = np.split(weights["from_input.weight"], 3), np.split(weights["from_input.bias"], 3)
-    back = [*np.split(weights["from_hidden.weight"], 2), weights["from_picked.weight"]]
+    from_input, bias = np.split(weights["from_input.weight"], 3), np.split(weights["from_input.bias"], 3)
+    from_hidden = [*np.split(weights["from_hidden.weight"], 2), weights["from_picked.weight"]]
     h, memory = np.zeros(5), ours.start(doubles(1))
     for x in doubles(6, 3):
-        r, z = (1 / (1 + np.exp(-(into[k] @ x.numpy() + bias[k] + back[k] @ h))) for k in (0, 1))
+        r, z = (1 / (1 + np.exp(-(from_input[k] @ x.numpy() + bias[k] + from_hidden[k] @ h))) for k in (0, 1))
         h = np.array(
             [
-                z[j] * h[j] + (1 - z[j]) * np.tanh(into[2][j] @ x.numpy() + bias[2][j] + sum(back[2][j] * r * h))
+                z[j] * h[j]
+                + (1 - z[j]) * np.tanh(from_input[2][j] @ x.numpy() + bias[2][j] + sum(from_hidden[2][j] * r * h))
                 for j in range(5)
             ]
         )
@@ -56,22 +57,22 @@ def test_the_gru_is_that_of_its_paper() -> None:
 
 
 @pytest.mark.parametrize("cell", [LSTMMemory, GRUMemory])
-def test_a_step_is_of_one_example_or_of_many(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
-    """Any axes in front; one memory for all, or one each."""
+def test_a_step_takes_one_example_or_many(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
+    """Any leading axes, with one memory for all examples or one memory each."""
     ours = cell(3, 5).double()
     x = doubles(4, 2, 3)
-    _, before = ours(doubles(3), ours.start(x))
-    output, _ = ours(x, before)
-    alone = torch.stack([torch.stack([ours(one, before)[0] for one in row]) for row in x])
-    torch.testing.assert_close(output, alone, rtol=1e-12, atol=1e-12)
-    _, each = ours(x, before)
-    after, _ = ours(x, each)
-    mapped, _ = torch.func.vmap(torch.func.vmap(ours))(x, each)
-    torch.testing.assert_close(after, mapped, rtol=1e-12, atol=1e-12)
+    _, shared = ours(doubles(3), ours.start(x))
+    output, _ = ours(x, shared)
+    singly = torch.stack([torch.stack([ours(one, shared)[0] for one in row]) for row in x])
+    torch.testing.assert_close(output, singly, rtol=1e-12, atol=1e-12)
+    _, memories = ours(x, shared)
+    outputs, _ = ours(x, memories)
+    mapped, _ = torch.func.vmap(torch.func.vmap(ours))(x, memories)
+    torch.testing.assert_close(outputs, mapped, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", [LSTMMemory, GRUMemory])
-def test_they_start_as_torch_starts_its_own(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
+def test_initial_weights_are_those_of_torch(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
     weights = torch.cat([p.detach().flatten() for p in cell(30, 64).parameters()])
     bound = 1 / math.sqrt(64)
     assert float(weights.abs().max()) <= bound
@@ -87,34 +88,34 @@ def test_reading_maps_over_tasks() -> None:
 
 def test_reading_is_torchs_lstm() -> None:
     lstm, cell = nn.LSTM(3, 5).double(), LSTMMemory(3, 5).double()
-    torchs(cell, theirs := nn.LSTMCell(3, 5).double())
+    copy_weights(cell, theirs := nn.LSTMCell(3, 5).double())
     lstm.load_state_dict({f"{name}_l0": p for name, p in theirs.state_dict().items()})
     rows = doubles(6, 3)
-    found = read_through(cell, rows, torch.ones(6, dtype=torch.bool))
-    torch.testing.assert_close(found, lstm(rows)[0], rtol=1e-12, atol=1e-12)
+    outputs = read_through(cell, rows, torch.ones(6, dtype=torch.bool))
+    torch.testing.assert_close(outputs, lstm(rows)[0], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", [LSTMMemory, GRUMemory])
-def test_rows_that_do_not_count_are_passed_over(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
+def test_padding_rows_are_skipped(cell: type[LSTMMemory] | type[GRUMemory]) -> None:
     ours, rows = cell(3, 5).double(), doubles(6, 3)
     real = torch.tensor([False, True, True, False, True, False])
-    found, short = read_through(ours, rows, real), read_through(ours, rows[real], torch.ones(3, dtype=torch.bool))
-    torch.testing.assert_close(found[real], short, rtol=1e-12, atol=1e-12)
-    assert not bool(found[0].any())
-    assert torch.equal(found[3], found[2])
+    outputs, expected = read_through(ours, rows, real), read_through(ours, rows[real], torch.ones(3, dtype=torch.bool))
+    torch.testing.assert_close(outputs[real], expected, rtol=1e-12, atol=1e-12)
+    assert not bool(outputs[0].any())
+    assert torch.equal(outputs[3], outputs[2])
 
 
-def test_units_of_a_gru_begin_apart_in_what_they_keep() -> None:
-    """Without input, σ(b) of a unit is left after a step; only those biases differ from torch's start."""
+def test_keep_spread_spreads_the_biases_of_the_update_gate() -> None:
+    """Only the biases of z differ from those without ``keep_spread``."""
     torch.manual_seed(3)
     plain = GRUMemory(3, 200)
     torch.manual_seed(3)
-    apart = GRUMemory(3, 200, keep_spread=4.0)
-    differ = [name for name, p in plain.named_parameters() if not torch.equal(p, apart.get_parameter(name))]
-    assert differ == ["from_input.bias"]
-    gates, kept = (cell.from_input.bias.detach().chunk(3) for cell in (plain, apart))
-    assert torch.equal(kept[0], gates[0])
-    assert torch.equal(kept[2], gates[2])
-    assert -4 < float(kept[1].min()) < -3.5
-    assert 3.5 < float(kept[1].max()) < 4
-    assert abs(float(kept[1].mean())) < 5 * 4 / 3**0.5 / 200**0.5  # five standard deviations
+    spread = GRUMemory(3, 200, keep_spread=4.0)
+    changed = [name for name, p in plain.named_parameters() if not torch.equal(p, spread.get_parameter(name))]
+    assert changed == ["from_input.bias"]
+    plain_biases, biases = (cell.from_input.bias.detach().chunk(3) for cell in (plain, spread))
+    assert torch.equal(biases[0], plain_biases[0])
+    assert torch.equal(biases[2], plain_biases[2])
+    assert -4 < float(biases[1].min()) < -3.5
+    assert 3.5 < float(biases[1].max()) < 4
+    assert abs(float(biases[1].mean())) < 5 * 4 / 3**0.5 / 200**0.5  # five standard deviations

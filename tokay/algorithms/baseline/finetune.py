@@ -1,11 +1,11 @@
-"""Ordinary training on everything at once, then fine-tuning: the baseline every method has to beat.
+"""Ordinary training on all training data, then fine-tuning: the baseline that every method must beat.
 
-Classification: one network with one output for every training class is trained on mini-batches of all of them; on a
-new task its head is replaced by a blank one, and all of it is trained on the support set. Regression: one network is
-trained on the points of all tasks pooled ("pretraining" in arXiv:1703.03400), then on the support set.
+Classification: one network, with one output per training class, is trained on mini-batches of all classes. On a new task a
+head of zeros replaces its head, and the whole network is trained on the support set. Regression: one network is trained on
+the pooled points of all tasks ("pretraining" in arXiv:1703.03400), then on the support set.
 
-The inner loop is Reptile's, so that the two differ in how the start was found, and in Adam's second moment, which
-starts at zero here and is learned there.
+The inner loop is Reptile's. The two methods differ in two things: how they find the initial weights, and Adam's second
+moment, which starts at zero here and is learned in Reptile.
 """
 
 from collections.abc import Iterator
@@ -19,16 +19,16 @@ from ...core.cost import Cost
 from ...core.inner.descent import Params, descend, examples_loss, forward, inner_optimizer, last, trainable
 from ...core.inner.minibatches import minibatches
 from ...core.objectives import Metrics, metrics
-from ...core.task import Examples, Task, kind_of, pooled
+from ...core.task import Examples, Task, kind_of, pool_examples
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune(Algorithm[Params], name="finetune"):
     """Finetune: train on all training classes jointly, then adapt to the new ones.
 
-    State: the fast weights; for classes, with a new head of as many outputs as the task has ways.
+    State: the fast weights. For classification they include a new head with one output per way.
 
-    Prefer it when new tasks come with many examples each; compare every other method with it.
+    Use it if new tasks have many examples. Compare every other method with it.
 
     >>> net = Finetune().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=100))
     >>> fast = Finetune().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -58,14 +58,14 @@ class Finetune(Algorithm[Params], name="finetune"):
         require_positive(self, "inner_lr", "test_steps", "test_batch")
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
-        start = trainable(net)
+        initial = trainable(net)
         if kind_of(support.y) == "classification":
-            features, ways = start["head.weight"].shape[1], support.y.shape[1]
+            features, ways = initial["head.weight"].shape[1], support.y.shape[1]
             blank = {"head.weight": support.x.new_zeros(ways, features), "head.bias": support.x.new_zeros(ways)}
-            start = {**start, **blank}
+            initial = {**initial, **blank}
         optimizer = inner_optimizer(self.inner, self.inner_lr)
         batches = minibatches(support, self.test_batch, self.test_steps)
-        return descend(examples_loss(net), start, batches, optimizer, first_order=True)
+        return descend(examples_loss(net), initial, batches, optimizer, first_order=True)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
@@ -74,7 +74,7 @@ class Finetune(Algorithm[Params], name="finetune"):
         return forward(net, state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """The loss of the network as it is, without adapting, on a mini-batch of all classes (or on a task's points)."""
-        x, y = pooled(task)
+        """The loss without adaptation, on a mini-batch of all classes (regression: on the points of a task)."""
+        x, y = pool_examples(task)
         measured = metrics(net(x), y)
         return measured["loss"], measured

@@ -1,20 +1,21 @@
 """The modified Hausdorff distance between drawings (Dubuisson & Jain, 1994): nothing is learned.
 
-A picture is the set of its ink pixels' coordinates with their mean subtracted. With d(p, B) = min over q in B of ||p - q||,
+A picture is a set of points: the coordinates of its ink pixels, minus their mean. With d(p, B) = min over q in B of ||p - q||,
 
     h(A, B) = mean over p in A of d(p, B),      H(A, B) = max( h(A, B), h(B, A) ),
 
-and the class of the nearest support example wins. It is the baseline of the official Omniglot one-shot challenge (Lake,
-Salakhutdinov & Tenenbaum, 2015), whose demo gives it 38.8 % error on the 20 runs at 105x105, as this does.
+The class of the nearest support example wins. This is the baseline of the official Omniglot one-shot challenge (Lake,
+Salakhutdinov & Tenenbaum, 2015). Its demo has 38.8 % error on the 20 runs at 105x105, and so has this code.
 
-Shapes must be static to be mapped over tasks, so no list of ink pixels is made: d is computed for every pixel, and exactly,
-in two passes. The nearest ink within each column comes from a table, by rounding the shifted row down and up; the nearest
-over columns is a minimum of their sums of squares: H W² numbers per pair instead of (H W)², and of the inputs' own dtype.
-(Centres are in float64. On the 20 runs the nearest and the second differ by 8e-4 of a distance or more, where float32 errs
-by 1e-7.)
+``over_tasks`` needs static shapes, so there is no list of ink pixels. d is computed exactly for every pixel, in two passes.
+First, a table gives the nearest ink in each column, above and below the shifted row. Second, the nearest over all columns is
+a minimum of sums of squares. This takes H W² numbers per pair instead of (H W)², in the dtype of the inputs. Centres are in
+float64.
 
-Beyond the paper: a class of several shots is as near as its nearest one; a blank picture is one point; the pictures of an
-input are its last two axes (a vector is one row), and a pixel that is ink in any channel is ink.
+Beyond the paper:
+- The distance to a class of several shots is that to its nearest example.
+- A blank picture is one point.
+- A picture is the last two axes of an input; a vector is one row. A pixel is ink if it is ink in any channel.
 """
 
 from dataclasses import dataclass
@@ -32,22 +33,22 @@ from ...core.task import Examples, TaskSpec
 
 
 class Drawing(NamedTuple):
-    """One picture, and what makes the nearest ink to any point of it quick to find. Rows count from 0."""
+    """One picture with lookup tables for the nearest ink in a column. Rows count from 0."""
 
     ink: Tensor  # bool [H, W]
-    centre: Tensor  # [2], the mean row and column of the ink
-    above: Tensor  # [H + 1, W], at k: the last row of ink before row k in each column, -inf for none
-    below: Tensor  # [H + 1, W], at k: the first row of ink from row k on, inf for none
+    centre: Tensor  # [2], mean row and column of the ink
+    above: Tensor  # [H + 1, W], at k: last row of ink before row k in each column, -inf if none
+    below: Tensor  # [H + 1, W], at k: first row of ink from row k on, inf if none
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hausdorff(Algorithm[tuple[list[Drawing], Tensor]], name="hausdorff"):
-    """Hausdorff: two drawings are as far apart as their ink is on average; the nearest support example wins.
+    """Hausdorff: the distance of two drawings is the mean distance of their ink; the nearest support example wins.
 
-    State: the support's drawings, one ``Drawing`` each, and its classes [n, ways].
+    State: one ``Drawing`` per support example, and the targets [n, ways].
 
-    For drawings alone: ink must be brighter than ``threshold`` (as Omniglot's and the letters of glyphs are).
-    Time per pair of pictures grows with the third power of their side.
+    Only for drawings: ink must be brighter than ``threshold``, as in ``omniglot`` and ``glyphs``. The time per pair of
+    pictures grows with the third power of their side.
 
     >>> support = Examples(torch.eye(3)[:2, None].expand(2, 3, 3), torch.eye(2, dtype=torch.bool))
     >>> hausdorff = Hausdorff()
@@ -57,7 +58,7 @@ class Hausdorff(Algorithm[tuple[list[Drawing], Tensor]], name="hausdorff"):
     """
 
     reference = "Dubuisson & Jain, 1994, A modified Hausdorff distance for object matching, ICPR"
-    summary = "baseline: drawings are as far apart as their ink is on average; the nearest wins"
+    summary = "baseline: mean distance between the ink of two drawings; the nearest wins"
     cost = Cost("no adaptation", "none: nothing is learned")
     network = "linear"
     any_ways = True
@@ -82,21 +83,21 @@ class Hausdorff(Algorithm[tuple[list[Drawing], Tensor]], name="hausdorff"):
     )
 
     threshold: float = 0.5
-    """values above this are ink"""
+    """pixels brighter than this are ink"""
 
     def __post_init__(self) -> None:
         require_positive(self, "threshold")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """No backbone: how sharp the probabilities are is all there is."""
+        """One weight, the sharpness of the probabilities. The backbone is not used."""
         return Sharpness()
 
     def adapt(self, net: nn.Module, support: Examples) -> tuple[list[Drawing], Tensor]:
         return self._drawings(support.x), support.y
 
     def predict(self, net: nn.Module, state: tuple[list[Drawing], Tensor], x: Tensor) -> Tensor:
-        known, y = state
-        rows = [torch.stack([_distance(asked, drawing, x) for drawing in known]) for asked in self._drawings(x)]
+        drawings, y = state
+        rows = [torch.stack([_distance(query, drawing, x) for drawing in drawings]) for query in self._drawings(x)]
         logits: Tensor = net(class_minima(torch.stack(rows), y))  # [m, ways]
         return logits
 
@@ -107,12 +108,12 @@ class Hausdorff(Algorithm[tuple[list[Drawing], Tensor]], name="hausdorff"):
 
 
 def _drawing(ink: Tensor) -> Drawing:
-    """The tables of a picture ``[H, W]``."""
+    """The drawing and its tables for the ink ``[H, W]`` of a picture."""
     height, width = ink.shape
     first = torch.zeros_like(ink)
     first[0, 0] = True
     ink = ink | (first & ~ink.any())
-    rows, columns = _steps(height, ink)[:, None], _steps(width, ink)
+    rows, columns = _indices(height, ink)[:, None], _indices(width, ink)
     share = ink / ink.sum().double()
     none = rows.new_full((1, width), torch.inf)
     above = torch.where(ink, rows, -torch.inf).cummax(0).values
@@ -122,23 +123,23 @@ def _drawing(ink: Tensor) -> Drawing:
 
 
 def _distance(a: Drawing, b: Drawing, like: Tensor) -> Tensor:
-    """H(a, b), of the dtype of ``like``."""
+    """H(a, b), in the dtype of ``like``."""
     return torch.maximum(_mean_distance(a, b, like), _mean_distance(b, a, like))
 
 
 def _mean_distance(a: Drawing, b: Drawing, like: Tensor) -> Tensor:
-    """h(a, b): from the ink of a to the nearest of b, where b lies with its centre on that of a."""
+    """h(a, b): mean distance from the ink of a to the nearest ink of b, with both centres at the same place."""
     height, width = a.ink.shape
     shift = b.centre - a.centre
-    rows = _steps(height, a.ink) + shift[0]  # those of a, as rows of b
-    after = (rows.floor() + 1).clamp(0, height).long()[:, None].expand(height, width)  # the first row of b behind each
-    up, down = rows[:, None] - b.above.gather(0, after), b.below.gather(0, after) - rows[:, None]
-    within = torch.minimum(up, down).square().to(like)  # [H, W]: to the nearest ink in each column of b
-    columns = _steps(width, a.ink)
-    across = (columns[:, None] + shift[1] - columns).square().to(like)  # [W of a, W of b]
-    nearest = (within[:, None] + across).amin(-1).sqrt()  # [H, W]
+    rows = _indices(height, a.ink) + shift[0]  # rows of a in the coordinates of b
+    next_row = (rows.floor() + 1).clamp(0, height).long()[:, None].expand(height, width)  # first row of b below each
+    up, down = rows[:, None] - b.above.gather(0, next_row), b.below.gather(0, next_row) - rows[:, None]
+    vertical = torch.minimum(up, down).square().to(like)  # [H, W]: to the nearest ink in each column of b
+    columns = _indices(width, a.ink)
+    horizontal = (columns[:, None] + shift[1] - columns).square().to(like)  # [W of a, W of b]
+    nearest = (vertical[:, None] + horizontal).amin(-1).sqrt()  # [H, W]
     return torch.where(a.ink, nearest, 0).sum() / a.ink.sum()
 
 
-def _steps(n: int, like: Tensor) -> Tensor:
+def _indices(n: int, like: Tensor) -> Tensor:
     return torch.arange(n, dtype=torch.float64, device=like.device)

@@ -1,9 +1,9 @@
-"""The nearest example wins, on the inputs as they are: no features, nothing learned.
+"""Nearest neighbour on the raw inputs: no features, nothing is learned.
 
     logit_k = -s min ||x - x_i||² over the support examples i of class k,      s = exp(log_sharpness) = 1
 
-Cover & Hart, 1967, IEEE Transactions on Information Theory 13(1), with k = 1. The answer does not depend on s, the only
-weight there is; probabilities do.
+Cover & Hart, 1967, IEEE Transactions on Information Theory 13(1), with k = 1. s is the only weight.
+It changes the probabilities, but not which class wins.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from ...core.task import Examples, TaskSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Nearest(Algorithm[Examples], name="nearest"):
-    """Nearest: an input is of the class of the support example whose raw values are nearest to its own.
+    """Nearest: a query gets the class of the support example with the nearest raw values.
 
     State: the support set.
 
-    What the inputs tell by themselves. A method that is not clearly better has learned no features.
+    It shows what the raw inputs alone can do. A method that is not clearly better has learned no useful features.
 
     >>> support = Examples(torch.tensor([[0.0], [1.0]]), torch.eye(2, dtype=torch.bool))
     >>> Nearest().predict(Nearest().build(nn.Flatten(), None), support, torch.tensor([[0.25]])).tolist()
@@ -31,7 +31,7 @@ class Nearest(Algorithm[Examples], name="nearest"):
     """
 
     reference = "baseline; Cover & Hart, 1967, IEEE Transactions on Information Theory 13(1)"
-    summary = "baseline: the nearest support example wins, on the inputs as they are"
+    summary = "baseline: the nearest support example wins, on the raw inputs"
     cost = Cost("no adaptation", "none: nothing is learned")
     network = "linear"
     any_ways = True
@@ -39,7 +39,7 @@ class Nearest(Algorithm[Examples], name="nearest"):
     kinds = ("classification",)
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """No backbone: how sharp the probabilities are is all there is."""
+        """One weight, the sharpness of the probabilities. The backbone is not used."""
         return Sharpness()
 
     def adapt(self, net: nn.Module, support: Examples) -> Examples:

@@ -1,7 +1,7 @@
-"""No learning to learn at all: the untrained network, adapted to each task. The floor under every method.
+"""No meta-training: the untrained network, adapted to each task. A lower bound for every method.
 
-The inner loop is Reptile's, so that the two differ in where they start: in the weights, and in Adam's second moment,
-which is zero here and learned there.
+The inner loop is Reptile's. The two methods differ only in the initial weights, and in Adam's second moment, which starts
+at zero here and is learned in Reptile.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,11 +19,11 @@ from ...core.task import Examples
 
 @dataclass(frozen=True, kw_only=True)
 class Scratch(Algorithm[Params], name="scratch"):
-    """Scratch: adapt the untrained start.
+    """Scratch: adapt the untrained network.
 
     State: the fast weights, one tensor per parameter of the network.
 
-    A method that is not clearly better than this has learned nothing.
+    Use it as a control: a method that is not clearly better has learned nothing.
 
     >>> net = Scratch().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> fast = Scratch().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -32,12 +32,12 @@ class Scratch(Algorithm[Params], name="scratch"):
     """
 
     reference = "baseline: no meta-training"
-    summary = "baseline: adapt the untrained start"
-    cost = Cost("no adaptation", "none: θ stays as it was initialised")
+    summary = "baseline: adapt the untrained network"
+    cost = Cost("no adaptation", "none: θ keeps its initial values")
     network = "conv4"
     learns = False
     exceptions: ClassVar[Mapping[str, str]] = {
-        "finite_differences": "is never trained, so its inner loop keeps no second derivatives",
+        "finite_differences": "scratch is never trained, so its inner loop keeps no second derivatives",
     }
 
     inner: Literal["adam", "sgd"] = "adam"

@@ -1,1 +1,1 @@
-"""Methods that adapt to a distribution over weights, or over codes of weights."""
+"""Methods whose state is a distribution over weights, or over codes of weights."""

@@ -1,26 +1,26 @@
 """VERSA: versatile and efficient amortised inference (Gordon et al., 2019, arXiv:1805.09921).
 
-Learns features f and networks that answer the mean feature of a class with a distribution over that class's row of the
-linear head, so that one forward pass gives the posterior of a task:
+Learns features f, and networks that map the mean feature of a class to a distribution over the class's row of the linear
+head. One forward pass gives the posterior of a task:
 
     h_c = mean of f(x) over the support of class c,    q(w_c) = N(μ_w(h_c), σ²_w(h_c)),    q(b_c) = N(μ_b(h_c), σ²_b(h_c)),
 
     minimise  -mean over Q of  log 1/L Σ_l p(y | f(x), ψ_l),     ψ_l ~ q  (L = ``samples``).
 
-The logit of class c is then Gaussian too, N(f·μ_w + μ_b, f²·σ²_w + σ²_b), and it is the logit that is drawn, as in the
-authors' code. Each of the four networks is of three dense layers as wide as the features, two with ELU. ``predict``
-gives the log of the mean probability: logits whose softmax is the predictive distribution. The paper's regression (view
-reconstruction) is not here.
+The logit of class c is then Gaussian too, N(f·μ_w + μ_b, f²·σ²_w + σ²_b). The method draws the logit, as in the authors'
+code. Each of the four networks has three dense layers as wide as the features, two of them with ELU. ``predict`` gives the
+log of the mean probability: logits whose softmax is the predictive distribution. The paper's regression (view
+reconstruction) is left out.
 
 Deviations from the authors' code:
-- The draws of a class are shared by all queries, there every query has its own. A prediction depends on its logits alone,
-  so its distribution is the same; and here it does not depend on which other queries are asked.
-- Networks of means end without a bias: it would move all logits alike, which changes nothing.
-- No dropout (there after every block, 0.1 on Omniglot). The backbone halves by strides (there by max-pooling); its
-  2x2x64 = 256 features are as many as there. Batch norm has a scale.
-- The accuracy is that of the averaged probabilities (there of the log-sum-exp of unnormalised logits).
-- Hidden biases start at 0 (there N(0, 0.001²)).
-- The outer rate is 1e-3, there 1e-4 (which the recipes keep): 112 steps on Omniglot 5w1s gave 77 % and 43 %, one seed.
+- All queries share the draws of a class; in the authors' code every query has its own. The distribution of one prediction
+  is the same, and here it does not depend on the other queries.
+- The networks of the means end without a bias. A bias would move all logits by the same amount and change nothing.
+- There is no dropout (the authors: 0.1 after every block, on Omniglot). The backbone uses strides (the authors:
+  max-pooling) and has the same 2x2x64 = 256 features. Batch norm has a scale.
+- The accuracy is that of the averaged probabilities (the authors: of the log-sum-exp of unnormalised logits).
+- Hidden biases start at 0 (the authors: N(0, 0.001²)).
+- The outer rate is 1e-3, for faster training. The authors use 1e-4, and so do the recipes.
 """
 
 from dataclasses import dataclass, replace
@@ -31,15 +31,14 @@ from torch import Tensor, nn
 from ...core.algorithm import Algorithm, Outer, require_positive
 from ...core.cost import Cost
 from ...core.geometry import class_means
-from ...core.inner.wrapper import built_as
-from ...core.network import feature_size
+from ...core.network import feature_size, require_network
 from ...core.probability.gaussians import class_noise, log_mean_probability
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Sizes, TaskSpec
 
 
 class Posterior(NamedTuple):
-    """q over the rows of the head, and the standard normal draws that make samples of its logits."""
+    """The state of a task: q over the rows of the head, and standard normal numbers to draw logits with."""
 
     weight_mean: Tensor  # [ways, features]
     weight_log_variance: Tensor  # [ways, features]
@@ -49,7 +48,7 @@ class Posterior(NamedTuple):
 
 
 class _Amortised(nn.Module):
-    """The backbone, and the networks from the mean feature of a class to the distribution of its row of the head."""
+    """The backbone, and the networks that map the mean feature of a class to the distribution of its row."""
 
     def __init__(self, backbone: nn.Module, features: int) -> None:
         super().__init__()
@@ -70,7 +69,7 @@ def _three_layers(width: int, outputs: int, *, bias: bool) -> nn.Sequential:
 
 
 def _parts(net: nn.Module) -> _Amortised:
-    return built_as(_Amortised, net, "versa: takes the network that its build made")
+    return require_network(_Amortised, net, "versa: `net` must come from VERSA().build(...)")
 
 
 def _recipe(ways: int, shots: int, steps: int) -> Recipe:
@@ -82,19 +81,19 @@ def _recipe(ways: int, shots: int, steps: int) -> Recipe:
         steps=steps,
         flags=f"--ways {ways} --shots {shots} --train-queries 15 --lr 1e-4",
         checks=(check,),
-        note="authors' code, without its dropout; it trains on 1,100 characters, ours are 1,200; no figure was verified",
+        note="authors' code without dropout; it trains on 1,100 characters, ours on 1,200; figures not verified",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class VERSA(Algorithm[Posterior], name="versa"):
-    """VERSA: one forward pass gives a distribution over the head's weights; predictions are averaged over it.
+    """VERSA: one forward pass gives a distribution over the weights of the head; predictions are averaged over it.
 
     State: a ``Posterior``: means and log-variances of the weights [ways, features] and of the biases [ways], and the
     draws [ways, samples].
 
-    Take it when the probabilities matter as much as the answer and a task must be learned in one pass; with any number
-    of classes, whatever it was trained with. Prefer ProtoNet where only the answer counts, MAML for regression.
+    Use it if you need good probabilities and fast adaptation in one pass. It works with any number of classes, whatever
+    it was trained with. Prefer ProtoNet if you need only the label, MAML for regression.
 
     >>> net = VERSA(samples=4).build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = VERSA(samples=4).adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -115,13 +114,13 @@ class VERSA(Algorithm[Posterior], name="versa"):
     recipes = (_recipe(5, 1, 80_000), _recipe(5, 5, 80_000), _recipe(20, 1, 100_000), _recipe(20, 5, 60_000))
 
     samples: int = 10
-    """draws L from the posterior, while training and on a new task"""
+    """draws L from the posterior, in training and on a new task"""
 
     def __post_init__(self) -> None:
         require_positive(self, "samples")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """The backbone and the four networks; there is no head, each task makes its own."""
+        """Build the backbone and the four networks. Each task makes its own head."""
         return _Amortised(backbone, feature_size(backbone, spec))
 
     def adapt(self, net: nn.Module, support: Examples) -> Posterior:

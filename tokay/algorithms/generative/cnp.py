@@ -1,18 +1,19 @@
 """Conditional neural processes (Garnelo et al., 2018, arXiv:1807.01613).
 
-Learns to answer as a stochastic process does, in one forward pass:
+Predicts the distribution of y at any input from a context of (x, y) pairs, in one forward pass:
 
     r = mean of h(x_i, y_i) over the context,      p(y | x, context) = N(μ, σ²),   (μ, σ) = g(x, r),
 
-minimising the mean of -log p over context *and* target points. h has four layers and g two hidden ones of 128 units;
-σ = 0.1 + 0.9 softplus(·), the bound of the authors' code. The context is the support set, the targets are the query set.
+Training minimises the mean of -log p over context *and* target points. h has four layers, g has two hidden layers, all of
+128 units. σ = 0.1 + 0.9 softplus(·), the bound of the authors' code. The context is the support set; the targets are the
+query set.
 
 Deviations from the authors' code:
-- x goes through the backbone first, where one is given (``--network``); the default passes it on as it is.
-- The number of targets is fixed by ``--queries`` (there 2 to 9, drawn for every meta-batch); that of context points is
-  drawn where the source is told to (``--fewest-shots``).
-- An empty context, which the code never sees, has r = 0.
-The classification of the paper (section 4.3) is not here.
+- x goes through the backbone first (``--network``). The default backbone passes x on unchanged.
+- ``--queries`` fixes the number of targets; the authors draw 2 to 9 for every meta-batch. The number of context points is
+  drawn if the source is told to draw it (``--fewest-shots``).
+- An empty context has r = 0; it never occurs in the authors' code.
+The paper's classification (section 4.3) is left out.
 """
 
 from dataclasses import dataclass
@@ -22,8 +23,7 @@ from torch import Tensor, nn
 
 from ...core.algorithm import Algorithm, Outer, require_positive
 from ...core.cost import Cost
-from ...core.inner.wrapper import built_as
-from ...core.network import feature_size
+from ...core.network import feature_size, require_network
 from ...core.objectives import Metrics, metrics
 from ...core.probability.neural_process import Decoder, Normal, PairEncoder, average, log_likelihood
 from ...core.recipe import Check, Recipe
@@ -31,7 +31,7 @@ from ...core.task import Examples, Task, TaskSpec
 
 
 class _Parts(nn.Module):
-    """The backbone of x, the encoder h and the decoder g. Called on inputs alone it answers without a context."""
+    """The backbone of x, the encoder h and the decoder g. Calling it on inputs predicts without a context."""
 
     def __init__(self, backbone: nn.Module, features: int, y_dim: int, width: int) -> None:
         super().__init__()
@@ -41,27 +41,27 @@ class _Parts(nn.Module):
         self.width = width
 
     def decode(self, r: Tensor, x: Tensor) -> Normal:
-        """Inputs [m, *x_shape] to distributions [m, d], given r [width]."""
-        found: Normal = self.decoder(r.expand(len(x), -1), self.backbone(x))
-        return found
+        """Map inputs ``x`` [m, *x_shape] to the distribution of y [m, d], given ``r`` [width]."""
+        prediction: Normal = self.decoder(r.expand(len(x), -1), self.backbone(x))
+        return prediction
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decode(torch.zeros(self.width, dtype=x.dtype, device=x.device), x).mean
 
 
 def _parts(net: nn.Module) -> _Parts:
-    return built_as(_Parts, net, "cnp: takes the network that its build made")
+    return require_network(_Parts, net, "cnp: `net` must come from CNP().build(...)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CNP(Algorithm[Tensor], name="cnp"):
-    """CNP: the mean of encoded (x, y) pairs, decoded to a Gaussian at every input.
+    """CNP: averages encoded (x, y) pairs and decodes a Gaussian at every input.
 
     State: the representation r, [width].
 
-    For regression where the spread of an answer matters and adapting must take no time: a context of any size in one
-    pass. It smooths, and its answers at two inputs are independent. Prefer ``anp`` where it must go through the points
-    that it has seen, ``np`` where whole curves are to be drawn, MAML where a few gradient steps can be afforded.
+    Use it for regression if you need the spread of each prediction and fast adaptation: it reads a context of any size
+    in one pass. It smooths, and its predictions at two inputs are independent. Prefer ``anp`` if the curve must go
+    through the support points, ``np`` if you need whole curves, MAML if you can afford a few gradient steps.
 
     >>> net = CNP(width=8).build(nn.Flatten(), TaskSpec(x_shape=(1,), y_dim=1, kind="regression"))
     >>> state = CNP(width=8).adapt(net, Examples(torch.randn(5, 1), torch.randn(5, 1)))
@@ -85,18 +85,18 @@ class CNP(Algorithm[Tensor], name="cnp"):
             steps=200_000,
             flags="--shots 10 --fewest-shots 3 --queries 6 --validate-every 0",
             checks=(Check(name="3 to 10 points", flags="--queries 100", measure="log_likelihood"),),
-            note="authors' notebook; it draws 2 to 9 further targets, ours are 6; the paper prints figures, no numbers",
+            note="authors' notebook, with 6 query points (there 2 to 9); the paper shows plots, no numbers",
         ),
     )
 
     width: int = 128
-    """units of every layer, and numbers in the representation"""
+    """units in every layer, and size of the representation"""
 
     def __post_init__(self) -> None:
         require_positive(self, "width")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """The backbone of x, the encoder and the decoder."""
+        """Build the backbone of x, the encoder and the decoder."""
         return _Parts(backbone, feature_size(backbone, spec), spec.y_dim, self.width)
 
     def adapt(self, net: nn.Module, support: Examples) -> Tensor:
@@ -111,13 +111,14 @@ class CNP(Algorithm[Tensor], name="cnp"):
         return self.distribution(net, state, x).mean
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """-log p per point, the context's own points among them as in the paper; reports show the query's alone."""
+        """-log p per point, over support and query points as in the paper. The metrics are those of the query set."""
         state = self.adapt(net, task.support)
-        asked = self.distribution(net, state, task.query.x)
-        log_p = log_likelihood(asked, task.query.y)
-        seen = log_likelihood(self.distribution(net, state, task.support.x), task.support.y)
-        shown = {**metrics(asked.mean, task.query.y), "log_likelihood": log_p.mean() / task.query.y.shape[1]}
-        return -torch.cat([seen, log_p]).mean(), shown
+        prediction = self.distribution(net, state, task.query.x)
+        query_log_p = log_likelihood(prediction, task.query.y)
+        support_log_p = log_likelihood(self.distribution(net, state, task.support.x), task.support.y)
+        mean_log_p = query_log_p.mean() / task.query.y.shape[1]
+        report = {**metrics(prediction.mean, task.query.y), "log_likelihood": mean_log_p}
+        return -torch.cat([support_log_p, query_log_p]).mean(), report
 
     def measures(self, net: nn.Module, state: Tensor, query: Examples) -> Metrics:
         """``log_likelihood``: log p(y) per output, in nats."""

@@ -1,23 +1,23 @@
 """Neural processes (Garnelo et al., 2018, arXiv:1807.01622).
 
-One latent z stands for which function a task is, so that one draw of it is one curve. With C the context and T ⊇ C all
-points of a task, maximises
+One latent variable z says which function a task is, so that one draw of z gives one curve. C is the context (the support
+set) and T ⊇ C all points of a task (support and query set together). Training maximises
 
     1/|T| ( E_q(z | T) log p(y_T | x_T, z, r) - KL( q(z | T) || q(z | C) ) ),      p(y | x, z, r) = N(μ, σ²),
 
-where (μ, σ) = g(x, r, z); q(z | ·) = N(m, s²) is made from the mean of encoded pairs, s = 0.1 + 0.9 sigmoid(·); and r is
-the mean of pairs encoded otherwise: the deterministic path, which the paper does not have and the authors' code has
-(``--paths latent`` leaves it out). C is the support set, T the support and query set together; z is drawn by
-reparametrisation, as a function of the support set.
+where (μ, σ) = g(x, r, z). The latent has q(z | ·) = N(m, s²), computed from the mean of encoded pairs, with
+s = 0.1 + 0.9 sigmoid(·). r is the mean of pairs from a second encoder: the deterministic path. The authors' code has this
+path, the paper does not (``--paths latent`` leaves it out). z is drawn by reparametrisation; its noise depends on the
+support set only.
 
-An answer is the mean over draws of z from q(z | C), and its likelihood log 1/L Σ_l p(y | x, z_l, r) point by point.
+A prediction is the mean over draws of z from q(z | C). Its log-likelihood is log 1/L Σ_l p(y | x, z_l, r), point by point.
 
 Deviations from the authors' code (google-deepmind/neural-processes, attentive_neural_process.ipynb):
-- z of the ELBO is drawn from q(z | T), as in the paper (one version of the notebook draws it from q(z | C)).
-- x goes through the backbone first, where one is given (``--network``); the default passes it on as it is.
-- The number of targets is fixed by ``--queries`` (there drawn for every meta-batch); that of context points is drawn where
-  the source is told to (``--fewest-shots``).
-- An empty context has r = 0, and q(z) of a mean encoding 0.
+- z of the ELBO is drawn from q(z | T), as in the paper. One version of the notebook draws it from q(z | C).
+- x goes through the backbone first (``--network``). The default backbone passes x on unchanged.
+- ``--queries`` fixes the number of targets; the authors draw it for every meta-batch. The number of context points is
+  drawn if the source is told to draw it (``--fewest-shots``).
+- An empty context has r = 0; its q(z) is that of a mean encoding of 0.
 """
 
 from dataclasses import dataclass, replace
@@ -26,76 +26,52 @@ from typing import Literal, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, Outer, require_choice, require_positive
+from ...core.algorithm import Outer, require_choice, require_positive
 from ...core.cost import Cost
-from ...core.inner.wrapper import built_as
-from ...core.network import feature_size
-from ...core.objectives import Metrics
-from ...core.probability.neural_process import (
-    Decoder,
-    LatentEncoder,
-    Normal,
-    PairEncoder,
-    average,
-    drawn,
-    elbo,
-    mixture,
-    mixture_log_likelihood,
-    mixture_metrics,
-)
+from ...core.network import feature_size, require_network
+from ...core.probability.latent_process import LatentNetwork, LatentProcess
+from ...core.probability.neural_process import Decoder, Normal, PairEncoder, average
 from ...core.recipe import Check, Recipe
-from ...core.task import Examples, Task, TaskSpec
+from ...core.task import TaskSpec
 
 
 class Context(NamedTuple):
-    """What is known of a task: the mean representation (of no numbers, without that path) and draws of the latent."""
+    """The state of a task: the mean representation (empty without that path) and draws of the latent."""
 
     r: Tensor  # [width] or [0]
     z: Tensor  # [samples, width]
 
 
-class _Parts(nn.Module):
-    """The backbone of x, both encoders and the decoder. Called on inputs alone it answers without a context."""
+class _Parts(LatentNetwork[Context]):
+    """The backbone of x, both encoders and the decoder."""
 
     def __init__(self, backbone: nn.Module, features: int, y_dim: int, width: int, *, deterministic: bool) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.latent = LatentEncoder(features, y_dim, width)
+        super().__init__(backbone, features, y_dim, width)
         self.encoder = PairEncoder(features, y_dim, width) if deterministic else None
         self.decoder = Decoder(features, y_dim, 2 * width if deterministic else width, width)
-        self.features, self.y_dim = features, y_dim
 
-    def represent(self, x: Tensor, y: Tensor) -> Tensor:
-        """Features [n, features] and targets to r."""
-        return x.new_zeros(0) if self.encoder is None else average(self.encoder(x, y))
+    def condition(self, x: Tensor, y: Tensor, z: Tensor) -> Context:
+        """Average the encoded pairs: features ``x`` [n, features] and targets ``y`` [n, d]."""
+        r = x.new_zeros(0) if self.encoder is None else average(self.encoder(x, y))
+        return Context(r, z)
 
-    def decode(self, known: Context, x: Tensor) -> Normal:
-        """Features [m, features] to distributions [samples, m, d]."""
-        samples, m = len(known.z), len(x)
-        both = torch.cat([known.r.expand(samples, -1), known.z], 1)  # [samples, numbers]
-        found: Normal = self.decoder(both[:, None].expand(-1, m, -1), x)
-        return found
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.backbone(x)
-        nothing = x.new_zeros(0, self.features), x.new_zeros(0, self.y_dim)
-        known = Context(self.represent(*nothing), self.latent(*nothing).mean[None])
-        return self.decode(known, x).mean[0]
-
-
-def _parts(net: nn.Module) -> _Parts:
-    return built_as(_Parts, net, "np: takes the network that its build made")
+    def decode(self, state: Context, x: Tensor) -> Normal:
+        """Map features ``x`` [m, features] to the distribution of y for each draw of z: [samples, m, d]."""
+        samples, m = len(state.z), len(x)
+        representation = torch.cat([state.r.expand(samples, -1), state.z], 1)  # [samples, numbers]
+        prediction: Normal = self.decoder(representation[:, None].expand(-1, m, -1), x)
+        return prediction
 
 
 @dataclass(frozen=True, kw_only=True)
-class NP(Algorithm[Context], name="np"):
-    """NP: one latent variable, inferred from encoded (x, y) pairs, stands for which function a task is.
+class NP(LatentProcess[Context], name="np"):
+    """NP: one latent variable, inferred from encoded (x, y) pairs, says which function a task is.
 
     State: a ``Context``: the mean representation r [width] and draws z [samples, width] of the latent.
 
-    For regression where whole curves are to be drawn that agree with a context: `curves` decodes one for every draw.
-    Prefer ``cnp`` where only each answer's own spread matters: it is simpler and trains faster; ``anp`` where the curves
-    must go through the points that were seen.
+    Use it for regression if you need whole curves that agree with a context: ``curves`` decodes one curve per draw.
+    Prefer ``cnp`` if you need only a mean and a spread at each input: it is simpler and trains faster. Prefer ``anp`` if
+    the curves must go through the support points.
 
     >>> method = NP(width=8, samples=3)
     >>> net = method.build(nn.Flatten(), TaskSpec(x_shape=(1,), y_dim=1, kind="regression"))
@@ -105,7 +81,7 @@ class NP(Algorithm[Context], name="np"):
     """
 
     reference = "Garnelo, Schwarz, Rosenbaum et al., 2018, arXiv:1807.01622"
-    summary = "one latent variable, inferred from encoded (x, y) pairs, stands for which function a task is"
+    summary = "one latent variable, inferred from encoded (x, y) pairs, says which function a task is"
     cost = Cost("information-theoretic", "E_T [-E_q(z|S∪Q) log p(S ∪ Q | z) + KL(q(z | S ∪ Q) || q(z | S))]/n")
     outer = Outer(optimizer="adam", lr=1e-4)
     network = "linear"
@@ -119,63 +95,30 @@ class NP(Algorithm[Context], name="np"):
             steps=100_000,
             flags="--random --length-scale 0.6 --shots 50 --fewest-shots 3 --queries 12 --validate-every 0",
             checks=(Check(name="3 to 50 points", flags="--queries 100", measure="log_likelihood"),),
-            note="authors' notebook; its further targets are 0 to 49 less the context, ours 12; figures, no numbers",
+            note="authors' notebook, with 12 query points (there 0 to 49 minus the context); only plots were published",
         ),
     )
 
     paths: Literal["both", "latent"] = "both"
-    """both: the latent and a mean representation, as in the authors' code; latent: without the latter, as in the paper"""
+    """both: a latent and a mean representation, as in the authors' code; latent: only the latent, as in the paper"""
     width: int = 128
-    """units of every layer, and numbers in the latent and in the representation"""
+    """units in every layer, and size of the latent and of the representation"""
     samples: int = 1
-    """draws of the latent while training"""
+    """draws of the latent in training"""
     test_samples: int = 32
-    """draws that answers and their likelihood are averaged over on a new task"""
+    """draws of the latent on a new task; predictions are averaged over them"""
 
     def __post_init__(self) -> None:
         require_choice(self, "paths", ("both", "latent"))
         require_positive(self, "width", "samples", "test_samples")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """The backbone of x, the encoders and the decoder."""
+        """Build the backbone of x, the encoders and the decoder."""
         features = feature_size(backbone, spec)
         return _Parts(backbone, features, spec.y_dim, self.width, deterministic=self.paths == "both")
 
-    def adapt(self, net: nn.Module, support: Examples) -> Context:
-        parts = _parts(net)
-        x = parts.backbone(support.x)
-        return Context(
-            parts.represent(x, support.y), drawn(support, parts.latent(x, support.y), self.samples, stream=0)
-        )
-
-    def curves(self, net: nn.Module, state: Context, x: Tensor) -> Normal:
-        """Mean and standard deviation of y at each input for every draw of the latent: two [samples, m, d]."""
-        parts = _parts(net)
-        return parts.decode(state, parts.backbone(x))
-
-    def distribution(self, net: nn.Module, state: Context, x: Tensor) -> Normal:
-        """Mean and standard deviation of y at each input, over the draws of the latent: two [m, d]."""
-        return mixture(self.curves(net, state, x))
-
-    def predict(self, net: nn.Module, state: Context, x: Tensor) -> Tensor:
-        return self.distribution(net, state, x).mean
-
-    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """-ELBO per point of support and query set together; reports show the answers to the query set."""
-        parts, (support, query) = _parts(net), task
-        seen, asked = parts.backbone(support.x), parts.backbone(query.x)
-        x, y = torch.cat([seen, asked]), torch.cat([support.y, query.y])
-        prior, posterior = parts.latent(seen, support.y), parts.latent(x, y)
-        known = Context(parts.represent(seen, support.y), drawn(support, prior, self.samples, stream=0))
-        found = parts.decode(known._replace(z=drawn(support, posterior, self.samples, stream=1)), x)
-        with torch.no_grad():  # what adapt and predict would answer
-            shown = mixture_metrics(parts.decode(known, asked), query.y)
-        return -elbo(found, y, posterior, prior) / len(y), shown
-
-    def measures(self, net: nn.Module, state: Context, query: Examples) -> Metrics:
-        """``log_likelihood``: the log of the mean of p(y) over draws of the latent, per output, in nats."""
-        found = self.curves(net, state, query.x)
-        return {"log_likelihood": mixture_log_likelihood(found, query.y) / query.y.shape[1]}
-
     def at_test(self) -> Self:
         return replace(self, samples=self.test_samples)
+
+    def _parts(self, net: nn.Module) -> _Parts:
+        return require_network(_Parts, net, "np: `net` must come from NP().build(...)")

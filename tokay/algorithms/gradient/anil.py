@@ -1,19 +1,23 @@
 """Almost no inner loop (Raghu, Raghu, Bengio & Vinyals, 2020, "Rapid Learning or Feature Reuse?", arXiv:1909.09157).
 
-MAML whose inner loop moves the head alone; the body f, with the weights θ_b, is learned by the outer loop only:
+ANIL is MAML whose inner loop adapts only the head, with the weights θ_h. Only the outer loop trains the body f, with
+the weights θ_b:
 
-    φ_h = θ_h - α ∇_{θ_h} L(support; θ_b, θ_h)   (``inner_steps`` times),   minimise  Σ_tasks L(query; θ_b, φ_h)  over θ.
+    φ_h = θ_h - α ∇_{θ_h} L(support; θ_b, θ_h)   (``inner_steps`` times),  minimise  Σ_tasks L(query; θ_b, φ_h)  over θ.
 
 The support set's features f(x) do not change in the inner loop, so they are computed once. The derivative goes through
-the inner gradients (second order), and by way of the features it reaches the body twice: from the query and the support.
+the inner gradients (second order). It reaches the body in two ways: through the features of the query set and through
+those of the support set.
 
-Deviations from the paper: its Omniglot settings are those of MAML as the paper says, and MAML's published rate is for a
-loss summed over classes, so for our mean it is `ways` times larger; as in ``maml``, layers start from Xavier or PyTorch's
-own initialisation, and training tasks are drawn afresh. The paper's NIL (no inner loop at all, nearest features at test)
-is not here.
+Deviations from the paper:
 
-Trained on one inner step, the second to fourth of a new task can overshoot before it settles: on five shots of Omniglot 1
-step had 98.5 %, 3 had 97.1 and 20 had 99.1 (``benchmarks/accuracy``, budget-anil-5w).
+- The Omniglot settings are MAML's, as the paper says. MAML's published rate is for a loss summed over classes; the loss
+  here is a mean, so the rate here is `ways` times larger.
+- As in ``maml``, layers start from Xavier's or PyTorch's own initialisation, and every training task is a new sample.
+- The paper's NIL (no inner loop, nearest features at test time) is not included.
+
+After training with one inner step, the first few steps on a new task can overshoot before they converge
+(``benchmarks/accuracy``, budget-anil-5w).
 """
 
 from collections.abc import Iterator
@@ -30,22 +34,21 @@ from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Kind, Sizes, kind_of
 from ...errors import NetworkError
 
-# A head alone stands more on sinusoids: after 400 outer steps of 25 tasks the test error was 3.0 with 0.01 and 0.9 with
-# 0.1, one seed.
+# On sinusoids the head tolerates a larger rate than the whole network does, and learns faster with it.
 RATE: dict[Kind, float] = {**MAMLS_RATE, "regression": 0.1}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ANIL(Algorithm[Params], name="anil"):
-    """ANIL: a body whose features a head fits in a few gradient steps.
+    """ANIL: MAML that adapts only the last layer (the head) to a new task.
 
     State: the fast weights of the head, one tensor per parameter, named as in the head.
 
-    For tasks that good common features solve, and cheaper than MAML: the body is run once on the support set whatever the
-    number of inner steps. Prefer MAML when tasks differ in what the features must be.
+    Use it when all tasks can share the same features. It is cheaper than MAML: the body runs once on the support set,
+    for any number of inner steps. Prefer MAML when tasks need different features.
 
-    A network of your own must have parts named ``backbone`` and ``head`` and answer ``head(backbone(x))``, as what
-    ``build`` makes does.
+    Your own network must have parts named ``backbone`` and ``head`` and return ``head(backbone(x))``, as the network
+    from ``build`` does.
 
     >>> net = ANIL().build(nn.Sequential(nn.Flatten(), nn.Linear(3, 4), nn.Tanh()), TaskSpec(x_shape=(3,), y_dim=2))
     >>> fast = ANIL().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -54,7 +57,7 @@ class ANIL(Algorithm[Params], name="anil"):
     """
 
     reference = "Raghu, Raghu, Bengio & Vinyals, 2020, arXiv:1909.09157"
-    summary = "MAML whose inner loop adapts the head alone"
+    summary = "MAML whose inner loop adapts only the head"
     cost = Cost("gradient-based", "E_T L_Q(θ_b, θ_h - α ∇_h L_S(θ_b, θ_h)),  θ_b the body, θ_h the head")
     network = "conv4-mean"
     meta_batch = 32
@@ -79,11 +82,11 @@ class ANIL(Algorithm[Params], name="anil"):
     )
 
     inner_lr: float | None = None
-    """step size α of the head's steps; if left out MAML's 2.0 for classes (mean loss), and 0.1 for real targets"""
+    """step size α of the inner steps (default: 2.0 for classes, as in MAML with a mean loss; 0.1 for real targets)"""
     inner_steps: int = 1
     """inner steps while training"""
     test_steps: int = 3
-    """inner steps on a new task; 20 may be better, for what was trained on one step may overshoot before it settles"""
+    """inner steps on a new task; more (20) can be better, because the first few steps may overshoot"""
 
     def __post_init__(self) -> None:
         require_positive(self, "inner_lr", "inner_steps", "test_steps")
@@ -105,21 +108,21 @@ class ANIL(Algorithm[Params], name="anil"):
         return replace(self, inner_steps=self.test_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:
-        """As many queries as shots per class, as MAML does on Omniglot."""
+        """One query per shot, as MAML on Omniglot."""
         return replace(test, queries=test.shots)
 
 
 def _parts(net: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """The body and the head; ``NetworkError`` for a network that does not say which is which."""
+    """Returns the body and the head. Raises ``NetworkError`` if the network has no parts with these names."""
     parts = dict(net.named_children())
     if "backbone" not in parts or "head" not in parts:
         raise NetworkError(
-            "anil: the network must have parts named backbone and head and answer head(backbone(x)), "
-            f"{type(net).__name__} has {', '.join(parts) or 'no parts'}. Name them so, or take maml."
+            "anil: the network must have parts named backbone and head and return head(backbone(x)), "
+            f"{type(net).__name__} has {', '.join(parts) or 'no parts'}. Rename its parts, or use maml."
         )
     if not trainable(parts["head"]):
         raise NetworkError(
-            "anil: the head must have a trainable weight, for it is all that adapts; "
-            f"{type(parts['head']).__name__} has none. Unfreeze it, or give it one."
+            "anil: the head must have a trainable weight, because only the head adapts; "
+            f"{type(parts['head']).__name__} has none. Unfreeze its weights, or use a head with weights."
         )
     return parts["backbone"], parts["head"]

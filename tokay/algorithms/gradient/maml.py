@@ -1,18 +1,23 @@
 """Model-agnostic meta-learning (Finn, Abbeel & Levine, 2017, arXiv:1703.03400).
 
-Learns a start θ from which a few gradient steps on the support set do well on the query set:
+MAML learns initial weights θ. A few gradient steps on the support set then give weights that do well on the query set:
 
     φ = θ - α ∇ L(support; θ)   (``inner_steps`` times),      minimise  Σ_tasks L(query; φ)  over θ.
 
-∂φ/∂θ is the product of  I - α ∇²L(support; φ_step)  over the steps (``order=2``); where the inner gradients are taken as
-constants every factor is the identity (``order=1``, "FOMAML"). ``backprop_steps`` lies between the two: it keeps the
-factors of the last so many steps, and the identity for those before. ``inner_clip`` puts  g min(1, c / ||g||)  for the
-inner gradient g, one norm over all weights, and is differentiated like the rest. Both are additions: the paper has
-neither (its code clips the meta-gradient on miniImageNet, which is ``--clip-value 10`` here).
+∂φ/∂θ is the product of  I - α ∇²L(support; φ_step)  over the steps (``order=2``). With ``order=1`` ("FOMAML") the inner
+gradients count as constants, so every factor is the identity.
 
-Deviations from the authors' code: the norm's scale and shift are adapted with all other parameters (there only the
-meta-learner trains the shift, and there is no scale); all layers start from Xavier or PyTorch's own initialisation;
-training tasks are drawn afresh instead of from a pool of 200,000.
+Two additions are not in the paper:
+
+- ``backprop_steps`` lies between the two orders: the last ``backprop_steps`` steps keep their factors, and all earlier
+  steps have the identity.
+- ``inner_clip`` replaces the inner gradient g by  g min(1, c / ||g||), with one norm over all weights. The clip is
+  differentiated like the rest. (The authors' code clips only the meta-gradient, and only on miniImageNet. Here that is
+  ``--clip-value 10``.)
+
+Deviations from the authors' code: the inner loop adapts the norm's scale and shift like all other parameters (there
+only the outer loop trains the shift, and there is no scale); all layers start from Xavier's or PyTorch's own
+initialisation; every training task is a new sample (there they come from a pool of 200,000).
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,21 +35,24 @@ from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Sizes, kind_of
 
 _NOTE = "the last step is kept, as in the authors' code; its training tasks come from a pool of 200,000"
-_PAPERS = "queries per class: {}, transductive batch norm, 600 tasks [P], rotated test classes [C]"
-_QUOTED = "transductive, random characters; how many tasks is not said [T] Table 2 of arXiv:1803.02999"
+_PAPER_PROTOCOL = "queries per class: {}, transductive batch norm, 600 tasks [P], rotated test classes [C]"
+_QUOTED_PROTOCOL = "transductive, random characters; how many tasks is not said [T] Table 2 of arXiv:1803.02999"
 
 
-def _omniglot(ways: int, shots: int, second: str, first: str) -> tuple[Recipe, Recipe]:
-    """One of the paper's four tasks by MAML and by FOMAML, with the figure of each."""
-    task, size = f"omniglot-{ways}w{shots}s", f"--ways {ways} --shots {shots} --validate-every 0"
-    more = " --inner-steps 5 --test-steps 5 --meta-batch 16" if ways == 20 else ""
-    found = (("maml", "", second, _PAPERS.format(shots)), ("fomaml", " --order 1", first, _QUOTED))
-    made = [
+def _omniglot(ways: int, shots: int, maml_accuracy: str, fomaml_accuracy: str) -> tuple[Recipe, Recipe]:
+    """Two recipes for one of the paper's four tasks: MAML and FOMAML, each with its published accuracy."""
+    task, task_flags = f"omniglot-{ways}w{shots}s", f"--ways {ways} --shots {shots} --validate-every 0"
+    extra_flags = " --inner-steps 5 --test-steps 5 --meta-batch 16" if ways == 20 else ""
+    variants = (
+        ("maml", "", maml_accuracy, _PAPER_PROTOCOL.format(shots)),
+        ("fomaml", " --order 1", fomaml_accuracy, _QUOTED_PROTOCOL),
+    )
+    pair = [
         Recipe(
             name=f"{name}-{task}",
             source="omniglot",
             steps=60_000,
-            flags=size + more + order,
+            flags=task_flags + extra_flags + order,
             checks=(
                 Check(
                     name=f"{ways}w{shots}s",
@@ -56,19 +64,19 @@ def _omniglot(ways: int, shots: int, second: str, first: str) -> tuple[Recipe, R
             ),
             note=_NOTE,
         )
-        for name, order, figure, protocol in found
+        for name, order, figure, protocol in variants
     ]
-    return made[0], made[1]
+    return pair[0], pair[1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MAML(Algorithm[Params], name="maml"):
-    """MAML: a start from which a few gradient steps solve a task.
+    """MAML: learns initial weights from which a few gradient steps solve a task.
 
     State: the fast weights, one tensor per parameter of the network.
 
-    Prefer ``order=1`` when memory or time is short (it costs about half and is nearly as good), Reptile when there are
-    many shots and many inner steps, ProtoNet when tasks are classification and must be learned without gradients.
+    Prefer ``order=1`` when memory or time is short: it costs about half and is nearly as good. Prefer Reptile for many
+    shots and many inner steps. Prefer ProtoNet for classification if the device cannot compute gradients.
 
     >>> net = MAML().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> fast = MAML().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -77,7 +85,7 @@ class MAML(Algorithm[Params], name="maml"):
     """
 
     reference = "Finn, Abbeel & Levine, 2017, arXiv:1703.03400"
-    summary = "a start from which a few gradient steps solve a task (second order; --order 1 for FOMAML)"
+    summary = "initial weights from which a few gradient steps solve a task (second order; --order 1 for FOMAML)"
     cost = Cost("gradient-based", "E_T L_Q(θ - α ∇L_S(θ))")
     network = "conv4-mean"
     meta_batch = 32
@@ -108,21 +116,21 @@ class MAML(Algorithm[Params], name="maml"):
         ),
     )
     exceptions: ClassVar[Mapping[str, str]] = {
-        "finite_differences[order=1]": "a surrogate: the inner gradients count as constants, which is what FOMAML is",
+        "finite_differences[order=1]": "a surrogate: FOMAML takes the inner gradients as constants",
     }
 
     inner_lr: float | None = None
-    """step size α of the inner steps; the paper's if left out: 2.0 for classes (mean loss), 0.01 for real targets"""
+    """step size α of the inner steps (default: the paper's, 2.0 for classes with a mean loss, 0.01 for real targets)"""
     inner_steps: int = 1
     """inner steps while training"""
     test_steps: int = 3
     """inner steps on a new task"""
     order: Literal[1, 2] = 2
-    """2: differentiate through the inner steps; 1: take their gradients as constants (FOMAML)"""
+    """2: differentiate through the inner steps; 1: treat the inner gradients as constants (FOMAML)"""
     backprop_steps: int | None = None
-    """with order 2, differentiate through only the last so many inner steps, to save time and memory; all if left out"""
+    """with order 2, differentiate only through this many last inner steps, to save time and memory (default: all)"""
     inner_clip: float | None = None
-    """scale an inner gradient that is longer than this down to it; never if left out"""
+    """maximum norm of an inner gradient; longer ones are scaled down to it (default: no limit)"""
 
     def __post_init__(self) -> None:
         require_positive(self, "inner_lr", "inner_steps", "test_steps", "backprop_steps", "inner_clip")
@@ -131,11 +139,12 @@ class MAML(Algorithm[Params], name="maml"):
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         loss, params, sgd = examples_loss(net), trainable(net), SGD(self.inner_lr or MAMLS_RATE[kind_of(support.y)])
         optimizer = sgd if self.inner_clip is None else Clipped(sgd, self.inner_clip)
-        through = 0 if self.order == 1 else min(self.backprop_steps or self.inner_steps, self.inner_steps)
-        constant = [support] * (self.inner_steps - through)
-        for params in descend(loss, params, constant, optimizer, first_order=True):  # noqa: B020 - goes on from the last
+        second_order_steps = 0 if self.order == 1 else min(self.backprop_steps or self.inner_steps, self.inner_steps)
+        first_order_batches = [support] * (self.inner_steps - second_order_steps)
+        # The second loop continues from the last parameters of the first.
+        for params in descend(loss, params, first_order_batches, optimizer, first_order=True):  # noqa: B020
             yield params
-        yield from islice(descend(loss, params, [support] * through, optimizer), 1, None)
+        yield from islice(descend(loss, params, [support] * second_order_steps, optimizer), 1, None)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
@@ -147,5 +156,5 @@ class MAML(Algorithm[Params], name="maml"):
         return replace(self, inner_steps=self.test_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:
-        """As many queries as shots per class, as in the paper."""
+        """One query per shot, as in the paper."""
         return replace(test, queries=test.shots)

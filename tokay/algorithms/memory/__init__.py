@@ -1,1 +1,1 @@
-"""Methods that adapt by reading: the support set is a sequence, and what is remembered is what was learned."""
+"""Methods that adapt by reading the support set as a sequence: their memory is all they learn of a task."""

@@ -1,57 +1,61 @@
 """Memory-augmented neural network with least recently used access (Santoro et al. 2016, arXiv:1605.06065).
 
-The task comes as a sequence, each label one step late. An LSTM reads (x_t, y_{t-1}) and what it read from its memory
-before, and gives each of its heads a key k, a vector a to write and a gate α:
+The task is a sequence with each label one step late. An LSTM reads (x_t, y_{t-1}) and the previous vectors from its
+memory. It gives each head a key k, a vector a to write and a gate α:
 
-    write   w^w = σ(α) w^r_{t-1} + (1 - σ(α)) w^lu_{t-1},        M_t = M_{t-1}, its least used slot blanked,  + Σ w^w a
+    write   w^w = σ(α) w^r_{t-1} + (1 - σ(α)) w^lu_{t-1},        M_t = M_{t-1}, with its least used slot set to 0,  + Σ w^w a
     read    w^r = softmax over slots of cos(k, M_t),             r_t = Σ w^r M_t
-    wear    w^u_t = γ w^u_{t-1} + w^r_t + w^w_t,                 w^lu the slots where w^u is lowest
+    usage   w^u_t = γ w^u_{t-1} + w^r_t + w^w_t,                 w^lu the slots where w^u is lowest
     predict ŷ_t = W [h_t; r_t] + b,
 
-    minimise  E_T mean_t L(ŷ_t, y_t)  over the support examples, in random order, and the query that follows them.
+    minimise  E_T mean_t L(ŷ_t, y_t)  over the support examples, in random order, and the query after them.
 
-A new label is so written either where it was just read (to update what is known) or where nothing is missed.
+So a head writes a new label to the slot that it just read (an update), or to the least used slot.
 
-What the paper leaves open is as in tristandeleu/ntm-one-shot: the memory starts at 1e-6, the first reads and wear are
-those of the first slot alone, head i writes to the i-th least used slot, keys and vectors pass through tanh, γ = 0.95.
+Details that the paper does not give follow tristandeleu/ntm-one-shot: the memory starts at 1e-6, the initial read weights
+and usage are 1 for the first slot, head i writes to the i-th least used slot, keys and vectors pass through tanh, γ = 0.95.
 
-Deviations from the paper: what is written is a vector of its own, as there (the paper writes the key); Adam at 1e-3, as
-there (the paper: RMSProp); no small rotations and shifts of the pictures. A task may have many queries: each is alone behind
-the support set, and weighs as much as any other prediction. The paper's sequences are of 50 examples (5 classes, 10 of each),
-which the recipe asks for; the default trains on the sizes that it will be tested on.
+Deviations: heads write a separate vector, and Adam trains at 1e-3, both as in that code (the paper: the key; RMSProp). The
+images get no small rotations and shifts. A task may have many queries: each follows the support set alone, and has the
+same weight as any other prediction. The paper trains on 50 examples (5 classes, 10 of each), and so does the recipe. The
+default trains on the sizes of the test.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, Outer, require_positive
+from ...core.algorithm import Outer, require_positive
 from ...core.cost import Cost
-from ...core.objectives import Metrics
-from ...core.readers.external_memory import add_to_slots, blank_slots, cosine_weights, least_used, read_slots, worn
+from ...core.readers.external_memory import (
+    add_to_slots,
+    blank_slots,
+    cosine_weights,
+    least_used_slots,
+    read_slots,
+    update_usage,
+)
+from ...core.readers.reader import SequenceReader
 from ...core.readers.recurrent import LSTMMemory
-from ...core.readers.sequence import Seen, SequenceNet, ask, measurable, read, sequence_loss
 from ...core.recipe import Check, Recipe
-from ...core.task import Examples, Kind, Task, TaskSpec
 from ...errors import ConfigError
 
 
 class Memory(NamedTuple):
-    """All that is carried from one step to the next."""
+    """The memory between two steps."""
 
     slots: Tensor  # [slots, width]
     controller: tuple[Tensor, Tensor]  # output and cell of the LSTM, [cells] each
-    vectors: Tensor  # [heads * width], what was read last
-    weights: Tensor  # [heads, slots], where it was read
+    vectors: Tensor  # [heads * width], the last vectors that were read
+    weights: Tensor  # [heads, slots], the last read weights
     usage: Tensor  # [slots]
 
 
 class LRUMemory(nn.Module):
-    """The controller, its heads and the memory they share: a cell, as ``core/recurrent.py`` describes one."""
+    """A controller and heads that share a memory. It is a cell, see ``core/readers/recurrent.py``."""
 
     def __init__(self, inputs: int, *, cells: int, slots: int, width: int, heads: int, decay: float) -> None:
         super().__init__()
@@ -63,7 +67,7 @@ class LRUMemory(nn.Module):
         self.gates = nn.Linear(cells, heads)
 
     def start(self, like: Tensor) -> Memory:
-        """Blank slots, of which the first counts as just read."""
+        """An empty memory. The read weights and the usage are 1 for the first slot."""
         first = torch.eye(1, self.slots, dtype=like.dtype, device=like.device)  # [1, slots]
         return Memory(
             slots=like.new_full((self.slots, self.width), 1e-6),
@@ -74,19 +78,19 @@ class LRUMemory(nn.Module):
         )
 
     def forward(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """A step: ``inputs`` ``[..., inputs]``, of one example or of many with a memory each."""
+        """Reads ``inputs`` ``[..., inputs]``, of one example, or of many with one memory each."""
         output, controller = self.controller(torch.cat([inputs, memory.vectors], -1), memory.controller)
         keys, vectors = (
-            part(output).tanh().unflatten(-1, (self.heads, self.width)) for part in (self.keys, self.vectors)
+            layer(output).tanh().unflatten(-1, (self.heads, self.width)) for layer in (self.keys, self.vectors)
         )
         gate = self.gates(output).sigmoid()[..., None]  # [..., heads, 1]
-        unused = least_used(memory.usage, self.heads)  # [..., heads, slots]
+        unused = least_used_slots(memory.usage, self.heads)  # [..., heads, slots]
         write = gate * memory.weights + (1 - gate) * unused
         slots = add_to_slots(blank_slots(memory.slots, unused[..., 0, :]), write, vectors)
         weights = cosine_weights(keys, slots)
-        found = read_slots(slots, weights).flatten(-2)
-        usage = worn(memory.usage, weights, write, self.decay)
-        return torch.cat([output, found], -1), Memory(slots, controller, found, weights, usage)
+        read_vectors = read_slots(slots, weights).flatten(-2)
+        usage = update_usage(memory.usage, weights, write, self.decay)
+        return torch.cat([output, read_vectors], -1), Memory(slots, controller, read_vectors, weights, usage)
 
 
 _PROTOCOL = "accuracy at this presentation of a class, 1,200 / 423 characters with rotations [T]"
@@ -99,16 +103,17 @@ def _check(instance: int, published: str = "") -> Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MANN(Algorithm[Seen], name="mann"):
-    """MANN: an LSTM with a memory beside it, written where it was last read or where it is least used.
+class MANN(SequenceReader, name="mann"):
+    """MANN: an LSTM with an external memory; it writes to the slots that it last read or to the least used ones.
 
-    State: ``Seen``: a ``Memory`` (slots [slots, width], controller [cells] twice, what was read [heads * width] and where
-    [heads, slots], usage [slots]), the last label [d], and the measure of the features (centre
-    [features] and spread, [] and 1 without ``standardise``).
+    State: ``ReaderState``: a ``Memory`` (slots [slots, width], controller [cells] twice, vectors [heads * width] and weights
+    [heads, slots] of the last read, usage [slots]), the last label [d], and the standardiser of the features (centre
+    [features] and spread []; 0 and 1 without ``standardise``).
 
-    Take it to learn from a stream of examples, a class at any number of instances: ``tokay evaluate --instances`` shows the
-    accuracy at each. It takes 100,000 episodes, as in the paper, and fewer with ``standardise`` (of no paper;
-    ``core/sequence.py``), which reads a stream anew for each of its examples; prefer ProtoNet, or SNAIL, with fewer.
+    Use it to learn from a stream of examples, with any number of examples per class. ``tokay evaluate --instances`` shows the
+    accuracy at each presentation of a class. Training takes 100,000 episodes, as in the paper. ``standardise`` (our own
+    addition, see ``core/readers/sequence.py``) needs fewer, but reads a stream again for each of its examples. Prefer
+    ProtoNet or SNAIL if you have fewer episodes.
 
     >>> net = MANN().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = MANN().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -117,18 +122,16 @@ class MANN(Algorithm[Seen], name="mann"):
     """
 
     reference = "Santoro, Bartunov, Botvinick, Wierstra & Lillicrap, 2016, arXiv:1605.06065"
-    summary = "an LSTM with an external memory, written where it is least used; reads examples and labels as a sequence"
-    cost = Cost(
-        "feed-forward", "E_T mean_t L(ŷ_t, y_t),  ŷ_t read off an LSTM and a memory that has seen (x_1, y_1) ..."
+    summary = (
+        "an LSTM with an external memory, which writes to the least used slots; reads examples and labels as a sequence"
     )
+    cost = Cost("feed-forward", "E_T mean_t L(ŷ_t, y_t),  ŷ_t from an LSTM and a memory that have read (x_1, y_1) ...")
     outer = Outer(optimizer="adam", lr=1e-3)
     network = "linear"
-    kinds = ("classification", "regression", "sequence")
     meta_batch = 16
-    ordered = True
     exceptions: ClassVar[Mapping[str, str]] = {
-        "class_permutation": "labels are inputs, each with weights of its own; random labels make them alike on average",
-        "learns[classification]": "binding labels to inputs takes ten thousand episodes and more, the check has 960",
+        "class_permutation": "labels are inputs with their own weights; only random labels make classes equal, on average",
+        "learns[classification]": "binding labels to inputs takes at least ten thousand episodes, and the check has 960",
     }
     recipes = (
         Recipe(
@@ -144,22 +147,22 @@ class MANN(Algorithm[Seen], name="mann"):
                 _check(5, "94.9"),
                 _check(10),
             ),
-            note="Adam, without the small rotations and shifts; ours hold out 100 of the 1,200 characters for validation",
+            note="Adam, without the small rotations and shifts; here 100 of the 1,200 characters are held out for validation",
         ),
     )
 
     cells: int = 200
-    """cells of the LSTM that controls the memory"""
+    """LSTM cells of the controller"""
     slots: int = 128
-    """slots of the memory"""
+    """number of memory slots"""
     width: int = 40
-    """numbers in a slot"""
+    """numbers per slot"""
     heads: int = 4
-    """how many slots are read, and written, at a time"""
+    """number of read heads, and of write heads"""
     decay: float = 0.95
-    """what is left of a slot's usage after a step"""
+    """factor on the usage of a slot after each step"""
     standardise: bool = False
-    """measure features against the support set, and read labels as large as them"""
+    """standardise features over the support set, and scale labels to the same size"""
 
     def __post_init__(self) -> None:
         require_positive(self, "cells", "slots", "width", "heads", "decay")
@@ -170,23 +173,7 @@ class MANN(Algorithm[Seen], name="mann"):
                 f"mann: heads must be no more than the {self.slots} slots, got {self.heads}. Lower it, or raise slots."
             )
 
-    def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """The backbone, the controller with its memory, and a linear layer."""
-        sizes = {name: getattr(self, name) for name in ("cells", "slots", "width", "heads", "decay")}
-        return SequenceNet(backbone, spec, partial(LRUMemory, **sizes), standardise=self.standardise)
-
-    def takes(self) -> tuple[Kind, ...]:
-        return measurable(self.kinds) if self.standardise else self.kinds
-
-    def adapt(self, net: nn.Module, support: Examples) -> Seen:
-        return read(net, support)[0]
-
-    def predict(self, net: nn.Module, state: Seen, x: Tensor) -> Tensor:
-        return ask(net, state, x)
-
-    def along(self, net: nn.Module, support: Examples) -> Tensor:
-        return super().along(net, support) if self.standardise else read(net, support)[1]
-
-    def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """The mean loss over the sequence, and the metrics of the queries."""
-        return sequence_loss(net, task)
+    def cell(self, inputs: int) -> nn.Module:
+        return LRUMemory(
+            inputs, cells=self.cells, slots=self.slots, width=self.width, heads=self.heads, decay=self.decay
+        )

@@ -1,1 +1,1 @@
-"""Methods that adapt by comparing."""
+"""Metric methods: they compare a query with the support set."""

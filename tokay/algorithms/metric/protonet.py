@@ -1,18 +1,18 @@
 """Prototypical networks (Snell, Swersky & Zemel, 2017, arXiv:1703.05175).
 
-Learns an embedding f in which the mean of a class's support examples stands for the class:
+Learns an embedding f. The prototype of a class is the mean of its embedded support examples:
 
     c_k = mean of f(x) over the support of class k,      p(y = k | x) = softmax_k( -||f(x) - c_k||² ),
 
-minimising the query set's cross-entropy. With ``metric="cosine"``, which the paper compares with (it is that of matching
-networks), p(y = k | x) = softmax_k( scale · cos(f(x), c_k) ).
+Training minimises the cross-entropy of the query set. With ``metric="cosine"``, the metric of matching networks that the
+paper compares with, p(y = k | x) = softmax_k( scale · cos(f(x), c_k) ).
 
-The scale is fixed, and 10 (where Gidaris & Komodakis 2018, arXiv:1804.09458, start theirs, which is learned): so the
-embedding stays all there is to learn, and one set of weights can be tested with either metric. The paper has none, that
-is 1, with which the softmax of numbers between -1 and 1 is never sure.
+The scale is fixed at 10, the initial value of the learned scale of Gidaris & Komodakis (2018, arXiv:1804.09458). Only the
+embedding is learned, so the same weights can be tested with both metrics. The paper uses no scale, which means 1: then the
+softmax of cosines, which lie between -1 and 1, is flat.
 
-Deviation from the authors' code: batch norm always uses the statistics of the set at hand, support and query each its
-own (there support and query are normalised together while training, and by running statistics afterwards).
+Deviation from the authors' code: batch norm always uses the statistics of the current set, separately for support and
+query. Their code normalises support and query together in training, and uses running statistics afterwards.
 """
 
 from dataclasses import dataclass, replace
@@ -41,8 +41,8 @@ def _recipe(shots: int, five: str, twenty: str) -> Recipe:
             Check(name=f"{ways}w{shots}s", flags=f"--ways {ways} --queries 15", published=figure, protocol=_PUBLISHED)
             for ways, figure in figures.items()
         ),
-        note="trained once for 5 and 20 ways; the authors go on until 20,000 episodes bring nothing better, and then train "
-        "with the validation classes too; the split is in their style; batch norm here sees the queries asked together",
+        note="trained once for 5 and 20 ways; the authors train until 20,000 episodes bring no improvement, and then add "
+        "the validation classes; the split is in their style; batch norm here sees all queries of a task",
     )
 
 
@@ -52,8 +52,8 @@ class ProtoNet(Algorithm[Tensor], name="protonet"):
 
     State: the prototypes, [ways, features].
 
-    The fastest to adapt (one forward pass) and the one to try first on classification; tested with any number of
-    classes. Train it with many more ways than it will meet. Prefer MAML or Reptile for regression.
+    Try it first for classification. It adapts fastest, in one forward pass, and it takes any number of classes. Train it
+    with many more ways than the test has. Prefer MAML or Reptile for regression.
 
     >>> state = ProtoNet().adapt(nn.Flatten(), Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
     >>> ProtoNet().predict(nn.Flatten(), state, torch.randn(7, 3)).shape
@@ -71,17 +71,17 @@ class ProtoNet(Algorithm[Tensor], name="protonet"):
     recipes = (_recipe(1, "98.8", "96.0"), _recipe(5, "99.7", "98.9"))
 
     metric: Literal["euclidean", "cosine"] = "euclidean"
-    """how near a query is to a prototype: by squared distance, or by the cosine"""
+    """comparison of a query with a prototype: minus the squared distance, or the cosine"""
     scale: float = 10.0
-    """what cosines are multiplied by before the softmax; distances are taken as they are"""
+    """factor on cosines before the softmax; distances have none"""
 
     def __post_init__(self) -> None:
         require_choice(self, "metric", ("euclidean", "cosine"))
         require_positive(self, "scale")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """The embedding is all there is to learn."""
-        feature_size(backbone, spec)  # refuses what gives none
+        """The backbone itself: only the embedding is learned."""
+        feature_size(backbone, spec)  # raises if the backbone gives no feature vectors
         return backbone
 
     def adapt(self, net: nn.Module, support: Examples) -> Tensor:
@@ -93,5 +93,5 @@ class ProtoNet(Algorithm[Tensor], name="protonet"):
         return -sq_distances(net(x), state)  # [m, ways]
 
     def training_sizes(self, test: Sizes) -> Sizes:
-        """60 classes with five queries each, as in the paper on Omniglot."""
+        """60 classes with five queries each, as in the paper's Omniglot experiments."""
         return replace(test, ways=60, queries=5)

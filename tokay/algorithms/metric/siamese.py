@@ -1,25 +1,25 @@
 """Siamese networks (Koch, Zemel & Salakhutdinov, 2015, "Siamese neural networks for one-shot image recognition").
 
-Learns to tell whether two examples are of one class, by a weighted L1 distance of what twins with shared weights make
-of them:
+Learns whether two examples belong to the same class. Twin networks with shared weights embed both, and a weighted L1
+distance compares the embeddings:
 
     p(same | x, x') = σ( Σ_j a_j |h_j(x) - h_j(x')| + b ),
 
-minimising the cross-entropy of pairs. A new example is then compared with every support example.
+Training minimises the cross-entropy of pairs. At test time a query is compared with every support example.
 
-The log-odds of a class are the **mean** of those of its comparisons, and these are the logits that ``predict`` gives.
-With one shot per class and pairs balanced, the log-odds are log p(pair | same) - log p(pair | different), so that the
-softmax is Bayes' posterior of "the same as exactly one of them"; the paper takes the largest. Of k shots it says nothing.
-A sum would count k comparisons with like examples as k independent witnesses, and would favour the classes with the
-fewest examples; of a mean, an example given twice changes nothing.
+``predict`` returns log-odds as logits: the logit of a class is the **mean** log-odds of its comparisons. With one shot per
+class and balanced pairs, the log-odds are log p(pair | same) - log p(pair | different). Their softmax is then Bayes'
+posterior of "the same as exactly one of them". The paper takes the largest, and does not treat several shots. A sum would
+count k comparisons with similar examples as k independent observations, and would favour the classes with the fewest
+examples. With a mean, a repeated example changes nothing.
 
 Deviations from the paper:
-- The pairs are those of an episode, every query with every support example, there 30,000 to 150,000 pairs drawn once.
-  So that same and different pairs weigh the same in the loss, as there, each kind is averaged by itself.
-- Adam at 1e-3, there SGD with rates, momenta and weight decays of every layer, found by Bayesian optimisation; no weight
-  decay and no affine distortions of the pictures here.
-- The default network is the four blocks of the other metric methods, for 28x28 pictures, whose last layer is a ReLU; the
-  paper's own, with its sigmoids, is ``--network koch`` (with ``--size 105``). Any features can be compared.
+- The pairs are those of an episode: every query with every support example. The paper draws 30,000 to 150,000 pairs once.
+  Same and different pairs have equal weight in the loss, as in the paper: each kind is averaged separately.
+- Adam at 1e-3. The paper uses SGD with a rate, a momentum and a weight decay per layer, found by Bayesian optimisation.
+  Here there is no weight decay, and no affine distortion of the pictures.
+- The default network is the four blocks of the other metric methods, for 28x28 pictures, which end in a ReLU. The paper's
+  network, with sigmoids, is ``--network koch`` (with ``--size 105``). Any features can be compared.
 """
 
 from dataclasses import dataclass, replace
@@ -32,43 +32,42 @@ from torch import Tensor, nn
 from ...core.algorithm import Algorithm, Outer
 from ...core.cost import Cost
 from ...core.geometry import class_means
-from ...core.inner.wrapper import built_as
-from ...core.network import feature_size
+from ...core.network import feature_size, require_network
 from ...core.objectives import Metrics, metrics
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Sizes, Task, TaskSpec
 from ...errors import TaskError
 
 
-class Compared(NamedTuple):
-    """The support set as it is compared with."""
+class SupportFeatures(NamedTuple):
+    """The features of the support set and its targets."""
 
     features: Tensor  # [n, features]
     y: Tensor  # [n, ways]
 
 
 class _Twins(nn.Module):
-    """The backbone that both twins share, and the weights a_j and b of the distance."""
+    """The backbone that both twins share, and the weights a_j and bias b of the distance."""
 
     def __init__(self, backbone: nn.Module, features: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.distance = nn.Linear(features, 1)
-        nn.init.normal_(self.distance.weight, 0.0, 0.2)  # as every dense layer of the paper
+        nn.init.normal_(self.distance.weight, 0.0, 0.2)  # like every dense layer of the paper
         nn.init.normal_(self.distance.bias, 0.5, 0.01)
 
     def log_odds(self, a: Tensor, b: Tensor) -> Tensor:
-        """log p(same) / p(different) of features ``[..., features]``."""
+        """log( p(same) / p(different) ) of features ``a`` and ``b``, each ``[..., features]``."""
         odds: Tensor = self.distance((a - b).abs())
         return odds[..., 0]
 
 
 def _twins(net: nn.Module) -> _Twins:
-    return built_as(_Twins, net, "siamese: takes the network that its build made")
+    return require_network(_Twins, net, "siamese: `net` must come from Siamese().build(...)")
 
 
-def _mean_where(values: Tensor, chosen: Tensor) -> Tensor:
-    return torch.where(chosen, values, 0).sum() / chosen.sum().clamp_min(1)
+def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
+    return torch.where(mask, values, 0).sum() / mask.sum().clamp_min(1)
 
 
 _RERUN = "alphabet-disjoint split, not transductive; as rerun by Vinyals et al., quoted in later tables [T]"
@@ -85,7 +84,7 @@ def _rerun(shots: int, five: str, twenty: str) -> Recipe:
             Check(name=f"{ways}w{shots}s", flags=f"--ways {ways}", published=figure, protocol=_RERUN)
             for ways, figure in figures.items()
         ),
-        note="how the rerun was trained is not known; the split is in its style; batch norm sees the queries asked together",
+        note="the rerun's training is not known; the split is in its style; batch norm sees all queries of a task",
     )
 
 
@@ -102,18 +101,18 @@ _KOCH = Recipe(
             protocol="the evaluation alphabets, 20 characters of one alphabet, 400 trials of 20 runs [N]",
         ),
     ),
-    note="the paper's network; it trains on 40 alphabets with affine distortions and a rate for every layer",
+    note="the paper's network; the paper trains on 40 alphabets, with affine distortions and one rate per layer",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Siamese(Algorithm[Compared], name="siamese"):
-    """Siamese networks: are these two of one class? A new example is compared with every example given.
+class Siamese(Algorithm[SupportFeatures], name="siamese"):
+    """Siamese networks: do two examples belong to the same class? A query is compared with every support example.
 
-    State: a ``Compared``: the features of the support set [n, features] and its targets [n, ways].
+    State: a ``SupportFeatures``: the features of the support set [n, features] and its targets [n, ways].
 
-    Take it when the question itself is whether two examples belong together (``same``). Prefer ProtoNet where classes
-    are to be told apart: it is trained on the comparison of classes with each other.
+    Use it if the question is whether two examples belong together (see ``same``). Prefer ProtoNet for classification: its
+    training compares the classes with each other.
 
     >>> net = Siamese().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = Siamese().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -122,7 +121,9 @@ class Siamese(Algorithm[Compared], name="siamese"):
     """
 
     reference = "Koch, Zemel & Salakhutdinov, ICML deep learning workshop 2015"
-    summary = "twins that tell whether two examples are of one class (--network koch: the paper's, on 105x105 pictures)"
+    summary = (
+        "twin networks decide whether two examples are of one class (--network koch: the paper's, 105x105 pictures)"
+    )
     cost = Cost(
         "feed-forward", "E_T cross-entropy of σ(Σ_j a_j|h_j(x) - h_j(x')| + b) over same and different pairs of S x Q"
     )
@@ -134,21 +135,21 @@ class Siamese(Algorithm[Compared], name="siamese"):
     recipes = (_rerun(1, "97.3", "88.2"), _rerun(5, "98.4", "97.0"), _KOCH)
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """The twin, and the weights of the distance."""
+        """The shared backbone, and the weights of the distance."""
         return _Twins(backbone, feature_size(backbone, spec))
 
-    def adapt(self, net: nn.Module, support: Examples) -> Compared:
-        """Nothing is learned but what to compare with."""
-        return Compared(_twins(net).backbone(support.x), support.y)
+    def adapt(self, net: nn.Module, support: Examples) -> SupportFeatures:
+        """Embeds the support set; no weights change."""
+        return SupportFeatures(_twins(net).backbone(support.x), support.y)
 
-    def predict(self, net: nn.Module, state: Compared, x: Tensor) -> Tensor:
+    def predict(self, net: nn.Module, state: SupportFeatures, x: Tensor) -> Tensor:
         return class_means(self._log_odds(net, state, x), state.y).mT  # [m, ways]
 
     def same(self, net: nn.Module, a: Tensor, b: Tensor) -> Tensor:
-        """The probability ``[n]`` that the examples ``a`` and ``b``, each ``[n, *x_shape]``, are pair by pair of one class.
+        """The probability ``[n]`` that ``a[i]`` and ``b[i]`` are of the same class; ``a`` and ``b`` are ``[n, *x_shape]``.
 
-        All go through the network together, so that it matters neither which twin sees which nor, to batch norm, how
-        the two sets differ. Raises ``TaskError`` when they do not pair up.
+        Both go through the network as one batch. So the order of a pair does not matter, and batch norm uses the same
+        statistics for both. Raises ``TaskError`` if ``a`` and ``b`` differ in shape.
 
         >>> net = Siamese().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
         >>> a, b = torch.randn(5, 3), torch.randn(5, 3)
@@ -159,25 +160,26 @@ class Siamese(Algorithm[Compared], name="siamese"):
         """
         if a.shape != b.shape:
             raise TaskError(
-                f"siamese: pairs need as many of both and of one shape, got {tuple(a.shape)} and {tuple(b.shape)}."
+                f"siamese: a and b must have the same shape, got {tuple(a.shape)} and {tuple(b.shape)}. "
+                "Pass one example of b for each example of a."
             )
-        left, right = _twins(net).backbone(torch.cat([a, b])).chunk(2)
-        return _twins(net).log_odds(left, right).sigmoid()
+        a_features, b_features = _twins(net).backbone(torch.cat([a, b])).chunk(2)
+        return _twins(net).log_odds(a_features, b_features).sigmoid()
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """The cross-entropy of all pairs of a support and a query example, half of it from those of the same class."""
+        """The cross-entropy of all pairs of a support and a query example; same-class pairs are half of the weight."""
         odds = self._log_odds(net, self.adapt(net, task.support), task.query.x)  # [n, m]
         same = (task.support.y[:, None] & task.query.y).any(-1)
         real = task.support.y.any(-1)[:, None] & task.query.y.any(-1)
-        surprise = F.binary_cross_entropy_with_logits(odds, same.to(odds.dtype), reduction="none")
-        cost = (_mean_where(surprise, same) + _mean_where(surprise, real & ~same)) / 2
+        pair_losses = F.binary_cross_entropy_with_logits(odds, same.to(odds.dtype), reduction="none")
+        cost = (_mean_where(pair_losses, same) + _mean_where(pair_losses, real & ~same)) / 2
         return cost, metrics(class_means(odds, task.support.y).mT, task.query.y)
 
     def training_sizes(self, test: Sizes) -> Sizes:
-        """20 classes with five queries each: 100 pairs of one class for each shot, and 19 times as many of two."""
+        """20 classes with five queries each: per shot 100 same-class pairs and 1,900 different-class pairs."""
         return replace(test, ways=20, queries=5)
 
-    def _log_odds(self, net: nn.Module, state: Compared, x: Tensor) -> Tensor:
-        """Every support example with every one of ``x``: [n, m]."""
+    def _log_odds(self, net: nn.Module, state: SupportFeatures, x: Tensor) -> Tensor:
+        """Log-odds of every support example with every example of ``x``: [n, m]."""
         twins = _twins(net)
         return twins.log_odds(state.features[:, None], twins.backbone(x))

@@ -1,1 +1,1 @@
-"""How a function of one task becomes a training step over many: mapping, gradients, memory, graphs."""
+"""Turns a function of one task into a training step over many tasks: mapping, gradients, memory, CUDA graphs."""

@@ -1,4 +1,4 @@
-"""Tensors of a meta-batch on a CPU: keep their memory from one outer step to the next."""
+"""Keeps the memory of a CPU's tensors from one outer step to the next, which saves time."""
 
 import ctypes
 import sys
@@ -8,19 +8,21 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> bool:
-    """Have the C library keep what is freed for the next allocation, instead of giving it back to the system.
+    """Tell the C library to reuse freed memory instead of returning it to the system.
 
-    By default each large tensor is fresh memory of the system's, which hands it out page by page, zeroed; where tensors
-    are as large as those of a meta-batch, and as short-lived as those of an inner loop, that is more than half of the
-    time of an outer step on a CPU. Results are the same. The process keeps the most memory that it ever needed at once.
+    By default, the system zeroes new pages of memory for every large tensor. The inner loop makes many large,
+    short-lived tensors, so this can take more than half of an outer step on a CPU. The results do not change. The
+    process keeps its peak memory until it ends.
 
-    It holds for the whole process, so a library must not decide it: the ``tokay`` program calls this when it starts,
-    your own program may. Gives whether it took effect; only glibc's allocator (most of Linux) can be told.
+    The setting holds for the whole process, so the library does not make it by itself. The ``tokay`` program calls this
+    function at its start; call it in your own program if you train on a CPU.
+
+    Returns whether the setting took effect. Only glibc's allocator (most Linux systems) supports it.
 
     >>> keep_freed_memory() or sys.platform != "linux"
     True
     """
     if sys.platform != "linux":
         return False
-    tell = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    return tell is not None and bool(tell(_MMAP_MAX, 0)) and bool(tell(_TRIM_THRESHOLD, 2**31 - 1))
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # missing in musl
+    return mallopt is not None and bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))

@@ -1,4 +1,4 @@
-"""``over_tasks``: the one place where a function of one task becomes a function of many."""
+"""``over_tasks`` applies a function of one task to a batch of tasks. All of Tokay maps over tasks through it."""
 
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
@@ -13,7 +13,7 @@ from .exact_gradients import exact_gradients
 T = TypeVar("T")
 Mode = Literal["vmap", "loop"]
 
-# What functorch says when a network does something that cannot be mapped, and what we say instead.
+# (part of functorch's error message, our explanation of it)
 _CAUSES = (
     ("in-place", "it changes a tensor in place (running statistics of a norm layer, a cache, a counter)"),
     ("match the broadcast shape", "it changes a tensor in place (a cache, a counter)"),
@@ -28,25 +28,33 @@ _CAUSES = (
 )
 
 
-def tasks_in(tasks: Any) -> int:
-    """The length of the leading axis that every tensor of a batch of tasks shares."""
+def count_tasks(tasks: Any) -> int:
+    """Return the number of tasks in a batch: the length of the leading axis."""
     return int(tree_flatten(tasks)[0][0].shape[0])
 
 
 def task_slice(tasks: T, start: int, stop: int) -> T:
-    """Tasks ``start`` to ``stop`` of a batch of tasks."""
+    """Return tasks ``start`` to ``stop`` (exclusive) of a batch."""
     part: T = tree_map(lambda tensor: tensor[start:stop], tasks)
     return part
 
 
-def over_tasks(fn: Callable[[Task], T], tasks: Task, *, chunk_size: int | None = None, mode: Mode = "vmap") -> T:
-    """Apply ``fn``, written for one task, to each of a batch; every tensor of the result gains a leading axis of tasks.
+def to_device(tasks: Task, device: torch.device) -> Task:
+    """The same tasks with every tensor on ``device``."""
+    support, query = (type(part)(*(tensor.to(device) for tensor in part)) for part in tasks)
+    return Task(support, query)
 
-    ``vmap`` runs all tasks at once, or ``chunk_size`` at a time; ``loop`` runs them one by one, runs anything that
-    runs on one task, and gives the same numbers. Both have right second-order gradients for every kind of norm.
+
+def over_tasks(fn: Callable[[Task], T], tasks: Task, *, chunk_size: int | None = None, mode: Mode = "vmap") -> T:
+    """Apply ``fn``, a function of one task, to each task of a batch. Every tensor of the result gains a leading axis.
+
+    - ``mode="vmap"`` runs all tasks at once, or ``chunk_size`` tasks at a time.
+    - ``mode="loop"`` runs the tasks one by one. It is slower, works for every network, and gives the same numbers.
+
+    Both modes have correct second-order gradients for every kind of norm.
     Random draws inside ``fn`` differ between tasks.
 
-    Raises ``NetworkError`` when the network does something that cannot be mapped.
+    Raises ``NetworkError`` if the network does something that ``vmap`` cannot map.
 
     >>> x = torch.arange(6.0).reshape(3, 2, 1)
     >>> tasks = Task(Examples(x, x), Examples(x, x))
@@ -54,8 +62,8 @@ def over_tasks(fn: Callable[[Task], T], tasks: Task, *, chunk_size: int | None =
     tensor([1., 5., 9.])
     """
     with exact_gradients():
-        if mode == "loop" or tasks_in(tasks) == 1:  # a batch of one has nothing to map over
-            results = [fn(tree_map(lambda tensor, i=i: tensor[i], tasks)) for i in range(tasks_in(tasks))]
+        if mode == "loop" or count_tasks(tasks) == 1:  # one task needs no mapping
+            results = [fn(tree_map(lambda tensor, i=i: tensor[i], tasks)) for i in range(count_tasks(tasks))]
             leaves = [tree_flatten(result)[0] for result in results]
             structure = tree_flatten(results[0])[1]
             stacked: T = tree_unflatten([torch.stack(column) for column in zip(*leaves, strict=True)], structure)
@@ -67,16 +75,17 @@ def over_tasks(fn: Callable[[Task], T], tasks: Task, *, chunk_size: int | None =
             raise
         except (RuntimeError, ValueError) as error:
             cause = _cause(str(error))
-            if cause is None:  # the user's own error: it says best what it is
+            if cause is None:  # the error comes from the user's code
                 raise
             raise NetworkError(
-                f"over_tasks: the network cannot be mapped over tasks (support {tuple(tasks.support.x.shape)}): {cause}. "
+                f"over_tasks: the network cannot be mapped over tasks (support {tuple(tasks.support.x.shape)}): "
+                f"{cause}. "
                 'Change that layer, or use mode="loop" (--mode loop), which gives the same numbers.'
             ) from error
 
 
 def _cause(text: str) -> str | None:
-    """Our words for a failure that comes from mapping over tasks; None for any other."""
+    """Explain an error that comes from mapping over tasks; None for any other error."""
     if not any(word in text for word in ("vmap", "functorch", "Batching rule", "match the broadcast shape")):
         return None
-    return next((ours for theirs, ours in _CAUSES if theirs in text), None)
+    return next((explanation for fragment, explanation in _CAUSES if fragment in text), None)

@@ -1,12 +1,12 @@
-"""The mode under which every user's network has right meta-gradients, whatever it is made of.
+"""``exact_gradients`` makes meta-gradients correct for networks with norm layers and attention.
 
-On torch 2.13, ``vmap`` over tasks of a network with an affine batch, instance or layer norm gives silently wrong
-second-order gradients: the batching rule of the fused norm's backward mishandles a weight that differs by task. The
-same norms *without* an affine part are right, and so is an explicit scale and shift. ``exact_gradients`` therefore
-answers those calls, inside ``over_tasks`` only, with "normalise without affine, then scale and shift"; the user's
-modules stay as they are. Fused attention has no second derivative, so its plain formula is chosen instead.
+With torch 2.13, ``vmap`` over tasks gives wrong second-order gradients, without a warning, for affine batch, instance
+and layer norms: the batching rule of the fused backward pass is wrong if the weight differs by task. Norms *without*
+an affine part are correct, and so are an explicit scale and shift. Inside ``exact_gradients``, a norm therefore first
+normalises without the affine part, then scales and shifts. The user's modules do not change. Fused attention has no
+second derivative, so its plain formula is used.
 
-The mode is on in the loop as well as under ``vmap``, so that the two differ in nothing but the mapping.
+``over_tasks`` uses this mode with ``vmap`` and with ``loop``, so that both compute the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from ...errors import NetworkError
 
 
 def _per_channel(parameter: Tensor, x: Tensor) -> Tensor:
-    """[c] -> [c, 1, ...], to broadcast against ``x`` [n, c, ...]."""
+    """Reshape [c] to [c, 1, ...], so that it broadcasts against ``x`` [n, c, ...]."""
     return parameter.reshape(-1, *(1,) * (x.ndim - 2))
 
 
@@ -33,7 +33,7 @@ def _scale_shift(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tenso
     return x if bias is None else x + bias
 
 
-def _no_running_statistics(norm: str, running_mean: Tensor | None, batch_statistics: bool) -> None:
+def _check_no_running_statistics(norm: str, running_mean: Tensor | None, batch_statistics: bool) -> None:
     if batch_statistics and running_mean is not None:
         raise NetworkError(
             f"{norm}: running statistics would carry one task's data into the next, got a layer that updates them. "
@@ -51,7 +51,7 @@ def _batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    _no_running_statistics("BatchNorm", running_mean, training)
+    _check_no_running_statistics("BatchNorm", running_mean, training)
     x = F.batch_norm(input, running_mean, running_var, None, None, training, momentum, eps)
     return _scale_shift(
         x, None if weight is None else _per_channel(weight, x), None if bias is None else _per_channel(bias, x)
@@ -68,7 +68,7 @@ def _instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    _no_running_statistics("InstanceNorm", running_mean, use_input_stats)
+    _check_no_running_statistics("InstanceNorm", running_mean, use_input_stats)
     x = F.instance_norm(input, running_mean, running_var, None, None, use_input_stats, momentum, eps)
     return _scale_shift(
         x, None if weight is None else _per_channel(weight, x), None if bias is None else _per_channel(bias, x)
@@ -86,9 +86,9 @@ def _layer_norm(
 
 
 def _conv2d(input: Tensor, weight: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """A convolution of plain tensors on a CPU goes twice as fast, with all that follows, when channels come last.
+    """Convolve with channels last on a CPU, which is about twice as fast for plain tensors.
 
-    Inside ``vmap`` and ``grad`` tensors are wrapped, and what is fastest there is left to torch.
+    Inside ``vmap`` and ``grad`` tensors are wrapped; there, torch chooses the memory format.
     """
     plain = not (is_functorch_wrapped_tensor(input) or is_functorch_wrapped_tensor(weight))
     if plain and input.ndim == 4 and input.device.type == "cpu":
@@ -96,12 +96,12 @@ def _conv2d(input: Tensor, weight: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return F.conv2d(input, weight, *args, **kwargs)
 
 
-_answers: dict[Any, Callable[..., Any]] = {
+_replacements: dict[Any, Callable[..., Any]] = {
     F.batch_norm: _batch_norm,
     F.instance_norm: _instance_norm,
     F.layer_norm: _layer_norm,
     F.conv2d: _conv2d,
-    # Modules that skip torch.nn.functional call these, which order the same arguments differently.
+    # Some modules call these instead of torch.nn.functional. Their arguments have another order.
     torch.batch_norm: lambda input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled: (
         _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     ),
@@ -116,25 +116,26 @@ _answers: dict[Any, Callable[..., Any]] = {
 }
 
 
-class _Exact(TorchFunctionMode):
+class _ExactMode(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        # Torch leaves the mode while this runs, so the calls inside an answer are the ordinary ones.
-        return _answers.get(func, func)(*args, **(kwargs or {}))
+        # Torch disables the mode while this runs, so a replacement calls the original functions.
+        return _replacements.get(func, func)(*args, **(kwargs or {}))
 
 
 @contextmanager
 def exact_gradients() -> Iterator[None]:
-    """Inside, first and second derivatives are right for every norm and for attention, under ``vmap`` and without.
+    """Make first and second derivatives correct for every norm and for attention, with and without ``vmap``.
 
-    ``over_tasks`` enters it; a caller who maps over tasks by hand should too. It is re-entrant and touches no module.
+    ``over_tasks`` uses it. Use it yourself if you map over tasks without ``over_tasks``. It can be nested, and it
+    changes no module.
     """
-    # Transformer layers skip torch.nn.functional for a fused kernel in eval mode; it has neither vmap rule nor gradient.
+    # In eval mode, transformer layers use a fused kernel that has no vmap rule and no gradient.
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH), _Exact():
+        with sdpa_kernel(SDPBackend.MATH), _ExactMode():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)

@@ -1,4 +1,4 @@
-"""How much memory a task takes, measured by watching one, so that a chunk size can be chosen to fit a budget."""
+"""Measures the memory that one task needs, and chooses a chunk size that fits a memory budget."""
 
 import weakref
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from ...errors import ConfigError
 
 
 class _PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the storages that operations allocate and that are still alive, and keeps the highest sum."""
+    """Sums the sizes of all living storages that operations allocate, and keeps the highest sum."""
 
     peak: int
 
@@ -26,9 +26,9 @@ class _PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         self.alive = {key: entry for key, entry in self.alive.items() if entry[0]() is not None}
-        given = {storage._cdata for storage in _storages((args, kwargs))}  # a view of these is nothing new
+        inputs = {storage._cdata for storage in _storages((args, kwargs))}  # a view of an input allocates nothing
         for storage in _storages(result):
-            if storage._cdata not in given:
+            if storage._cdata not in inputs:
                 self.alive[storage._cdata] = (weakref.ref(storage), storage.nbytes())
         self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
         return result
@@ -39,26 +39,28 @@ def _storages(tree: Any) -> list[torch.UntypedStorage]:
 
 
 def peak_bytes(work: Callable[[], object]) -> int:
-    """The most bytes of tensors that are alive at once while ``work`` runs, those that existed before not counted.
+    """Run ``work`` and return its peak memory in bytes: the tensors that it makes and that are alive at once.
 
     >>> peak_bytes(lambda: torch.zeros(1000) + torch.zeros(1000))
     12000
     """
-    with _PeakBytes() as watch:
+    with _PeakBytes() as tracker:
         work()
-    peak: int = watch.peak
+    peak: int = tracker.peak
     return peak
 
 
-def chunk_for(budget: int, one_task: Callable[[], object], tasks: int) -> int:
-    """How many of ``tasks`` fit into ``budget`` bytes when ``one_task`` is what one of them does (1 to ``tasks``).
+def fitting_chunk_size(budget: int, one_task: Callable[[], object], tasks: int) -> int:
+    """Return how many of ``tasks`` tasks fit into ``budget`` bytes at once, from 1 to ``tasks``.
 
-    Raises ``ConfigError`` when not even one does.
+    ``one_task`` does the work of one task; it is run once and measured.
+
+    Raises ``ConfigError`` if one task does not fit.
     """
     need = peak_bytes(one_task)
     if need > budget:
         raise ConfigError(
             f"memory: the budget must hold at least one task, which takes {need / 2**20:.0f} MiB, "
-            f"got {budget / 2**20:.0f} MiB. Raise --memory, or take fewer or smaller examples."
+            f"got {budget / 2**20:.0f} MiB. Raise --memory, or use fewer or smaller examples."
         )
     return min(tasks, budget // max(need, 1))

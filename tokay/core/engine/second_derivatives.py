@@ -1,4 +1,4 @@
-"""Second derivatives that torch does not have, said in our words."""
+"""Explains the error that torch raises for an operation without a second derivative."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ _ONCE = "once_differentiable"
 
 
 @contextmanager
-def named_derivatives(where: str) -> Iterator[None]:
-    """Around code that differentiates: an operation without a (second) derivative becomes an error that names it."""
+def explain_missing_derivatives(where: str) -> Iterator[None]:
+    """Raise ``NetworkError`` if the code inside needs a derivative that torch lacks; name the operation."""
     try:
         yield
     except RuntimeError as error:
@@ -24,5 +24,5 @@ def named_derivatives(where: str) -> Iterator[None]:
         )
         raise NetworkError(
             f"{where}: every operation of the network must have a second derivative for second-order meta-gradients, "
-            f"{operation} has none. Replace it, or take a first-order method (maml --order 1, reptile)."
+            f"{operation} has none. Replace it, or use a first-order method (maml --order 1, reptile)."
         ) from error

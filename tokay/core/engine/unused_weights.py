@@ -1,31 +1,32 @@
-"""Weights that training would never move, named: dead code in a network is a mistake that nobody sees."""
+"""Finds weights that training never changes. They are usually a mistake in the network's ``forward``."""
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import NetworkError
-from ..inner.wrapper import Beside
+from ..inner.wrapper import Wrapper
 
 
-def check_used(net: nn.Module, x: Tensor, *, where: str) -> None:
-    """Refuse a network with trainable weights that the meta-gradient just accumulated does not reach.
+def check_no_unused_weights(net: nn.Module, x: Tensor, *, where: str) -> None:
+    """Raise ``NetworkError`` if a trainable weight does not affect the output. Call it after the first backward pass.
 
-    A weight without any gradient is not used. One whose gradient is exactly zero may be (behind a head that is still
-    blank), so the network is asked whether its answer to ``x`` ``[n, *x_shape]`` depends on it at all.
+    A weight without a gradient is unused. A weight with a gradient of exactly zero may be used: a head of zeros, for
+    example, blocks the gradient to the layers before it. For those weights, the network runs on ``x`` ``[n, *x_shape]``
+    and autograd says if the output depends on them.
     """
     trainable = {name: p for name, p in net.named_parameters() if p.requires_grad}
     unused = [name for name, p in trainable.items() if p.grad is None]
-    still = {name: p for name, p in trainable.items() if p.grad is not None and not bool(p.grad.any())}
-    # What stands beside a network is used by its inner loop, whatever the gradient.
-    inside = net.net if isinstance(net, Beside) else net
-    own = {id(p) for p in inside.parameters()}
-    still = {name: p for name, p in still.items() if id(p) in own}
-    if still:
-        unused += _not_in_the_graph(inside, still, x)
+    zero_grad = {name: p for name, p in trainable.items() if p.grad is not None and not bool(p.grad.any())}
+    # The inner loop uses the additional weights of a wrapper, even if their gradient is zero.
+    inner_net = net.net if isinstance(net, Wrapper) else net
+    inner_ids = {id(p) for p in inner_net.parameters()}
+    zero_grad = {name: p for name, p in zero_grad.items() if id(p) in inner_ids}
+    if zero_grad:
+        unused += _not_in_the_graph(inner_net, zero_grad, x)
     if unused:
-        shown = ", ".join(unused[:5]) + (f" and {len(unused) - 5} more" if len(unused) > 5 else "")
+        names = ", ".join(unused[:5]) + (f" and {len(unused) - 5} more" if len(unused) > 5 else "")
         raise NetworkError(
-            f"{where}: every trainable weight must play a part in the answer, {shown} {_verb(unused)} not. "
+            f"{where}: every trainable weight must affect the output, {names} {_verb(unused)} not. "
             "Use it in forward, remove it, or freeze it with requires_grad_(False)."
         )
 
@@ -35,11 +36,11 @@ def _verb(names: list[str]) -> str:
 
 
 def _not_in_the_graph(net: nn.Module, weights: dict[str, nn.Parameter], x: Tensor) -> list[str]:
-    """Those of ``weights`` that the answer to ``x`` does not depend on; none where ``net`` is no plain function of x."""
+    """Return the names of the weights that ``net(x)`` does not depend on; none if ``net`` has no ``forward``."""
     try:
         with torch.enable_grad(), torch.random.fork_rng(devices=[]):
             output = net(x)
-    except NotImplementedError:  # a container of parts, which its method calls one by one
+    except NotImplementedError:  # a container: the method calls its parts one by one
         return []
-    found = torch.autograd.grad(output.sum(), list(weights.values()), allow_unused=True)
-    return [name for name, gradient in zip(weights, found, strict=True) if gradient is None]
+    gradients = torch.autograd.grad(output.sum(), list(weights.values()), allow_unused=True)
+    return [name for name, gradient in zip(weights, gradients, strict=True) if gradient is None]

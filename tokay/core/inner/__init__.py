@@ -1,1 +1,1 @@
-"""Inner loops: what moves the weights of a task, and the meta-weights that say how."""
+"""Inner loops: optimizers that adapt weights to a task, and the meta-weights that control them."""

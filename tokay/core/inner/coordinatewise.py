@@ -1,10 +1,10 @@
-"""Optimizers that are networks: one small recurrent network, applied to every weight of a learner alike.
+"""Learned optimizers: one small recurrent network updates every weight (coordinate) of a learner by the same rule.
 
-Its own weights are shared by all coordinates, so it is tiny, and it fits a learner of any size. Coordinates come last
-everywhere, ``[numbers, P]``: a gate is then one contiguous block, which is half again as fast on a CPU as rows are.
+All coordinates share the optimizer's weights, so it is small and fits a learner of any size. The coordinate axis comes
+last, ``[numbers, P]``: a gate is then one contiguous block, which is faster on a CPU.
 
-Such an optimizer is a module with two methods: ``start(row)`` gives what it remembers before its first step, and calling
-it with ``(row, gradient, loss, carried)`` gives the row ``[P]`` of weights after a step and what it remembers then.
+Such an optimizer is a module with two methods. ``start(row)`` returns its initial memory for the weights ``row`` ``[P]``.
+A call with ``(row, gradient, loss, memory)`` does one step, and returns the new row and the new memory.
 """
 
 import math
@@ -15,20 +15,21 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad_and_value
 
+from ..network import require_network
 from ..probability.noise import gaussian
 from ..readers.recurrent import lstm_step
 from ..task import Examples
 from .descent import Params, examples_loss, flatten, trainable, unflatten
-from .wrapper import Beside, built_as, to_buffer
+from .wrapper import Wrapper, to_buffer
 
-Hidden = tuple[tuple[Tensor, Tensor], ...]  # of every layer: output and cell, each [hidden, P]
+Hidden = tuple[tuple[Tensor, Tensor], ...]  # per layer: output and cell, each [hidden_size, P]
 
 
 def log_and_sign(values: Tensor, p: float = 10.0) -> Tensor:
-    """``[...]`` to ``[2, ...]``: ``(log|v| / p, sign v)`` where ``|v| >= e^-p``, else ``(-1, e^p v)``.
+    """``[...]`` to ``[2, ...]``: ``(log|v| / p, sign v)`` if ``|v| >= e^-p``, else ``(-1, e^p v)``.
 
-    Gradients of different coordinates differ by orders of magnitude; this makes all of them numbers within reach of a
-    small network (Andrychowicz et al. 2016, appendix A). Both pieces are continuous at the seam.
+    Gradients differ by orders of magnitude between coordinates. This maps all of them to a range that a small network
+    can read (Andrychowicz et al. 2016, appendix A). It is continuous at ``|v| = e^-p``.
 
     >>> log_and_sign(torch.tensor([math.e**-5, -(math.e**-11)]))
     tensor([[-0.5000, -1.0000],
@@ -42,16 +43,16 @@ def log_and_sign(values: Tensor, p: float = 10.0) -> Tensor:
 def constant_gradient(
     loss: Callable[[Params, Examples], Tensor], row: Tensor, like: Params, examples: Examples
 ) -> tuple[Tensor, Tensor]:
-    """The gradient ``[P]`` of ``loss`` at the weights ``row``, and the loss there; both count as constants."""
-    with torch.no_grad():  # grad differentiates all the same; nothing records how it did
+    """The gradient ``[P]`` of ``loss`` at the weights ``row``, and the value of the loss. Both are constants."""
+    with torch.no_grad():  # grad works inside no_grad, too, but records no graph
         gradient, value = grad_and_value(loss)(unflatten(row, like), examples)
     return flatten(gradient), value
 
 
 class CoordinateLSTM(nn.Module):
-    """Layers of LSTM cells, whose weights all coordinates share: ``[inputs, P]`` to ``[hidden, P]``.
+    """Layers of LSTM cells with weights that all coordinates share: ``[inputs, P]`` to ``[hidden_size, P]``.
 
-    Started as ``nn.LSTMCell`` starts, with one bias instead of the sum of two. Coordinates do not see each other.
+    Initial weights are those of ``nn.LSTMCell``, with one bias instead of two. Coordinates are independent of each other.
 
     >>> lstm = CoordinateLSTM(2, 5, layers=2)
     >>> output, hidden = lstm(torch.randn(2, 7), lstm.start(torch.zeros(7)))
@@ -59,35 +60,35 @@ class CoordinateLSTM(nn.Module):
     torch.Size([5, 7])
     """
 
-    def __init__(self, inputs: int, hidden: int, *, layers: int = 1) -> None:
+    def __init__(self, inputs: int, hidden_size: int, *, layers: int = 1) -> None:
         super().__init__()
-        self.hidden = hidden
-        bound = 1 / math.sqrt(hidden)
+        self.hidden_size = hidden_size
+        bound = 1 / math.sqrt(hidden_size)
 
-        def drawn(*shape: int) -> nn.Parameter:
+        def draw(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
 
-        sizes = [inputs, *[hidden] * (layers - 1)]
-        self.from_input = nn.ParameterList(drawn(4 * hidden, size) for size in sizes)
-        self.from_hidden = nn.ParameterList(drawn(4 * hidden, hidden) for _ in sizes)
-        self.bias = nn.ParameterList(drawn(4 * hidden) for _ in sizes)
+        sizes = [inputs, *[hidden_size] * (layers - 1)]
+        self.from_input = nn.ParameterList(draw(4 * hidden_size, size) for size in sizes)
+        self.from_hidden = nn.ParameterList(draw(4 * hidden_size, hidden_size) for _ in sizes)
+        self.bias = nn.ParameterList(draw(4 * hidden_size) for _ in sizes)
 
     def start(self, row: Tensor) -> Hidden:
-        """The state before anything was seen, for as many coordinates as ``row`` ``[P]`` has: zero."""
-        zero = row.new_zeros(self.hidden, row.shape[0])
+        """The initial state: zeros, one column per coordinate of ``row`` ``[P]``."""
+        zero = row.new_zeros(self.hidden_size, row.shape[0])
         return tuple((zero, zero) for _ in self.bias)
 
-    def forward(self, x: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
-        """One step of every coordinate: the last layer's output, and all there is to remember."""
-        after = []
-        for layer, (output, cell) in enumerate(hidden):
-            mixed = self.from_input[layer] @ x + self.from_hidden[layer] @ output + self.bias[layer][:, None]
-            x, cell = lstm_step(mixed, cell, dim=0)  # each [hidden, P]
-            after.append((x, cell))
-        return x, tuple(after)
+    def forward(self, x: Tensor, state: Hidden) -> tuple[Tensor, Hidden]:
+        """Does one step for every coordinate. Returns the output of the last layer, and the new state."""
+        new_state = []
+        for layer, (output, cell) in enumerate(state):
+            gates = self.from_input[layer] @ x + self.from_hidden[layer] @ output + self.bias[layer][:, None]
+            x, cell = lstm_step(gates, cell, dim=0)  # each [hidden_size, P]
+            new_state.append((x, cell))
+        return x, tuple(new_state)
 
 
-# Coordinates at a time on a CPU: so many that what a step makes of them stays in the cache, which halves its time.
+# Coordinates per block on a CPU. The tensors of a step then fit into the cache, which makes it faster.
 _BLOCK = 4096
 
 
@@ -96,68 +97,74 @@ def _blocks(row: Tensor) -> tuple[Tensor, ...]:
 
 
 def begin(optimizer: nn.Module, row: Tensor) -> list[Any]:
-    """What ``optimizer`` remembers of the weights ``row`` ``[P]`` before its first step, block by block."""
-    first: Any = optimizer
-    return [first.start(block) for block in _blocks(row)]
+    """The initial memory of ``optimizer`` for the weights ``row`` ``[P]``, one entry per block."""
+    untyped: Any = optimizer
+    return [untyped.start(block) for block in _blocks(row)]
 
 
 def advance(
-    optimizer: Callable[..., Any], row: Tensor, gradient: Tensor, loss: Tensor, carried: list[Any]
+    optimizer: Callable[..., Any], row: Tensor, gradient: Tensor, loss: Tensor, memory: list[Any]
 ) -> tuple[Tensor, list[Any]]:
-    """The weights ``[P]`` after a step of ``optimizer``, and what it remembers then."""
-    blocks = zip(_blocks(row), _blocks(gradient), carried, strict=True)
-    moved = [optimizer(weights, slope, loss, before) for weights, slope, before in blocks]
-    return torch.cat([weights for weights, _ in moved]), [after for _, after in moved]
+    """Does one step of ``optimizer``. Returns the new weights ``[P]``, and the new memory, one entry per block."""
+    blocks = zip(_blocks(row), _blocks(gradient), memory, strict=True)
+    results = [optimizer(weights, block_grad, loss, block_memory) for weights, block_grad, block_memory in blocks]
+    return torch.cat([weights for weights, _ in results]), [new_memory for _, new_memory in results]
 
 
-def stepped(net: nn.Module, start: Params, seen: Iterable[Examples]) -> Iterator[Params]:
-    """The weights of the learner in ``net`` (a ``WithOptimizer``): ``start``, and after each step on one of ``seen``."""
+def learned_path(net: nn.Module, start: Params, batches: Iterable[Examples]) -> Iterator[Params]:
+    """Yields the learner's weights: ``start``, then those after one step of the learned optimizer on each batch.
+
+    ``net`` is a ``WithOptimizer``.
+    """
     learner, _, optimizer = split_optimizer(net)
     row, loss = flatten(start), examples_loss(learner)
-    carried = begin(optimizer, row)
+    memory = begin(optimizer, row)
     yield start
-    for examples in seen:
+    for examples in batches:
         gradient, value = constant_gradient(loss, row, start, examples)
-        row, carried = advance(optimizer, row, gradient, value, carried)
+        row, memory = advance(optimizer, row, gradient, value, memory)
         yield unflatten(row, start)
 
 
-class WithOptimizer(Beside):
-    """``net``, and the learned optimizer that moves its weights in a task.
+class WithOptimizer(Wrapper):
+    """``net``, and a learned optimizer that adapts its weights to a task.
 
-    An optimizer that works by coordinates can be put beside any other network: ``WithOptimizer(other, net.optimizer)``.
+    A coordinatewise optimizer also works for another network: ``WithOptimizer(other, net.optimizer)``.
 
-    With ``drawn`` the weights of ``net`` are not to be learned, for every task draws its own: its trainable parameters
-    become buffers, in place. They are not saved either; what is drawn takes their shapes and sizes alone.
+    With ``draw_weights``, every task starts from new random weights. So the weights of ``net`` are not trained or saved:
+    its trainable parameters become buffers, in place. Only their shapes and their root mean squares matter.
     """
 
-    def __init__(self, net: nn.Module, optimizer: nn.Module, *, drawn: bool = False) -> None:
+    def __init__(self, net: nn.Module, optimizer: nn.Module, *, draw_weights: bool = False) -> None:
         super().__init__(net)
         self.optimizer = optimizer
-        self.drawn = tuple(trainable(net)) if drawn else ()
-        for name in self.drawn:
+        self.buffer_names = tuple(trainable(net)) if draw_weights else ()
+        for name in self.buffer_names:
             to_buffer(net, name)
 
     def weights(self) -> Params:
-        """The weights of ``net`` that a task starts from, or draws anew."""
-        return {name: self.net.get_buffer(name) for name in self.drawn} or trainable(self.net)
+        """The weights of ``net``: those that a task starts from, or the models for its random weights."""
+        return {name: self.net.get_buffer(name) for name in self.buffer_names} or trainable(self.net)
 
 
 def split_optimizer(net: nn.Module) -> tuple[nn.Module, Params, nn.Module]:
-    """The network itself, its weights and the optimizer beside it. ``net`` is a ``WithOptimizer``."""
-    both = built_as(WithOptimizer, net, "split_optimizer: takes a network with an optimizer beside it")
-    return both.net, both.weights(), both.optimizer
+    """Returns the inner network of a ``WithOptimizer``, its weights and its optimizer.
+
+    Raises TypeError if ``net`` is not a ``WithOptimizer``.
+    """
+    wrapper = require_network(WithOptimizer, net, "split_optimizer: takes a network with an optimizer beside it")
+    return wrapper.net, wrapper.weights(), wrapper.optimizer
 
 
-def drawn_weights(weights: Params, seed: Tensor) -> Params:
-    """Weights anew for a task: normal with the root mean square of each of ``weights``; vectors (biases, norms) stay.
+def draw_weights(weights: Params, seed: Tensor) -> Params:
+    """New random weights for a task: normal, with the root mean square of each tensor of ``weights``.
 
-    ``seed`` is the task's (``noise.task_seed``).
+    Vectors (biases, norms) keep their values. ``seed`` is the seed of the task (``noise.task_seed``).
     """
 
-    def draw(stream: int, built: Tensor) -> Tensor:
-        if built.ndim < 2:
-            return built.detach()
-        return built.detach().square().mean().sqrt() * gaussian(seed, tuple(built.shape), stream=stream, like=built)
+    def draw(stream: int, model: Tensor) -> Tensor:
+        if model.ndim < 2:
+            return model.detach()
+        return model.detach().square().mean().sqrt() * gaussian(seed, tuple(model.shape), stream=stream, like=model)
 
-    return {name: draw(stream, built) for stream, (name, built) in enumerate(weights.items())}
+    return {name: draw(stream, model) for stream, (name, model) in enumerate(weights.items())}

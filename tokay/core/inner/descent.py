@@ -1,4 +1,4 @@
-"""Differentiable inner loops: from parameters and mini-batches to the parameters after every step."""
+"""Differentiable inner loops: they take parameters and mini-batches, and yield the parameters after every step."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -34,20 +34,19 @@ def optimize(
     first_order: bool = False,
     moments: Moments = Moments(),  # noqa: B008 - immutable
 ) -> Iterator[tuple[Params, Moments]]:
-    """Yield ``params`` and ``moments``, then both after a step on each of ``batches``: one state more than batches.
+    """Yields the initial ``(params, moments)``, then both after a step on each batch: one state more than batches.
 
-    With ``first_order`` gradients count as constants, so that the derivative of a result with respect to ``params``
-    is the one with respect to the adapted parameters (FOMAML).
+    With ``first_order``, gradients are constants. The derivative of a result by ``params`` is then its derivative by
+    the adapted parameters (FOMAML).
 
-    On an accelerator weights that are all moved alike lie in one row, which takes one kernel where a network takes one
-    for each of its parameters.
+    On a GPU, a uniform optimizer keeps all weights in one row: one kernel per operation, not one per parameter.
     """
-    if optimizer.alike and _in_one_row(params, moments):
+    if optimizer.is_uniform and _in_one_row(params, moments):
         yield from _optimize_row(loss, params, batches, optimizer, first_order, moments)
         return
     yield params, moments
     for batch in batches:
-        # grad differentiates inside no_grad all the same; what no_grad spares is recording how it did.
+        # grad works inside no_grad, too. no_grad only stops recording the graph of the gradient.
         with torch.no_grad() if first_order else nullcontext():
             grads: Params = grad(loss)(params, batch)
         params, moments = optimizer.update(params, grads, moments)
@@ -56,9 +55,9 @@ def optimize(
 
 def _in_one_row(params: Params, moments: Moments) -> bool:
     first = next(iter(params.values()))
-    whole = all(not kept or kept.keys() == params.keys() for kept in (moments.first, moments.second))
-    one_type = all(p.dtype == first.dtype for p in params.values())
-    return first.device.type != "cpu" and len(params) > 1 and whole and one_type
+    has_all_names = all(not m or m.keys() == params.keys() for m in (moments.first, moments.second))
+    has_one_dtype = all(p.dtype == first.dtype for p in params.values())
+    return first.device.type != "cpu" and len(params) > 1 and has_all_names and has_one_dtype
 
 
 def _optimize_row(
@@ -69,24 +68,25 @@ def _optimize_row(
     first_order: bool,
     moments: Moments,
 ) -> Iterator[tuple[Params, Moments]]:
-    """``optimize`` of a single parameter that all of ``params`` are pieces of."""
+    """Runs ``optimize`` on one parameter, the row of all ``params``."""
 
-    def row(pieces: Params) -> Params:
+    def join(pieces: Params) -> Params:
         return {"all": flatten({name: pieces[name] for name in params})} if pieces else {}
 
-    def pieces(row: Params) -> Params:
+    def split(row: Params) -> Params:
         return unflatten(row["all"], params) if row else {}
 
     states = optimize(
-        lambda row, batch: loss(pieces(row), batch),
-        row(params),
+        lambda row, batch: loss(split(row), batch),
+        join(params),
         batches,
         optimizer,
         first_order=first_order,
-        moments=moments._replace(first=row(moments.first), second=row(moments.second)),
+        moments=moments._replace(first=join(moments.first), second=join(moments.second)),
     )
-    for whole, kept in states:
-        yield pieces(whole), kept._replace(first=pieces(kept.first), second=pieces(kept.second))
+    for row, row_moments in states:
+        first, second = split(row_moments.first), split(row_moments.second)
+        yield split(row), row_moments._replace(first=first, second=second)
 
 
 def descend(
@@ -97,12 +97,12 @@ def descend(
     *,
     first_order: bool = False,
 ) -> Iterator[Params]:
-    """The parameters alone that ``optimize`` yields, from moments of zero."""
+    """Yields only the parameters of ``optimize``, with moments that start at zero."""
     return (state for state, _ in optimize(loss, params, batches, optimizer, first_order=first_order))
 
 
 def last(states: Iterator[S]) -> S:
-    """The last of a sequence of states; the earlier ones are let go on the way."""
+    """Returns the last state. Does not keep the earlier ones in memory."""
     for state in states:  # noqa: B007
         pass
     return state
@@ -111,7 +111,7 @@ def last(states: Iterator[S]) -> S:
 def gradient_descent(
     loss: Callable[[Params], Tensor], params: Params, *, lr: float | Params, steps: int, first_order: bool = False
 ) -> Params:
-    """``steps`` times ``p <- p - lr d loss / d p``; differentiable in ``params`` and ``lr``.
+    """Does ``p <- p - lr d loss / d p``, ``steps`` times. The result is differentiable in ``params`` and ``lr``.
 
     >>> gradient_descent(lambda p: (p["w"] ** 2).sum(), {"w": torch.tensor([1.0])}, lr=0.25, steps=2)
     {'w': tensor([0.2500])}
@@ -120,12 +120,12 @@ def gradient_descent(
 
 
 def trainable(net: nn.Module) -> Params:
-    """The parameters of ``net`` that ask for gradients, by name: where the fast weights of a task start."""
+    """The parameters of ``net`` that require gradients, by name. The fast weights of a task start from them."""
     return {name: p for name, p in net.named_parameters() if p.requires_grad}
 
 
 def forward(net: nn.Module, params: Params, x: Tensor) -> Tensor:
-    """``net(x)`` with ``params`` in place of its own; ``net`` is not touched."""
+    """``net(x)`` with ``params`` instead of its own parameters. Leaves ``net`` unchanged."""
     output: Tensor = functional_call(net, dict(params), (x,))
     return output
 
@@ -136,12 +136,12 @@ def examples_loss(net: nn.Module) -> Callable[[Params, Examples], Tensor]:
 
 
 def flatten(params: Params) -> Tensor:
-    """All weights in one row ``[P]``."""
+    """Joins all weights into one row ``[P]``."""
     return torch.cat([p.flatten() for p in params.values()])
 
 
 def unflatten(row: Tensor, like: Params) -> Params:
-    """A row ``[P]`` as weights of the names and shapes of ``like``.
+    """Splits a row ``[P]`` into weights with the names and shapes of ``like``.
 
     >>> like = {"w": torch.zeros(2, 2), "b": torch.zeros(1)}
     >>> unflatten(torch.arange(5.0), like)

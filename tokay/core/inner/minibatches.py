@@ -1,4 +1,4 @@
-"""Which examples an inner step looks at."""
+"""Mini-batches of the support set for the inner steps."""
 
 import random
 
@@ -10,17 +10,17 @@ from ..task import Examples
 
 
 def cycle(n: int, batch: int, steps: int) -> Tensor:
-    """Indices ``[steps, batch]`` that go through ``n`` examples without replacement, shuffled anew in every round.
+    """Indices ``[steps, batch]`` that visit ``n`` examples in rounds: each example once per round, in a new order.
 
-    A batch may straddle two rounds; where ``batch >= n`` every step sees all examples. The order is a fixed function
-    of the three numbers, so that mapping over tasks, chunking and resuming change nothing; sources shuffle the examples.
+    A batch may span two rounds. If ``batch >= n``, every step gets all ``n`` examples. The order depends only on the
+    three arguments, so it is the same for every task, chunk size and resumed run. (Sources already shuffle the examples.)
 
     >>> sorted(cycle(4, 2, 2).flatten().tolist())
     [0, 1, 2, 3]
     """
     if batch >= n:
         return torch.arange(n).expand(steps, n)
-    # Not torch's draws: under vmap those differ from task to task and with the chunk size.
+    # Python's generator, because torch's draws under vmap depend on the task and the chunk size.
     draw = random.Random(0)
     rounds = -(-steps * batch // n)
     order = [index for _ in range(rounds) for index in sorted(range(n), key=lambda _: draw.random())]
@@ -28,24 +28,24 @@ def cycle(n: int, batch: int, steps: int) -> Tensor:
 
 
 def minibatches(examples: Examples, batch: int, steps: int) -> list[Examples]:
-    """``steps`` mini-batches of ``examples``, cycled through as ``cycle`` says."""
+    """``steps`` mini-batches of ``examples``, in the order of ``cycle``."""
     n = examples.x.shape[0]
     if batch >= n:
         return [examples] * steps
-    index = _on(examples.x.device, n, batch, steps)
+    index = _indices_on(examples.x.device, n, batch, steps)
     return [Examples(examples.x[i], examples.y[i]) for i in index]
 
 
-_kept: dict[tuple[torch.device, int, int, int], Tensor] = {}
+_cache: dict[tuple[torch.device, int, int, int], Tensor] = {}
 
 
-def _on(device: torch.device, n: int, batch: int, steps: int) -> Tensor:
-    """``cycle`` on ``device``, which is not to wait for the same few numbers in every task."""
+def _indices_on(device: torch.device, n: int, batch: int, steps: int) -> Tensor:
+    """``cycle`` on ``device``, cached, so that the device does not wait for a copy in every task."""
     key = (device, n, batch, steps)
-    if key in _kept:
-        return _kept[key]
-    with torch.inference_mode(False):  # an inference tensor could not be used outside of it later
+    if key in _cache:
+        return _cache[key]
+    with torch.inference_mode(False):  # code outside inference mode cannot use an inference tensor
         index = cycle(n, batch, steps).to(device)
-    if not is_functorch_wrapped_tensor(index):  # inside torch.func.grad it is that call's alone
-        _kept[key] = index
+    if not is_functorch_wrapped_tensor(index):  # a tensor made inside torch.func.grad is dead after that call
+        _cache[key] = index
     return index

@@ -1,18 +1,19 @@
-"""Inner learning rates: MAML's, and those that are learned as meta-weights beside those of the network."""
+"""Inner learning rates: the fixed ones of MAML, and learned ones."""
 
 from torch import nn
 
+from ..network import require_network
 from ..task import Kind
 from .descent import Params
-from .wrapper import BesideEach, built_as
+from .wrapper import PerParameterWrapper
 
-# The published rates on Omniglot are for a loss that is summed over classes; for our mean they are `ways` times larger:
-# 0.4 x 5 ways and 0.1 x 20 ways are both 2.0 (miniImageNet's 0.01 x 5 would be 0.05). Sinusoids: 0.01 in the text.
+# MAML's Omniglot rates are for a loss that is summed over classes. Our loss is a mean, so our rate is `ways` times larger:
+# 0.4 x 5 ways and 0.1 x 20 ways both give 2.0. (miniImageNet: 0.01 x 5 = 0.05.) For sinusoids the paper's text says 0.01.
 MAMLS_RATE: dict[Kind, float] = {"classification": 2.0, "regression": 0.01}
 
 
-class WithRates(BesideEach):
-    """``net``, and a tensor of rates for each of its trainable parameters, started by ``start`` from that parameter.
+class WithRates(PerParameterWrapper):
+    """``net``, and one tensor of learning rates per trainable parameter. ``start(parameter)`` gives the initial rates.
 
     >>> import torch
     >>> net = WithRates(nn.Linear(2, 1), lambda p: torch.full_like(p, 0.1))
@@ -22,6 +23,9 @@ class WithRates(BesideEach):
 
 
 def split_rates(net: nn.Module) -> tuple[nn.Module, Params]:
-    """The network itself, and its rates by the name of the parameter they are for. ``net`` is a ``WithRates``."""
-    both = built_as(WithRates, net, "split_rates: takes a network with rates beside it")
-    return both.net, both.by_name()
+    """Returns the inner network of a ``WithRates``, and its rates by parameter name.
+
+    Raises TypeError if ``net`` is not a ``WithRates``.
+    """
+    wrapper = require_network(WithRates, net, "split_rates: takes a network with rates beside it")
+    return wrapper.net, wrapper.by_name()

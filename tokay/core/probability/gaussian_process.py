@@ -1,10 +1,11 @@
-"""Gaussian processes, exactly: three kernels, draws, and the posterior that bounds every learner of their curves.
+"""Exact Gaussian processes: three kernels and the posterior. No learner of such curves can beat this posterior.
 
 With inputs X, values y = f(X) + noise of standard deviation σ_n, and K the kernel,
 
     f(x*) | X, y ~ N( k*ᵀ (K + σ_n² I)⁻¹ y,   k(x*, x*) - k*ᵀ (K + σ_n² I)⁻¹ k* )
 
-(Rasmussen & Williams 2006, section 2.2). All in float64, whatever is given, by one Cholesky decomposition.
+(Rasmussen & Williams 2006, section 2.2). All results are float64, whatever the inputs are.
+One Cholesky decomposition solves for the mean and the variance.
 """
 
 import math
@@ -18,13 +19,15 @@ from ..task import Examples
 
 KernelName = Literal["rbf", "matern", "periodic"]
 
-_JITTER = (
-    1e-8  # on the diagonal, relative to the signal's variance: neighbours make a kernel matrix singular in float64
-)
+# Added to the diagonal, relative to the signal's variance: points close together make a kernel matrix singular.
+_JITTER = 1e-8
 
 
 class Kernel(NamedTuple):
-    """A kernel of one task and its hyper-parameters: numbers, or scalars under ``vmap`` where tasks have their own."""
+    """A kernel and its hyper-parameters for one task.
+
+    The hyper-parameters are numbers. If each task has its own, they are scalar tensors under ``vmap``.
+    """
 
     name: KernelName
     length_scale: Tensor | float
@@ -32,49 +35,49 @@ class Kernel(NamedTuple):
     period: float = 1.0
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        """The covariances of every row of ``a`` [n, d] and every row of ``b`` [m, d]: [n, m], float64.
+        """Covariance of each row of ``a`` [n, d] with each row of ``b`` [m, d]. Returns [n, m], float64.
 
         >>> points = torch.tensor([[0.0], [1.0]])
         >>> [[round(k, 4) for k in row] for row in Kernel("rbf", 1.0, 2.0)(points, points).tolist()]  # 4, 4 exp(-1/2)
         [[4.0, 2.4261], [2.4261, 4.0]]
         """
-        apart = sq_distances(a.double(), b.double())  # [n, m]
+        sq_distance = sq_distances(a.double(), b.double())  # [n, m]
         if self.name == "rbf":
-            shape = (-apart / self.length_scale**2 / 2).exp()
+            shape = (-sq_distance / self.length_scale**2 / 2).exp()
         elif self.name == "matern":
-            r = math.sqrt(5) * apart.sqrt() / self.length_scale
+            r = math.sqrt(5) * sq_distance.sqrt() / self.length_scale
             shape = (1 + r + r.square() / 3) * (-r).exp()
         else:
-            shape = (-2 * ((math.pi / self.period * apart.sqrt()).sin() / self.length_scale).square()).exp()
+            shape = (-2 * ((math.pi / self.period * sq_distance.sqrt()).sin() / self.length_scale).square()).exp()
         return self.signal_std**2 * shape
 
     def factor(self, x: Tensor, noise_std: float) -> Tensor:
-        """The Cholesky factor [n, n] of the covariance of noisy values at ``x`` [n, d]."""
-        added = noise_std**2 + _JITTER * self.signal_std**2
-        found: Tensor = torch.linalg.cholesky(
-            self(x, x) + added * torch.eye(len(x), dtype=torch.float64, device=x.device)
-        )
-        return found
+        """Cholesky factor [n, n] of the covariance of noisy values at ``x`` [n, d]."""
+        diagonal = noise_std**2 + _JITTER * self.signal_std**2
+        identity = torch.eye(len(x), dtype=torch.float64, device=x.device)
+        factor: Tensor = torch.linalg.cholesky(self(x, x) + diagonal * identity)
+        return factor
 
 
 def posterior(kernel: Kernel, support: Examples, x: Tensor, *, noise_std: float) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of a *noisy* value at each of ``x`` [m, d], given ``support``: two float64 [m, 1].
+    """Mean and standard deviation of a *noisy* value at each row of ``x`` [m, d], given ``support``.
 
-    Of each point alone, as a likelihood with one factor per point is: values of different points are dependent.
-    Without support examples they are those of the prior. One task; ``vmap`` for many.
+    Returns two float64 tensors [m, 1]. Each row is a marginal: the values at different points depend on each other,
+    but only the marginals are returned. With no support examples, the result is the prior.
+    Works on one task; use ``vmap`` for many.
 
-    >>> seen = Examples(torch.tensor([[0.0]]), torch.tensor([[3.0]]))
-    >>> mean, std = posterior(Kernel("rbf", 1.0, 1.0), seen, torch.tensor([[0.0], [9.0]]), noise_std=1.0)
-    >>> [round(m, 6) for m in mean[:, 0].tolist()]  # halfway to the noisy value, and the prior far away
+    >>> support = Examples(torch.tensor([[0.0]]), torch.tensor([[3.0]]))
+    >>> mean, std = posterior(Kernel("rbf", 1.0, 1.0), support, torch.tensor([[0.0], [9.0]]), noise_std=1.0)
+    >>> [round(m, 6) for m in mean[:, 0].tolist()]  # half the noisy value; far away, the prior
     [1.5, 0.0]
-    >>> [round(v, 6) for v in std[:, 0].square().tolist()]  # 1 - 1/2 and 1, each with the noise
+    >>> [round(v, 6) for v in std[:, 0].square().tolist()]  # 1 - 1/2 and 1, plus the noise
     [1.5, 2.0]
     """
     factor = kernel.factor(support.x, noise_std)  # [n, n]
-    across = torch.linalg.solve_triangular(factor, kernel(support.x, x), upper=False)  # [n, m]
-    white = torch.linalg.solve_triangular(factor, support.y.double(), upper=False)  # [n, 1]
-    variance = kernel.signal_std**2 - across.square().sum(0)  # [m], of the curve itself
-    return across.mT @ white, (variance.clamp_min(0) + noise_std**2).sqrt()[:, None]
+    white_cross = torch.linalg.solve_triangular(factor, kernel(support.x, x), upper=False)  # [n, m]
+    white_y = torch.linalg.solve_triangular(factor, support.y.double(), upper=False)  # [n, 1]
+    variance = kernel.signal_std**2 - white_cross.square().sum(0)  # [m], of the curve without noise
+    return white_cross.mT @ white_y, (variance.clamp_min(0) + noise_std**2).sqrt()[:, None]
 
 
 def log_density(y: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Recurrent cells, written out: one step is a formula of the last axis, for one example or many, under any ``vmap``.
+"""Recurrent cells as plain formulas over the last axis. They work for one example or many, and under ``vmap``.
 
-A cell is a module with ``outputs`` (how many numbers it puts out), ``start(like)`` (what it remembers before anything
-was read) and a call with ``(inputs, memory)`` that gives what it puts out and what it remembers then.
+A cell is a module with ``outputs`` (the size of its output), ``start(like)`` (its initial memory) and a call with
+``(inputs, memory)``, which returns the output and the new memory.
 """
 
 import math
@@ -15,28 +15,28 @@ T = TypeVar("T")
 
 
 def lstm_step(gates: Tensor, cell: Tensor, *, dim: int = -1) -> tuple[Tensor, Tensor]:
-    """Output and cell ``[..., h]`` after a step, from the four gates before their sigmoids ``[..., 4h]`` and the cell;
-    numbers of a cell lie along ``dim``.
+    """One LSTM step. Returns the output and the cell, ``[..., h]`` each.
 
-    c' = σ(f) c + σ(i) tanh(g),  h' = σ(o) tanh(c'), with the gates in torch's order i, f, g, o (Hochreiter &
-    Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+    ``gates`` ``[..., 4h]``: the four gates before their activations, in torch's order i, f, g, o. ``cell`` ``[..., h]``.
+    ``dim``: the axis of h. c' = σ(f) c + σ(i) tanh(g),  h' = σ(o) tanh(c') (Hochreiter & Schmidhuber 1997, with the
+    forget gate of Gers et al. 2000).
 
-    >>> lstm_step(torch.zeros(8), torch.ones(2))[1]  # half of it is kept
+    >>> lstm_step(torch.zeros(8), torch.ones(2))[1]  # σ(0) keeps half of the cell
     tensor([0.5000, 0.5000])
     """
-    into, keep, candidate, out = gates.chunk(4, dim)
-    cell = keep.sigmoid() * cell + into.sigmoid() * candidate.tanh()
-    return out.sigmoid() * cell.tanh(), cell
+    i, f, g, o = gates.chunk(4, dim)
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
 
 
-def _uniform(cell: nn.Module, hidden: int) -> None:
-    """All weights uniform in ±1/sqrt(hidden), as torch starts its cells."""
+def _initialise(cell: nn.Module, hidden_size: int) -> None:
+    """Draws all weights from ±1/sqrt(hidden_size), uniformly, as torch does for its cells."""
     for p in cell.parameters():
-        nn.init.uniform_(p, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
+        nn.init.uniform_(p, -1 / math.sqrt(hidden_size), 1 / math.sqrt(hidden_size))
 
 
 class LSTMMemory(nn.Module):
-    """Long short-term memory: what it remembers is its output and its cell, each ``[..., hidden]``.
+    """Long short-term memory. Its memory is its output and its cell, ``[..., hidden_size]`` each.
 
     >>> cell = LSTMMemory(3, 5)
     >>> output, memory = cell(torch.randn(7, 3), cell.start(torch.zeros(7)))
@@ -44,55 +44,54 @@ class LSTMMemory(nn.Module):
     torch.Size([7, 5])
     """
 
-    def __init__(self, inputs: int, hidden: int) -> None:
+    def __init__(self, inputs: int, hidden_size: int) -> None:
         super().__init__()
-        self.outputs = hidden
-        self.from_input = nn.Linear(inputs, 4 * hidden)
-        self.from_hidden = nn.Linear(hidden, 4 * hidden)
-        _uniform(self, hidden)
+        self.outputs = hidden_size
+        self.from_input = nn.Linear(inputs, 4 * hidden_size)
+        self.from_hidden = nn.Linear(hidden_size, 4 * hidden_size)
+        _initialise(self, hidden_size)
 
     def start(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Zeros, of the dtype and on the device of ``like``."""
+        """Zeros, with the dtype and device of ``like``."""
         return like.new_zeros(self.outputs), like.new_zeros(self.outputs)
 
     def forward(self, inputs: Tensor, memory: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """A step: ``inputs`` ``[..., inputs]``."""
+        """Reads ``inputs`` ``[..., inputs]``. Returns the output and the new memory."""
         output, cell = lstm_step(self.from_input(inputs) + self.from_hidden(memory[0]), memory[1])
         return output, (output, cell)
 
 
 class GRUMemory(nn.Module):
-    """A gated recurrent unit: what it remembers is its output, ``[..., hidden]``.
+    """Gated recurrent unit. Its memory is its output, ``[..., hidden_size]``.
 
-    h' = (1 - z) tanh(W x + U (r h)) + z h, with the reset gate r and the gate z that keeps (Cho et al. 2014,
-    arXiv:1406.1078, eq. 5 to 8). As in the paper r comes before the product with U: an input picks from what is remembered,
-    and U mixes what it picked. Behind U, where torch and cuDNN have it, it learned to compare later: five classes of features
-    that were drawn, one shot, were 42 % right after 40 seconds instead of 53.
+    h' = (1 - z) tanh(W x + U (r h)) + z h, with the reset gate r and the update gate z, which keeps old values (Cho et
+    al. 2014, arXiv:1406.1078, eq. 5 to 8). As in the paper, r acts before the product with U. torch and cuDNN apply it
+    after U, where training to compare inputs is slower.
 
-    ``keep_spread``: the biases of z begin uniform in ±this, so that some units hold for long what others let go at once (as
-    in Tallec & Ollivier 2018, arXiv:1804.11188, whose range is that of the lengths expected).
+    ``keep_spread``: initial biases of z are uniform in ±keep_spread. Some units then keep values for long, others for a
+    short time (as in Tallec & Ollivier 2018, arXiv:1804.11188, who take the range from the expected sequence lengths).
 
     >>> cell = GRUMemory(3, 5)
     >>> cell(torch.randn(7, 3), cell.start(torch.zeros(7)))[0].shape
     torch.Size([7, 5])
     """
 
-    def __init__(self, inputs: int, hidden: int, *, keep_spread: float = 0.0) -> None:
+    def __init__(self, inputs: int, hidden_size: int, *, keep_spread: float = 0.0) -> None:
         super().__init__()
-        self.outputs = hidden
-        self.from_input = nn.Linear(inputs, 3 * hidden)  # of r, z and the candidate
-        self.from_hidden = nn.Linear(hidden, 2 * hidden, bias=False)  # of r and z
-        self.from_picked = nn.Linear(hidden, hidden, bias=False)
-        _uniform(self, hidden)
+        self.outputs = hidden_size
+        self.from_input = nn.Linear(inputs, 3 * hidden_size)  # for r, z and the candidate
+        self.from_hidden = nn.Linear(hidden_size, 2 * hidden_size, bias=False)  # for r and z
+        self.from_picked = nn.Linear(hidden_size, hidden_size, bias=False)
+        _initialise(self, hidden_size)
         if keep_spread:
-            nn.init.uniform_(self.from_input.bias.detach()[hidden : 2 * hidden], -keep_spread, keep_spread)
+            nn.init.uniform_(self.from_input.bias.detach()[hidden_size : 2 * hidden_size], -keep_spread, keep_spread)
 
     def start(self, like: Tensor) -> Tensor:
-        """Zeros, of the dtype and on the device of ``like``."""
+        """Zeros, with the dtype and device of ``like``."""
         return like.new_zeros(self.outputs)
 
     def forward(self, inputs: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """A step: ``inputs`` ``[..., inputs]``."""
+        """Reads ``inputs`` ``[..., inputs]``. Returns the output and the new memory."""
         reset_x, keep_x, new_x = self.from_input(inputs).chunk(3, -1)
         reset_h, keep_h = self.from_hidden(memory).chunk(2, -1)
         keep = (keep_x + keep_h).sigmoid()
@@ -102,7 +101,7 @@ class GRUMemory(nn.Module):
 
 
 class Feedforward(nn.Module):
-    """A cell that remembers nothing: one layer of tanh, such as may control a memory."""
+    """A cell without memory: one tanh layer. It can control an external memory."""
 
     def __init__(self, inputs: int, cells: int) -> None:
         super().__init__()
@@ -110,30 +109,30 @@ class Feedforward(nn.Module):
         self.layer = nn.Linear(inputs, cells)
 
     def start(self, like: Tensor) -> tuple[()]:
-        """Nothing."""
+        """The empty memory."""
         return ()
 
     def forward(self, inputs: Tensor, memory: tuple[()]) -> tuple[Tensor, tuple[()]]:
-        """A step: ``inputs`` ``[..., inputs]``."""
+        """Reads ``inputs`` ``[..., inputs]``. Returns the output and the new memory."""
         return self.layer(inputs).tanh(), ()
 
 
 def where_real(real: Tensor, new: T, old: T) -> T:
-    """``new`` where the row that was read is ``real`` (a boolean scalar), else ``old``, of any nest of tensors."""
-    chosen: T = tree_map(lambda a, b: torch.where(real, a, b), new, old)
-    return chosen
+    """``new`` if ``real`` (a boolean scalar: the row is not padding), else ``old``. Both are equal nests of tensors."""
+    selection: T = tree_map(lambda a, b: torch.where(real, a, b), new, old)
+    return selection
 
 
 def read_through(cell: nn.Module, rows: Tensor, real: Tensor) -> Tensor:
-    """What ``cell`` puts out ``[n, outputs]`` after each of ``rows`` ``[n, inputs]``, having remembered nothing at first.
+    """Reads ``rows`` ``[n, inputs]`` from an empty memory. Returns the outputs of ``cell`` ``[n, outputs]``.
 
-    Rows that are not ``real`` ``[n]`` are passed over: they change nothing for those that follow, and put out what the
-    row before did.
+    Rows with ``real`` ``[n]`` false are skipped: they leave the memory unchanged, and repeat the previous output (zeros
+    if there is none).
     """
-    first: Any = cell
-    memory, output = first.start(rows), rows.new_zeros(first.outputs)
+    untyped: Any = cell
+    memory, output = untyped.start(rows), rows.new_zeros(untyped.outputs)
     outputs = []
-    for row, counts in zip(rows.unbind(), real.unbind(), strict=True):
-        output, memory = where_real(counts, cell(row, memory), (output, memory))
+    for row, is_real in zip(rows.unbind(), real.unbind(), strict=True):
+        output, memory = where_real(is_real, cell(row, memory), (output, memory))
         outputs.append(output)
     return torch.stack(outputs)

@@ -1,19 +1,18 @@
-"""Learning a task by reading it as a sequence: the network's memory is all there is to adapt.
+"""Learning a task by reading it as a sequence: adapting changes only the network's memory.
 
-At time t the network reads (x_t, y_{t-1}), with y_0 = 0, and predicts y_t; the label comes one step late, so that every
-prediction is made before its answer is seen (Hochreiter et al. 2001; Santoro et al. 2016, arXiv:1605.06065). The support
-set is read in its order. A query is one more step from where that ended, so no query ever sees another.
+At step t the network reads (x_t, y_{t-1}), with y_0 = 0, and predicts y_t. Each label comes one step late, so the network
+predicts before it reads the answer (Hochreiter et al. 2001; Santoro et al. 2016, arXiv:1605.06065). It reads the support
+set in its order. Every query is one more step from the memory after the support set, so no query sees another.
 
-Where the task itself is a sequence (of kind ``sequence``: rows of bits) there are no labels to read: the support rows are
-read, and the queries go on from there, one after the other.
+A task of kind ``sequence`` (rows of bits) has no labels to read. There the network reads the support rows, and then the
+query rows, one after the other.
 
-With ``standardise`` features are measured against the support set (``standardise.py``) and labels read √F times as large, F
-the number of features: so a class weighs as much as an input. It is of no paper here. An LSTM that reads ten classes had
-28 % right after 100 seconds of training without, whatever its scales, rate and gates at the start, and 37 % with. What is
-predicted on the way is then asked prefix by prefix, each input beside those before it: alone, batch norm of one picture would
-be far from that of many, and a MANN that knew 67 % of classes at their second presentation knew 24 % so.
+With ``standardise``, features are standardised over the support set (``standardisation``), and the network reads labels
+multiplied by √F, F the number of features, so that a label weighs as much as an input. This is our own addition, not in
+the papers; with it training needs fewer episodes. Predictions along the support set then take one pass per prefix, because
+each prefix has its own mean and spread.
 
-The memory is a cell: a module with ``outputs``, ``start`` and a step, as ``recurrent`` describes them.
+The memory belongs to a cell: a module with ``outputs``, ``start`` and a step (see ``recurrent``).
 """
 
 import math
@@ -23,27 +22,27 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from ..inner.wrapper import built_as
-from ..network import feature_size
-from ..objectives import Metrics, metrics, objective, only_of
+from ..network import feature_size, require_network
+from ..objectives import Metrics, mask_absent_classes, metrics, objective
 from ..task import Examples, Kind, Task, TaskSpec, kind_of
 from .recurrent import where_real
-from .standardisation import Measure, as_it_is, measured_by
+from .standardisation import Standardiser, fit_standardiser, identity_standardiser
 
 
-class Seen(NamedTuple):
-    """What is left of the examples that were read."""
+class ReaderState(NamedTuple):
+    """The state of a reader after some examples."""
 
-    memory: Any  # of the cell, a tensor or several: without an axis of examples
-    label: Tensor  # [d], the last label, which is read along with the next input; [0] where there are none
-    measure: Measure  # of the features
+    memory: Any  # of the cell: one tensor or several, without an axis of examples
+    label: Tensor  # [d], the last label, which the next step reads; [0] if the task has no labels
+    standardiser: Standardiser  # of the features
 
 
 class SequenceNet(nn.Module):
-    """``backbone``, a cell that reads its features and the label before, and a linear layer to the targets.
+    """``backbone``, a cell that reads its features and the previous label, and a linear head to the targets.
 
-    ``cell`` makes the cell for a number of inputs. The module itself answers inputs ``[m, *x_shape]`` from nothing: as
-    the first ones of a task. ``goes_on``: the queries are the rest of the sequence, and there are no labels.
+    ``cell`` is a function that builds the cell for a number of inputs. ``label_scale`` multiplies the labels. A call of
+    the module predicts inputs ``[m, *x_shape]`` from an empty memory, each as the first example of a task.
+    ``is_sequence``: the queries continue the sequence, and there are no labels.
     """
 
     def __init__(
@@ -51,91 +50,103 @@ class SequenceNet(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone, self.standardise = backbone, standardise
-        self.goes_on = spec.kind == "sequence"
-        self.label_size = 0 if self.goes_on else spec.y_dim
+        self.is_sequence = spec.kind == "sequence"
+        self.label_size = 0 if self.is_sequence else spec.y_dim
         features = feature_size(backbone, spec)
         self.label_gain = label_scale * (math.sqrt(features) if standardise else 1.0)
         self.cell = cell(features + self.label_size)
         self.head = nn.Linear(self.cell.outputs, spec.y_dim)
 
-    def start(self, like: Tensor) -> Seen:
-        """Nothing seen yet, in the dtype and on the device of ``like``."""
-        return Seen(self.cell.start(like), like.new_zeros(self.label_size), as_it_is(like))
+    def start(self, like: Tensor) -> ReaderState:
+        """The state before the first example, with the dtype and device of ``like``."""
+        return ReaderState(self.cell.start(like), like.new_zeros(self.label_size), identity_standardiser(like))
 
-    def step(self, features: Tensor, seen: Seen) -> tuple[Tensor, Any]:
-        """Read ``features`` [..., features], in the measure of the task, and the label before: the answer ``[..., d]``, and the
-        memory afterwards.
+    def step(self, features: Tensor, state: ReaderState) -> tuple[Tensor, Any]:
+        """Reads standardised ``features`` ``[..., features]`` and the previous label.
+
+        Returns the prediction ``[..., d]`` and the new memory.
         """
-        output, memory = self.cell(torch.cat([features, self.label_gain * seen.label], -1), seen.memory)
+        output, memory = self.cell(torch.cat([features, self.label_gain * state.label], -1), state.memory)
         return self.head(output), memory
 
     def forward(self, x: Tensor) -> Tensor:
-        """What it answers before it has seen anything."""
-        return ask(self, self.start(x), x)
+        """Predicts from an empty memory."""
+        return predict_queries(self, self.start(x), x)
 
 
-def _parts(net: nn.Module) -> SequenceNet:
-    return built_as(SequenceNet, net, "sequence: takes the network that the method's build made")
+def _sequence_net(net: nn.Module) -> SequenceNet:
+    return require_network(SequenceNet, net, "sequence: takes the network that the method's build made")
 
 
-def _in_turn(parts: SequenceNet, seen: Seen, features: Tensor, y: Tensor | None) -> tuple[Seen, list[Tensor]]:
-    """Read ``features`` row after row, each with the label before it (none without ``y``): what is seen then, and the answers."""
-    answers = []
-    for t in range(len(features)):
-        answered, memory = parts.step(features[t], seen)
-        following = Seen(memory, seen.label if y is None else y[t].to(features.dtype), seen.measure)
-        if y is not None and kind_of(y) == "classification":
-            following = where_real(y[t].any(), following, seen)
-        seen = following
-        answers.append(answered)
-    return seen, answers
+def _read_rows(
+    net: SequenceNet, state: ReaderState, features: Tensor, y: Tensor | None
+) -> tuple[ReaderState, list[Tensor]]:
+    """Reads ``features`` row by row, each with the label before it (no label without ``y``).
 
-
-def read(net: nn.Module, support: Examples) -> tuple[Seen, Tensor]:
-    """Read the support set: what is remembered of it, and what was predicted on the way ``[n, d]``.
-
-    Row t is predicted from the examples before it alone, but for the measure of the features where the network is to
-    ``standardise``: that is of all inputs of the support set (``along`` is without). Padding (all-false labels of
-    classes) is skipped.
+    Returns the state afterwards and the predictions. Padding rows leave the state unchanged.
     """
-    parts, (x, y) = _parts(net), support
-    seen = parts.start(x)
-    if not len(x):  # no network needs to stand an empty batch
-        return seen, x.new_zeros(y.shape)
+    predictions = []
+    for t in range(len(features)):
+        prediction, memory = net.step(features[t], state)
+        next_state = ReaderState(memory, state.label if y is None else y[t].to(features.dtype), state.standardiser)
+        if y is not None and kind_of(y) == "classification":
+            next_state = where_real(y[t].any(), next_state, state)
+        state = next_state
+        predictions.append(prediction)
+    return state, predictions
+
+
+def read_support(net: nn.Module, support: Examples) -> tuple[ReaderState, Tensor]:
+    """Reads the support set. Returns the state afterwards, and a prediction for each example ``[n, d]``.
+
+    Prediction t depends only on the examples before t, with one exception: with ``standardise``, the mean and spread
+    come from all inputs of the support set. (``along`` has no exception.) Padding rows (classes with all-false labels)
+    are skipped.
+    """
+    parts, (x, y) = _sequence_net(net), support
+    state = parts.start(x)
+    if not len(x):  # the backbone may not accept an empty batch
+        return state, x.new_zeros(y.shape)
     features = parts.backbone(x)
     if parts.standardise:
-        real = y.any(1) if kind_of(y) == "classification" else y.new_ones(len(y), dtype=torch.bool)
-        seen = seen._replace(measure=measured_by(features, real))
-        features = seen.measure.of(features)
-    seen, answers = _in_turn(parts, seen, features, None if parts.goes_on else y)
-    return seen, torch.stack(answers)
+        is_real = y.any(1) if kind_of(y) == "classification" else y.new_ones(len(y), dtype=torch.bool)
+        state = state._replace(standardiser=fit_standardiser(features, is_real))
+        features = state.standardiser.apply(features)
+    state, predictions = _read_rows(parts, state, features, None if parts.is_sequence else y)
+    return state, torch.stack(predictions)
 
 
-def ask(net: nn.Module, seen: Seen, x: Tensor) -> Tensor:
-    """Answer inputs ``[m, *x_shape]`` with ``[m, d]``, each as if it came next; or, of a sequence, each after the other."""
-    parts = _parts(net)
-    if parts.goes_on:
-        return torch.stack(_in_turn(parts, seen, parts.backbone(x), None)[1])
-    each = tree_map(lambda tensor: tensor.expand(len(x), *tensor.shape), seen)
-    return parts.step(seen.measure.of(parts.backbone(x)), each)[0]
+def predict_queries(net: nn.Module, state: ReaderState, x: Tensor) -> Tensor:
+    """Predicts inputs ``[m, *x_shape]``: ``[m, d]``.
+
+    Each input is the next step after ``state``, independent of the others. In a task of kind ``sequence`` they follow
+    one another.
+    """
+    parts = _sequence_net(net)
+    if parts.is_sequence:
+        return torch.stack(_read_rows(parts, state, parts.backbone(x), None)[1])
+    state_per_query = tree_map(lambda tensor: tensor.expand(len(x), *tensor.shape), state)
+    return parts.step(state.standardiser.apply(parts.backbone(x)), state_per_query)[0]
 
 
-def measurable(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
-    """Those of ``kinds`` that can be standardised: a task that is itself a sequence has no support set to measure against."""
+def standardisable_kinds(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """``kinds`` without ``sequence``: such a task has no support set to take a mean and a spread from."""
     return tuple(kind for kind in kinds if kind != "sequence")
 
 
 def sequence_loss(net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-    """The mean loss of all predictions, those along the support set and those of the queries; the metrics of the queries.
+    """The mean loss of all predictions, of the support set and of the queries; and the metrics of the queries.
 
-    With one query it is the mean over the positions of one sequence, as in the papers. While a sequence of bits is read
-    nothing is asked: there it is the mean over the queries alone. Of classes only those that occur in the task are a choice.
+    With one query, this is the mean over the steps of one sequence, as in the papers. In a task of kind ``sequence``,
+    only the queries count. Classes that do not occur in the task are left out of the softmax.
     """
-    seen, along = read(net, task.support)
-    answers = ask(net, seen, task.query.x)
+    state, support_predictions = read_support(net, task.support)
+    predictions = predict_queries(net, state, task.query.x)
     if kind_of(task.support.y) == "classification":
-        along, answers = (only_of(part, task.support.y, task.query.y) for part in (along, answers))
-    measured = metrics(answers, task.query.y)
-    if _parts(net).goes_on:
+        support_predictions, predictions = (
+            mask_absent_classes(logits, task.support.y, task.query.y) for logits in (support_predictions, predictions)
+        )
+    measured = metrics(predictions, task.query.y)
+    if _sequence_net(net).is_sequence:
         return measured["loss"], measured
-    return objective(torch.cat([along, answers]), torch.cat([task.support.y, task.query.y])), measured
+    return objective(torch.cat([support_predictions, predictions]), torch.cat([task.support.y, task.query.y])), measured

@@ -17,7 +17,7 @@ from tokay.tasks.joint_batches import JointBatches
 FEATURES = 5
 
 
-def built(classes: int = 7, **settings: Any) -> nn.Module:
+def network(classes: int = 7, **settings: Any) -> nn.Module:
     backbone = nn.Sequential(nn.Linear(4, FEATURES), nn.Tanh())
     return BaselinePlusPlus(**settings).build(backbone, TaskSpec(x_shape=(4,), y_dim=classes)).double()
 
@@ -28,7 +28,7 @@ def support(n: int = 6) -> Examples:
 
 @pytest.mark.parametrize("n, batch, rounds", [(6, 4, 100), (6, 100, 7), (9, 4, 3)])
 def test_adapting_is_training_a_new_head(n: int, batch: int, rounds: int) -> None:
-    net, examples = built(), support(n)
+    net, examples = network(), support(n)
     z = net.get_submodule("backbone")(examples.x).detach()
     z = z / z.norm(dim=1, keepdim=True)
     linear = nn.Linear(FEATURES, 3, bias=False).double()
@@ -53,24 +53,24 @@ def test_adapting_is_training_a_new_head(n: int, batch: int, rounds: int) -> Non
 
 
 def test_a_new_head_starts_as_large_as_a_linear_layers() -> None:
-    """Variance 1 / (3 features), lengths that are those of the directions, and none alike."""
+    """Variance 1 / (3 features); the lengths are the norms of the directions; no two are equal."""
     net = BaselinePlusPlus().build(nn.Flatten(), TaskSpec(x_shape=(900,), y_dim=3))
-    start = next(BaselinePlusPlus().path(net, Examples(torch.randn(6, 900), one_hot(torch.arange(6) % 3, 3))))
-    assert float(start["direction"].std()) == pytest.approx(float(nn.Linear(900, 3).weight.detach().std()), rel=0.05)
-    torch.testing.assert_close(start["length"], start["direction"].norm(dim=1))
-    assert float((start["direction"][0] - start["direction"][1]).abs().max()) > 0.05
+    initial = next(BaselinePlusPlus().path(net, Examples(torch.randn(6, 900), one_hot(torch.arange(6) % 3, 3))))
+    assert float(initial["direction"].std()) == pytest.approx(float(nn.Linear(900, 3).weight.detach().std()), rel=0.05)
+    torch.testing.assert_close(initial["length"], initial["direction"].norm(dim=1))
+    assert float((initial["direction"][0] - initial["direction"][1]).abs().max()) > 0.05
 
 
-def test_the_start_belongs_to_the_task() -> None:
-    net, a, b = built(), support(), support()
-    starts = [next(BaselinePlusPlus().path(net, examples))["direction"] for examples in (a, a, b)]
-    assert torch.equal(starts[0], starts[1])
-    assert not torch.equal(starts[0], starts[2])
+def test_the_initial_head_depends_only_on_the_task() -> None:
+    net, a, b = network(), support(), support()
+    initial_directions = [next(BaselinePlusPlus().path(net, examples))["direction"] for examples in (a, a, b)]
+    assert torch.equal(initial_directions[0], initial_directions[1])
+    assert not torch.equal(initial_directions[0], initial_directions[2])
 
 
 @pytest.mark.parametrize("classes, scale", [(5, 2.0), (200, 2.0), (201, 10.0)])
 def test_the_scale_of_the_code(classes: int, scale: float) -> None:
-    """With length 1 along a class's own direction the logit is the scale."""
+    """With length 1, an input along the direction of a class has the scale as its logit."""
     net = BaselinePlusPlus().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=classes))
     head = net.get_submodule("head")
     with torch.no_grad():
@@ -79,8 +79,8 @@ def test_the_scale_of_the_code(classes: int, scale: float) -> None:
     assert float(net(x)[0, 0].detach()) == pytest.approx(scale, rel=1e-5)
 
 
-def test_a_scale_of_ones_own_holds_for_both() -> None:
-    net = built(classes=300, scale=5.0)
+def test_a_given_scale_applies_in_training_and_adaptation() -> None:
+    net = network(classes=300, scale=5.0)
     method = BaselinePlusPlus(scale=5.0, test_rounds=1)
     state = method.adapt(net, support())
     x = torch.randn(2, 4, dtype=torch.float64)
@@ -91,15 +91,15 @@ def test_a_scale_of_ones_own_holds_for_both() -> None:
     assert net.get_submodule("head").scale == 5.0
 
 
-def test_the_features_stay_as_they_are_and_give_no_gradient() -> None:
-    net = built()
+def test_the_features_are_frozen_and_need_no_gradient() -> None:
+    net = network()
     state = BaselinePlusPlus(test_rounds=2).adapt(net, support())
     assert sorted(state) == ["direction", "length"]
     assert not any(p.requires_grad for p in state.values())
 
 
 def test_training_is_joint() -> None:
-    net, labels = built(), torch.randint(7, (9,))
+    net, labels = network(), torch.randint(7, (9,))
     x, y = torch.randn(9, 4, dtype=torch.float64), one_hot(labels, 7)
     loss, _ = BaselinePlusPlus().loss(net, Task(Examples(x[:4], y[:4]), Examples(x[4:], y[4:])))
     torch.testing.assert_close(loss, nn.functional.cross_entropy(net(x), labels), rtol=1e-12, atol=1e-14)

@@ -10,8 +10,8 @@ from tokay.algorithms.baseline.baselinepp.cosine_head import CosineHead, cosine_
 def test_logits_by_hand() -> None:
     z, v, g = torch.randn(5, 3).double(), torch.randn(4, 3).double(), torch.rand(4).double()
     cosines = np.array([[a @ b / np.sqrt((a @ a) * (b @ b)) for b in v.numpy()] for a in z.numpy()])
-    found = cosine_logits(z, {"direction": v, "length": g}, 7.0)
-    np.testing.assert_allclose(found.numpy(), 7 * g.numpy() * cosines, rtol=1e-12)
+    logits = cosine_logits(z, {"direction": v, "length": g}, 7.0)
+    np.testing.assert_allclose(logits.numpy(), 7 * g.numpy() * cosines, rtol=1e-12)
 
 
 def test_only_the_angle_counts() -> None:
@@ -20,8 +20,8 @@ def test_only_the_angle_counts() -> None:
     torch.testing.assert_close(cosine_logits(5 * z, longer, 2), cosine_logits(z, head, 2), rtol=1e-12, atol=1e-12)
 
 
-def test_no_features_at_all_are_no_error() -> None:
-    """A network of ReLUs may answer all zeros."""
+def test_features_of_zeros_give_finite_gradients() -> None:
+    """A ReLU network may return only zeros."""
     z = torch.zeros(1, 3, requires_grad=True)
     logits = cosine_logits(z, {"direction": torch.randn(2, 3), "length": torch.ones(2)}, 2)
     logits.sum().backward()

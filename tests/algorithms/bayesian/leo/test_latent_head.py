@@ -1,4 +1,4 @@
-"""The networks of LEO, one pair at a time; the orthogonality of what is orthogonal."""
+"""The networks of LEO, one pair at a time; the orthogonality penalty."""
 
 import math
 
@@ -33,27 +33,29 @@ def test_codes_are_means_over_all_pairs() -> None:
     net, (z, y) = head(), features()
     first, _, second, _, third = (getattr(layer, "weight", None) for layer in net.relation)
     encoded = [net.encoder.weight @ row for row in z]
-    related = []
-    for left in encoded:
-        rows = [third @ (second @ (first @ torch.cat([left, right])).clamp_min(0)).clamp_min(0) for right in encoded]
-        related.append(sum(rows) / len(rows))
+    relations = []
+    for anchor in encoded:
+        rows = [third @ (second @ (first @ torch.cat([anchor, right])).clamp_min(0)).clamp_min(0) for right in encoded]
+        relations.append(sum(rows) / len(rows))
     mean, log_std = net.codes(z, y)
     for c in range(2):
-        expected = sum(row for row, label in zip(related, y, strict=True) if label[c]) / 3
+        expected = sum(row for row, label in zip(relations, y, strict=True) if label[c]) / 3
         torch.testing.assert_close(torch.cat([mean[c], log_std[c]]), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_order_of_a_pair_matters() -> None:
-    """An example relates to others as the left one: were the two swapped, its own code would be washed out."""
+    """An example is the left one of its pairs. With left and right swapped, all examples would have the same code."""
     net, (z, y) = head(), features()
     with torch.no_grad():
-        net.relation[0].weight[:, LATENTS:] = 0  # nothing is seen of the right one
-    alone = [
+        net.relation[0].weight[:, LATENTS:] = 0  # the right one has no influence
+    singles = [
         torch.cat(net.codes(row[None], label[None]), 1)
         for row, label in zip(z, one_hot(torch.zeros(6), 1), strict=True)
     ]
     mean, log_std = net.codes(z, y)
-    torch.testing.assert_close(torch.cat([mean, log_std], 1)[0], torch.cat(alone[::2]).mean(0), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        torch.cat([mean, log_std], 1)[0], torch.cat(singles[::2]).mean(0), rtol=1e-12, atol=1e-12
+    )
 
 
 def test_padding_relates_to_nobody() -> None:
@@ -65,14 +67,14 @@ def test_padding_relates_to_nobody() -> None:
 
 
 def test_rows_start_as_wide_as_glorots() -> None:
-    """A code of zeros decodes to a mean of 0 and the standard deviation of Glorot's start of a layer."""
+    """A code of zeros decodes to mean 0 and the standard deviation of Glorot's initialisation."""
     mean, log_std = head().decode(torch.zeros(7, LATENTS, dtype=torch.float64))
     assert not bool(mean.any())
     torch.testing.assert_close(log_std.exp(), torch.full_like(log_std, math.sqrt(2 / (7 + FEATURES))))
 
 
 def test_decodes_by_one_linear_map() -> None:
-    """And the spread is exp(u) where u < 0, 1 + u above."""
+    """The spread is exp(u) if u < 0, else 1 + u."""
     net, codes = head(), 3 * torch.randn(4, LATENTS, dtype=torch.float64)
     mean, log_std = net.decode(codes)
     both = torch.stack([net.decoder.weight @ code for code in codes])
@@ -99,8 +101,8 @@ def test_rates_and_penalty() -> None:
 
 
 def test_orthogonal_vectors_cost_nothing_and_others_by_their_angle() -> None:
-    turned, _ = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))
-    assert float(orthogonality(turned[:4] * torch.tensor([[1.0], [5.0], [0.1], [2.0]]))) < 1e-30
+    basis, _ = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))
+    assert float(orthogonality(basis[:4] * torch.tensor([[1.0], [5.0], [0.1], [2.0]]))) < 1e-30
     angle = math.radians(60)
     pair = torch.tensor([[1.0, 0.0], [3 * math.cos(angle), 3 * math.sin(angle)]], dtype=torch.float64)
     torch.testing.assert_close(float(orthogonality(pair)), 2 * 0.5**2 / 4)  # two of the four correlations are 1/2

@@ -1,4 +1,4 @@
-"""The mixture over stroke shapes against torch's own, and what a shape leaves out."""
+"""The mixture over stroke shapes against torch's mixture, and what a shape leaves out."""
 
 import math
 
@@ -22,9 +22,9 @@ def test_log_p_is_that_of_torchs_mixture() -> None:
 
 def test_shapes_know_neither_place_nor_size() -> None:
     control = torch.randn(4, 5, 2, dtype=torch.float64)
-    here, there = stroke_shapes(control), stroke_shapes(3 * control + 7)
-    torch.testing.assert_close(there[:, :-1], here[:, :-1], rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(there[:, -1], here[:, -1] + math.log(3), rtol=0, atol=1e-3)
+    shapes, scaled_shapes = stroke_shapes(control), stroke_shapes(3 * control + 7)
+    torch.testing.assert_close(scaled_shapes[:, :-1], shapes[:, :-1], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(scaled_shapes[:, -1], shapes[:, -1] + math.log(3), rtol=0, atol=1e-3)
 
 
 def test_a_shape_by_hand() -> None:
@@ -44,15 +44,15 @@ def test_a_dot_has_a_shape() -> None:
 
 
 def test_the_prior_learns_what_strokes_are_like() -> None:
-    """By its likelihood alone it comes to prefer the two shapes there are."""
+    """Training on the likelihood alone makes it prefer the two shapes in the data."""
     dash, dot = (stroke_shapes(c) for c in (torch.stack([torch.arange(5.0), torch.zeros(5)], 1), torch.zeros(5, 2)))
-    seen = torch.stack([dash, dot] * 8) + 0.05 * torch.randn(16, NUMBERS)
+    data = torch.stack([dash, dot] * 8) + 0.05 * torch.randn(16, NUMBERS)
     prior = StrokePrior(4)
-    before = prior(seen).mean().item()
+    initial = prior(data).mean().item()
     optimizer = torch.optim.Adam(prior.parameters(), lr=0.05)
     for _ in range(100):
         optimizer.zero_grad()
-        (-prior(seen).mean()).backward()
+        (-prior(data).mean()).backward()
         optimizer.step()
-    assert prior(seen).mean().item() > before + 10
+    assert prior(data).mean().item() > initial + 10
     assert prior(torch.stack([dash, dot])).min().item() > prior((dash + dot) / 2).item() + 3

@@ -1,4 +1,4 @@
-"""Thinning keeps what hangs together and what is enclosed, on any ink, and leaves lines of one pixel."""
+"""Thinning keeps the topology of any ink and leaves lines one pixel wide."""
 
 import pytest
 import torch
@@ -9,17 +9,17 @@ from tokay.algorithms.generative.strokes.thinning import thin
 
 
 def parts(ink: Tensor, steps: list[tuple[int, int]]) -> int:
-    """How many connected parts a picture has; by flooding."""
-    left, found = {tuple(p) for p in ink.nonzero().tolist()}, 0
-    while left:
-        found += 1
-        edge = [left.pop()]
+    """Number of connected parts of a picture, by flood fill."""
+    remaining, count = {tuple(p) for p in ink.nonzero().tolist()}, 0
+    while remaining:
+        count += 1
+        edge = [remaining.pop()]
         while edge:
             down, right = edge.pop()
-            near = {(down + a, right + b) for a, b in steps} & left
-            left -= near
+            near = {(down + a, right + b) for a, b in steps} & remaining
+            remaining -= near
             edge += near
-    return found
+    return count
 
 
 FOUR = [(0, 1), (1, 0), (0, -1), (-1, 0)]
@@ -27,7 +27,7 @@ EIGHT = [*FOUR, (1, 1), (1, -1), (-1, 1), (-1, -1)]
 
 
 def topology(ink: Tensor) -> tuple[int, int]:
-    """Parts of the ink (8-connected), and of the blank around it (4-connected)."""
+    """Number of parts of the ink (8-connected) and of the blank around it (4-connected)."""
     wide = torch.nn.functional.pad(ink, (1, 1, 1, 1))
     return parts(wide, EIGHT), parts(~wide, FOUR)
 
@@ -52,8 +52,8 @@ def test_a_square_blot_becomes_a_dot_or_a_dash(size: int) -> None:
 def test_bars_become_lines_along_their_middle() -> None:
     bar = torch.zeros(1, 9, 30, dtype=torch.bool)
     bar[0, 2:7, 3:27] = True
-    for picture, turned in ((bar, False), (bar.mT, True)):
-        line = thin(picture)[0].mT if turned else thin(picture)[0]
+    for picture, is_upright in ((bar, False), (bar.mT, True)):
+        line = thin(picture)[0].mT if is_upright else thin(picture)[0]
         assert bool(line[4, 7:23].all())
         assert int(line[:, 7:23].sum()) == 16
         assert bool((line.sum(0) <= 1).all())
@@ -75,8 +75,8 @@ def test_pictures_do_not_touch_each_other() -> None:
 
 def test_what_is_thin_stays_and_the_input_is_not_written_to() -> None:
     ink = torch.eye(7, dtype=torch.bool)[None]
-    before = ink.clone()
-    assert torch.equal(thin(ink), before)
+    copy = ink.clone()
+    assert torch.equal(thin(ink), copy)
     thick = torch.ones(1, 5, 5, dtype=torch.bool)
     thin(thick)
     assert bool(thick.all())

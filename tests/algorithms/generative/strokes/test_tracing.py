@@ -1,4 +1,4 @@
-"""Letters whose strokes everybody knows."""
+"""Letters with well-known strokes."""
 
 import math
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import torch
 
 from tokay.algorithms.generative.strokes.skeleton import Pixel, Point, length
 from tokay.algorithms.generative.strokes.thinning import thin
-from tokay.algorithms.generative.strokes.tracing import strokes
+from tokay.algorithms.generative.strokes.tracing import trace_strokes
 
 SIDE = 40
 
@@ -25,8 +25,8 @@ def thinned(pixels: Iterable[Pixel]) -> list[Pixel]:
     return [(down, right) for down, right in thin(ink)[0].nonzero().tolist()]
 
 
-def drawn(*lines: tuple[Pixel, Pixel]) -> list[list[Point]]:
-    return strokes(thinned(p for a, b in lines for p in line(a, b)), SIDE)
+def trace(*lines: tuple[Pixel, Pixel]) -> list[list[Point]]:
+    return trace_strokes(thinned(p for a, b in lines for p in line(a, b)), SIDE)
 
 
 def ring() -> list[Pixel]:
@@ -35,24 +35,24 @@ def ring() -> list[Pixel]:
 
 
 def test_a_plus_is_two_straight_strokes() -> None:
-    found = drawn(((20, 5), (20, 35)), ((5, 20), (35, 20)))
-    assert {(s[0], s[-1]) for s in found} == {((20, 5), (20, 35)), ((5, 20), (35, 20))}
+    strokes = trace(((20, 5), (20, 35)), ((5, 20), (35, 20)))
+    assert {(s[0], s[-1]) for s in strokes} == {((20, 5), (20, 35)), ((5, 20), (35, 20))}
 
 
 def test_an_x_is_two_diagonals() -> None:
-    found = drawn(((5, 5), (35, 35)), ((5, 35), (35, 5)))
-    assert len(found) == 2
-    assert all(abs(s[0][0] - s[-1][0]) == 30 == abs(s[0][1] - s[-1][1]) for s in found)
+    strokes = trace(((5, 5), (35, 35)), ((5, 35), (35, 5)))
+    assert len(strokes) == 2
+    assert all(abs(s[0][0] - s[-1][0]) == 30 == abs(s[0][1] - s[-1][1]) for s in strokes)
 
 
 def test_an_o_is_one_closed_stroke() -> None:
-    (found,) = strokes(ring(), SIDE)
-    assert found[0] == found[-1]
-    assert length(found) == pytest.approx(2 * math.pi * 12, rel=0.12)
+    (stroke,) = trace_strokes(ring(), SIDE)
+    assert stroke[0] == stroke[-1]
+    assert length(stroke) == pytest.approx(2 * math.pi * 12, rel=0.12)
 
 
 def test_a_t_is_a_bar_and_a_stem() -> None:
-    bar, stem = drawn(((5, 5), (5, 35)), ((5, 20), (30, 20)))
+    bar, stem = trace(((5, 5), (5, 35)), ((5, 20), (30, 20)))
     assert (bar[0], bar[-1]) == ((5, 5), (5, 35))
     assert {stem[0], stem[-1]} == {(6, 20), (30, 20)}  # thinning rounds the corner by a pixel
 
@@ -68,34 +68,34 @@ def test_a_t_is_a_bar_and_a_stem() -> None:
     ids=["L", "H", "V", "dashes"],
 )
 def test_numbers_of_strokes(lines: list[tuple[Pixel, Pixel]], expected: int) -> None:
-    assert len(drawn(*lines)) == expected
+    assert len(trace(*lines)) == expected
 
 
 def test_a_q_is_a_ring_and_a_tail() -> None:
-    body, tail = strokes(thinned([*ring(), *line((29, 29), (38, 38))]), SIDE)
+    body, tail = trace_strokes(thinned([*ring(), *line((29, 29), (38, 38))]), SIDE)
     assert body[0] == body[-1]
     assert tail[-1] == (38, 38) or tail[0] == (38, 38)
 
 
 def test_the_straightest_go_on_first() -> None:
-    """A branch that leaves at 45 degrees could go on along the bar; the bar goes on itself."""
-    bar, branch = drawn(((10, 4), (10, 36)), ((10, 18), (26, 34)))
+    """A branch leaves a bar at 45 degrees. The bar continues straight and the branch is a stroke of its own."""
+    bar, branch = trace(((10, 4), (10, 36)), ((10, 18), (26, 34)))
     assert (bar[0], bar[-1]) == ((10, 4), (10, 36))
     assert (26, 34) in (branch[0], branch[-1])
 
 
 def test_dots_are_strokes_of_one_point_and_come_last() -> None:
-    found = strokes([(3, 20), *line((10, 20), (35, 20))], SIDE)  # i
-    assert [len(s) for s in found] == [26, 1]
-    assert found[1] == [(3, 20)]
+    strokes = trace_strokes([(3, 20), *line((10, 20), (35, 20))], SIDE)  # i
+    assert [len(s) for s in strokes] == [26, 1]
+    assert strokes[1] == [(3, 20)]
 
 
 def test_nothing_is_no_stroke_and_order_does_not_matter() -> None:
-    assert strokes([], SIDE) == []
-    assert strokes(ring()[::-1], SIDE) == strokes(ring(), SIDE)
+    assert trace_strokes([], SIDE) == []
+    assert trace_strokes(ring()[::-1], SIDE) == trace_strokes(ring(), SIDE)
 
 
 def test_every_pixel_is_drawn_once() -> None:
-    """Strokes hold all the ink of lines that cross at single pixels."""
-    found = drawn(((20, 5), (20, 35)), ((5, 20), (35, 20)), ((5, 28), (35, 28)))
-    assert sorted(length(s) for s in found) == pytest.approx([30, 30, 30])
+    """The strokes contain all the ink of lines that cross at single pixels."""
+    strokes = trace(((20, 5), (20, 35)), ((5, 20), (35, 20)), ((5, 28), (35, 28)))
+    assert sorted(length(s) for s in strokes) == pytest.approx([30, 30, 30])

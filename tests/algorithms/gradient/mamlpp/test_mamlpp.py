@@ -1,4 +1,4 @@
-"""MAML++ against a slow loop in which every step's rates and norms are written out, and against MAML."""
+"""MAML++ against a slow hand-written loop with rates and norms per step, and against MAML."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,18 +12,20 @@ from tokay import MAML, ConfigError, Examples, MAMLPlusPlus, Sizes, Task, TaskSp
 from tokay.algorithms.gradient.mamlpp.mamlpp import step_weights
 from tokay.algorithms.gradient.mamlpp.per_step import PerStep, split_steps
 
-X = {
+SPECS = {
     "classification": TaskSpec(x_shape=(4,), y_dim=3),
     "regression": TaskSpec(x_shape=(4,), y_dim=3, kind="regression"),
 }
 
 
-def built(kind: str = "classification", *, norm: bool = True, moved: bool = True, **settings: Any) -> Any:
-    """The method and its network on Linear (norm) Tanh; ``moved``: every step has rates and norms of its own."""
+def build_method_and_net(
+    kind: str = "classification", *, norm: bool = True, perturb: bool = True, **settings: Any
+) -> Any:
+    """The method and its network: Linear (norm) Tanh. ``perturb`` gives every step different rates and norms."""
     method = MAMLPlusPlus(**settings)
     body = nn.Sequential(nn.Linear(4, 5), nn.LayerNorm(5) if norm else nn.Identity(), nn.Tanh())
-    net = method.build(body, X[kind]).double()
-    if moved:
+    net = method.build(body, SPECS[kind]).double()
+    if perturb:
         with torch.no_grad():
             for p in (*net.norms, *net.rates):
                 p.add_(0.3 * torch.rand_like(p))
@@ -42,20 +44,20 @@ def judge(outputs: Tensor, y: Tensor) -> Tensor:
 
 
 def by_hand(net: PerStep, task: Task, weights: tuple[float, ...], *, order: int = 2) -> tuple[Tensor, list[Tensor]]:
-    """The cost, and the outputs for the query set after every number of steps."""
+    """Returns the cost, and the outputs for the query set after 0, 1, 2, ... steps."""
     (support_x, support_y), (query_x, query_y) = task
     scale, shift = net.norms
     w = [net.net.get_parameter(n) for n in ("backbone.0.weight", "backbone.0.bias", "head.weight", "head.bias")]
 
-    def answer(w: list[Tensor], step: int, x: Tensor) -> Tensor:
-        hidden = F.layer_norm(x @ w[0].T + w[1], (5,)) * scale[step] + shift[step]
-        return hidden.tanh() @ w[2].T + w[3]
+    def predict(w: list[Tensor], step: int, x: Tensor) -> Tensor:
+        features = F.layer_norm(x @ w[0].T + w[1], (5,)) * scale[step] + shift[step]
+        return features.tanh() @ w[2].T + w[3]
 
-    cost, outputs = torch.zeros((), dtype=torch.float64), [answer(w, 0, query_x)]
+    cost, outputs = torch.zeros((), dtype=torch.float64), [predict(w, 0, query_x)]
     for step, weight in enumerate(weights):
-        slopes = torch.autograd.grad(judge(answer(w, step, support_x), support_y), w, create_graph=order == 2)
-        w = [p - rate[step] * g for p, rate, g in zip(w, net.rates, slopes, strict=True)]
-        outputs.append(answer(w, step + 1, query_x))
+        grads = torch.autograd.grad(judge(predict(w, step, support_x), support_y), w, create_graph=order == 2)
+        w = [p - rate[step] * g for p, rate, g in zip(w, net.rates, grads, strict=True)]
+        outputs.append(predict(w, step + 1, query_x))
         cost = cost + weight * judge(outputs[-1], query_y)
     return cost, outputs
 
@@ -71,7 +73,7 @@ def same_gradients(a: Tensor, b: Tensor, weights: list[Tensor]) -> None:
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("multi_step, weights", [(1.0, (1 / 3,) * 3), (0.3, (0.1, 0.1, 0.8)), (0.0, (0, 0, 1))])
 def test_equals_a_loop_by_hand(kind: str, order: Any, multi_step: float, weights: tuple[float, ...]) -> None:
-    (method, net), task = built(kind, inner_steps=3, order=order, multi_step=multi_step), one_task(kind)
+    (method, net), task = build_method_and_net(kind, inner_steps=3, order=order, multi_step=multi_step), one_task(kind)
     cost, metrics = method.loss(net, task)
     expected, outputs = by_hand(net, task, weights, order=order)
     torch.testing.assert_close(cost, expected, rtol=1e-12, atol=1e-14)
@@ -85,7 +87,7 @@ def test_equals_a_loop_by_hand(kind: str, order: Any, multi_step: float, weights
 @pytest.mark.parametrize("steps", [1, 3])
 def test_with_one_rate_and_the_last_loss_it_is_maml(order: Any, steps: int) -> None:
     settings = {"inner_lr": 0.375, "inner_steps": steps, "order": order}
-    (method, net), task = built(norm=False, moved=False, multi_step=0.0, **settings), one_task()
+    (method, net), task = build_method_and_net(norm=False, perturb=False, multi_step=0.0, **settings), one_task()
     network, _ = split_steps(net)
     maml = MAML(**settings)
     costs = method.loss(net, task)[0], maml.loss(network, task)[0]
@@ -94,10 +96,10 @@ def test_with_one_rate_and_the_last_loss_it_is_maml(order: Any, steps: int) -> N
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_with_shared_norms_it_is_maml_that_leaves_the_norms_alone(steps: int) -> None:
-    """And the gradients of all steps' norms sum to that of the shared one."""
+def test_with_shared_norms_it_is_maml_that_does_not_adapt_norms(steps: int) -> None:
+    """The gradients of the norms of all steps sum to the gradient of the shared norm."""
     settings: dict[str, Any] = {"inner_lr": 0.375, "inner_steps": steps}
-    (method, net), task = built(moved=False, multi_step=0.0, **settings), one_task()
+    (method, net), task = build_method_and_net(perturb=False, multi_step=0.0, **settings), one_task()
     shared = nn.Sequential(nn.Linear(4, 5), nn.LayerNorm(5), nn.Tanh(), nn.Linear(5, 3)).double()
     with torch.no_grad():
         shared[0].load_state_dict(net.net.backbone[0].state_dict())
@@ -118,14 +120,14 @@ def test_with_shared_norms_it_is_maml_that_leaves_the_norms_alone(steps: int) ->
         assert float(slope.sum(0)[2]) == pytest.approx((costs[0] - costs[1]) / 2e-5, rel=1e-6), stack.shape
 
 
-def test_every_entry_learns_when_the_last_loss_is_left() -> None:
-    (method, net), task = built(inner_steps=3), one_task()
+def test_every_entry_learns_from_the_last_loss() -> None:
+    (method, net), task = build_method_and_net(inner_steps=3), one_task()
     method.at_progress(0.5).loss(net, task)[0].backward()
     for p in (*net.norms, *net.rates):
         assert bool((p.grad.abs().flatten(1).amax(1) if p.ndim > 1 else p.grad.abs()).gt(1e-9).all())
 
 
-# By the authors' rule: 1/N each, and E epochs in which N - 1 of them give 1/(N E) per epoch to the last.
+# The authors' rule: each weight starts at 1/N; in each of E epochs N - 1 of them give 1/(N E) to the last.
 @pytest.mark.parametrize(
     "progress, expected",
     [
@@ -140,19 +142,19 @@ def test_every_entry_learns_when_the_last_loss_is_left() -> None:
     ],
 )
 def test_the_weights_shift_to_the_last_step(progress: float, expected: tuple[float, ...]) -> None:
-    now = MAMLPlusPlus().at_progress(progress)
-    weights = step_weights(now.inner_steps, now.multi_step)
+    method = MAMLPlusPlus().at_progress(progress)
+    weights = step_weights(method.inner_steps, method.multi_step)
     assert weights == pytest.approx(expected, abs=1e-12)
     assert sum(weights) == pytest.approx(1)
     if progress >= 0.1:
-        assert weights == expected  # exactly: what weighs nothing is not computed
+        assert weights == expected  # exactly: losses of weight 0 are not computed
 
 
 def test_one_step_is_the_last_step() -> None:
     assert step_weights(1, 1.0) == step_weights(1, 0.01) == step_weights(1, 0.0) == (1.0,)
 
 
-def test_how_long_the_shift_takes() -> None:
+def test_the_length_of_the_shift() -> None:
     method = MAMLPlusPlus(multi_step=0.5, multi_step_until=0.4)
     assert [method.at_progress(p).multi_step for p in (0, 0.2, 0.4, 1)] == pytest.approx([0.5, 0.25, 0, 0])
     assert MAMLPlusPlus(multi_step=0.0).at_progress(0.0).multi_step == 0
@@ -165,19 +167,19 @@ def test_the_order_of_the_derivative_is_annealed() -> None:
     assert MAMLPlusPlus(order=1).at_progress(0.9).order == 1
 
 
-def test_only_the_last_loss_is_computed_when_it_counts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    (method, net), task = built(inner_steps=3), one_task()
-    asked: list[int] = []
+def test_losses_of_weight_zero_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    (method, net), task = build_method_and_net(inner_steps=3), one_task()
+    calls: list[int] = []
     predict = MAMLPlusPlus.predict
-    monkeypatch.setattr(MAMLPlusPlus, "predict", lambda *a: asked.append(1) or predict(*a))
+    monkeypatch.setattr(MAMLPlusPlus, "predict", lambda *a: calls.append(1) or predict(*a))
     method.loss(net, task)
-    assert len(asked) == 3
+    assert len(calls) == 3
     replace(method, multi_step=0.0).loss(net, task)
-    assert len(asked) == 4
+    assert len(calls) == 4
 
 
 def test_more_steps_than_trained_use_the_last_entries() -> None:
-    (method, net), task = built(inner_steps=2, test_steps=4), one_task()
+    (method, net), task = build_method_and_net(inner_steps=2, test_steps=4), one_task()
     *_, trained, _, end = method.at_test().path(net, task.support)
     assert torch.equal(trained["head.weight"], method.adapt(net, task.support)["head.weight"])
     longer = PerStep(nn.Sequential(), steps=4, rate=0.1)
@@ -192,15 +194,15 @@ def test_more_steps_than_trained_use_the_last_entries() -> None:
 
 
 @pytest.mark.parametrize("kind, rate", [("classification", 0.1), ("regression", 0.01)])
-def test_where_the_rates_start(kind: str, rate: float) -> None:
+def test_initial_rates(kind: str, rate: float) -> None:
     for settings, expected in (({}, rate), ({"inner_lr": 0.3}, 0.3)):
-        net = built(kind, moved=False, **settings)[1]
+        net = build_method_and_net(kind, perturb=False, **settings)[1]
         assert all(r.tolist() == pytest.approx([expected] * 5) for r in net.rates)
 
 
 @pytest.mark.parametrize("field", ["multi_step", "first_order_until"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
-def test_shares_are_shares(field: str, value: float) -> None:
+def test_shares_are_from_0_to_1(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=rf"^maml\+\+: {field} must be from 0 to 1, got {value}"):
         MAMLPlusPlus(**{field: value})
 

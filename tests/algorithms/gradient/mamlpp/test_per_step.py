@@ -1,4 +1,4 @@
-"""What each inner step has of its own: rates, and the scales and shifts of the norm layers."""
+"""Meta-weights per inner step: rates, and the scales and shifts of the norm layers."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ NORMS = [
 
 
 @pytest.mark.parametrize("norm, x_shape, count", NORMS, ids=lambda value: type(value).__name__)
-def test_every_norm_gives_up_its_scale_and_shift(norm: nn.Module, x_shape: tuple[int, ...], count: int) -> None:
+def test_the_scale_and_shift_of_every_norm_become_stacks(norm: nn.Module, x_shape: tuple[int, ...], count: int) -> None:
     for p in norm.parameters():
         nn.init.normal_(p)
     bare, inside = PerStep(norm, steps=3, rate=0.5), PerStep(nn.Sequential(nn.Sequential(norm)), steps=3, rate=0.5)
@@ -41,73 +41,73 @@ def net() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
 
 
-def test_the_caller_keeps_its_network() -> None:
-    given = net()
-    before = dict(given.named_parameters())
-    own = PerStep(given, steps=2, rate=0.1)
-    assert dict(given.named_parameters()).keys() == before.keys()
-    assert all(p is before[name] for name, p in given.named_parameters())
-    assert not {id(p) for p in own.parameters()} & {id(p) for p in given.parameters()}
+def test_the_original_network_stays_unchanged() -> None:
+    original = net()
+    initial = dict(original.named_parameters())
+    per_step = PerStep(original, steps=2, rate=0.1)
+    assert dict(original.named_parameters()).keys() == initial.keys()
+    assert all(p is initial[name] for name, p in original.named_parameters())
+    assert not {id(p) for p in per_step.parameters()} & {id(p) for p in original.parameters()}
 
 
 def test_one_rate_per_tensor_and_step() -> None:
-    network, own = split_steps(PerStep(net(), steps=2, rate=0.3))
-    assert list(trainable(network)) == list(own.rates_at(0)) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert all(rates.tolist() == pytest.approx([0.3, 0.3]) for rates in own.rates)
-    assert all(rate.shape == () for rate in own.rates_at(1).values())
+    network, per_step = split_steps(PerStep(net(), steps=2, rate=0.3))
+    assert list(trainable(network)) == list(per_step.rates_at(0)) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert all(rates.tolist() == pytest.approx([0.3, 0.3]) for rates in per_step.rates)
+    assert all(rate.shape == () for rate in per_step.rates_at(1).values())
 
 
-def test_each_step_has_its_own_and_later_ones_the_last() -> None:
-    own = PerStep(net(), steps=2, rate=0.1)
+def test_later_steps_use_the_last_entry() -> None:
+    per_step = PerStep(net(), steps=2, rate=0.1)
     with torch.no_grad():
-        for stack in (*own.norms, *own.rates):
+        for stack in (*per_step.norms, *per_step.rates):
             stack.copy_(torch.arange(float(len(stack))).reshape(-1, *[1] * (stack.ndim - 1)).expand_as(stack))
-    assert [float(own.norms_at(step)["1.weight"].detach()[0]) for step in range(5)] == [0, 1, 2, 2, 2]
-    assert [float(own.rates_at(step)["0.bias"].detach()) for step in range(4)] == [0, 1, 1, 1]
+    assert [float(per_step.norms_at(step)["1.weight"].detach()[0]) for step in range(5)] == [0, 1, 2, 2, 2]
+    assert [float(per_step.rates_at(step)["0.bias"].detach()) for step in range(4)] == [0, 1, 1, 1]
 
 
-def test_a_step_takes_the_place_of_what_is_in_the_network() -> None:
-    own = PerStep(net(), steps=2, rate=0.1)
+def test_the_norms_of_a_step_replace_those_in_the_network() -> None:
+    per_step = PerStep(net(), steps=2, rate=0.1)
     x = torch.randn(5, 3)
     with torch.no_grad():
-        own.norms[0][1].fill_(3.0)
-        own.norms[1][1].fill_(-1.0)
-    first, _, last = own.net
+        per_step.norms[0][1].fill_(3.0)
+        per_step.norms[1][1].fill_(-1.0)
+    first, _, last = per_step.net
     by_hand = last(3 * torch.nn.functional.layer_norm(first(x), (4,)) - 1)
-    torch.testing.assert_close(functional_call(own.net, own.norms_at(1), (x,)), by_hand)
-    assert not torch.equal(own(x), by_hand)
+    torch.testing.assert_close(functional_call(per_step.net, per_step.norms_at(1), (x,)), by_hand)
+    assert not torch.equal(per_step(x), by_hand)
 
 
-def test_asked_plainly_it_answers_as_before_any_step() -> None:
-    own, x = PerStep(net(), steps=2, rate=0.1), torch.randn(5, 3)
+def test_a_plain_call_uses_the_norms_before_any_step() -> None:
+    per_step, x = PerStep(net(), steps=2, rate=0.1), torch.randn(5, 3)
     with torch.no_grad():
-        own.norms[0][0].fill_(2.0)
-    torch.testing.assert_close(own(x), functional_call(own.net, own.norms_at(0), (x,)))
-    assert not torch.equal(own(x), own.net(x))
+        per_step.norms[0][0].fill_(2.0)
+    torch.testing.assert_close(per_step(x), functional_call(per_step.net, per_step.norms_at(0), (x,)))
+    assert not torch.equal(per_step(x), per_step.net(x))
 
 
-def test_a_checkpoint_holds_the_stacks_alone() -> None:
-    own, again = (PerStep(net(), steps=2, rate=0.1) for _ in range(2))
-    assert set(own.state_dict()) == {name for name, _ in own.named_parameters()}
-    assert not [name for name in own.state_dict() if name.startswith("net.1.")]
+def test_a_checkpoint_holds_only_the_stacks() -> None:
+    per_step, again = (PerStep(net(), steps=2, rate=0.1) for _ in range(2))
+    assert set(per_step.state_dict()) == {name for name, _ in per_step.named_parameters()}
+    assert not [name for name in per_step.state_dict() if name.startswith("net.1.")]
     with torch.no_grad():
-        own.norms[0].normal_()
-    again.load_state_dict(own.state_dict())
+        per_step.norms[0].normal_()
+    again.load_state_dict(per_step.state_dict())
     x = torch.randn(5, 3)
-    assert torch.equal(again(x), own(x))
-    assert next(iter(own.double().norms_at(0).values())).dtype == own.net[1].weight.dtype == torch.float64
+    assert torch.equal(again(x), per_step(x))
+    assert next(iter(per_step.double().norms_at(0).values())).dtype == per_step.net[1].weight.dtype == torch.float64
 
 
-def test_what_is_frozen_stays() -> None:
-    given = net()
-    given[1].requires_grad_(False)
-    given[0].bias.requires_grad_(False)
-    own = PerStep(given, steps=2, rate=0.1)
-    assert not own.norms
-    assert list(own.rates_at(0)) == ["0.weight", "2.weight", "2.bias"]
-    assert isinstance(own.net[1].weight, nn.Parameter)
+def test_frozen_parameters_stay() -> None:
+    original = net()
+    original[1].requires_grad_(False)
+    original[0].bias.requires_grad_(False)
+    per_step = PerStep(original, steps=2, rate=0.1)
+    assert not per_step.norms
+    assert list(per_step.rates_at(0)) == ["0.weight", "2.weight", "2.bias"]
+    assert isinstance(per_step.net[1].weight, nn.Parameter)
 
 
-def test_a_network_without_steps_is_refused() -> None:
-    with pytest.raises(TypeError, match="steps beside it, got Linear"):
+def test_another_network_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"PerStep that MAMLPlusPlus\(\)\.build returns, got Linear"):
         split_steps(nn.Linear(1, 1))

@@ -1,4 +1,4 @@
-"""Reptile as a slow loop with torch's own optimizers on copies of the network."""
+"""A slow Reptile by hand, with torch's own optimizers on copies of the network."""
 
 from copy import deepcopy
 from typing import Any
@@ -13,8 +13,8 @@ SPEC = TaskSpec(x_shape=(4,), y_dim=3)
 TASKS, N = 3, 6
 
 
-def built(*, moments: bool = False) -> nn.Module:
-    """A small network; without moments, so that every task's Adam starts afresh as torch's does."""
+def build_net(*, moments: bool = False) -> nn.Module:
+    """A small network. Without moments every task starts with a new Adam, as in torch."""
     reptile = Reptile(inner="adam" if moments else "sgd")
     return reptile.build(nn.Sequential(nn.Linear(4, 5), nn.Tanh()), SPEC).double()
 
@@ -27,7 +27,7 @@ def tasks(count: int = TASKS) -> Task:
     return Task(examples(), examples())
 
 
-def looks(task: Task, reptile: Reptile) -> list[Examples]:
+def inner_batches(task: Task, reptile: Reptile) -> list[Examples]:
     """The mini-batches of the inner steps."""
     support, query = task
     rows = cycle(N, reptile.inner_batch, reptile.inner_steps)
@@ -36,14 +36,14 @@ def looks(task: Task, reptile: Reptile) -> list[Examples]:
 
 
 def slow_path(net: nn.Module, task: Task, reptile: Reptile) -> list[list[Tensor]]:
-    """The weights on the way of ordinary training of a copy on mini-batches."""
+    """The weights before and after every step of ordinary training of a copy on mini-batches."""
     copy = deepcopy(net)
     if reptile.inner == "adam":
         optimizer: Any = torch.optim.Adam(copy.parameters(), lr=reptile.inner_lr, betas=(0.0, 0.999))
     else:
         optimizer = torch.optim.SGD(copy.parameters(), lr=reptile.inner_lr)
     states = [[p.detach().clone() for p in copy.parameters()]]
-    for x, y in looks(task, reptile):
+    for x, y in inner_batches(task, reptile):
         optimizer.zero_grad()
         nn.functional.cross_entropy(copy(x), y.int().argmax(1)).backward()
         optimizer.step()
@@ -51,18 +51,18 @@ def slow_path(net: nn.Module, task: Task, reptile: Reptile) -> list[list[Tensor]
     return states
 
 
-def slow(net: nn.Module, support: Examples, reptile: Reptile) -> list[Tensor]:
-    """Where that ends."""
+def slow_end(net: nn.Module, support: Examples, reptile: Reptile) -> list[Tensor]:
+    """The weights at the end of ``slow_path``."""
     return slow_path(net, Task(support, support), reptile)[-1]
 
 
-def each(batch: Task) -> list[Task]:
+def split_tasks(batch: Task) -> list[Task]:
     (sx, sy), (qx, qy) = batch
     return [Task(Examples(sx[i], sy[i]), Examples(qx[i], qy[i])) for i in range(len(sx))]
 
 
-class Given:
-    """A source of the tasks that it is given."""
+class FixedSource:
+    """A source that always returns the same batch of tasks."""
 
     def __init__(self, batch: Task) -> None:
         self.batch, self.spec = batch, SPEC

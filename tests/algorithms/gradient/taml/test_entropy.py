@@ -1,4 +1,4 @@
-"""The entropy of predictions by hand, at its limits, and blind to padding and to what is right."""
+"""The entropy of predictions: by hand, at its limits, and independent of padding and of the true classes."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_limits() -> None:
     assert bool(torch.isfinite(torch.autograd.grad(certain, logits)[0]).all())
 
 
-def test_padding_and_the_right_answer_do_not_matter() -> None:
+def test_padding_and_the_true_class_do_not_matter() -> None:
     logits = torch.randn(4, 3, dtype=torch.float64)
     y = torch.eye(3, dtype=torch.bool)[[0, 1, 2, 0]]
     expected = entropy(logits, y)

@@ -1,4 +1,4 @@
-"""Measures of inequality against hand computations, the axioms they must keep, and inputs without any inequality."""
+"""Measures of inequality: against hand computations, against their axioms, and on equal losses."""
 
 import math
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def test_by_hand(name: str) -> None:
 def test_three_losses_by_hand() -> None:
     x = double(1, 2, 6)  # mean 3
     assert float(gini(x)) == pytest.approx((1 + 5 + 4) * 2 / (2 * 9 * 3))
-    assert float(generalized_entropy(x, 2.0)) == pytest.approx(float(x.var(correction=0)) / 9 / 2)  # half the squared
+    assert float(generalized_entropy(x, 2.0)) == pytest.approx(float(x.var(correction=0)) / 9 / 2)  # CV²/2
     geometric = 12 ** (1 / 3)
     assert float(atkinson(x, 1.0)) == pytest.approx(1 - geometric / 3)
     expected = sum(math.log(v / geometric) ** 2 for v in (1, 2, 6)) / 3
@@ -76,7 +76,7 @@ def test_the_unit_does_not_matter(measure: Callable[[Tensor], Tensor], values: l
 @each_measure
 @settings(max_examples=30)
 @given(values=losses, copies=st.integers(2, 3))
-def test_as_many_of_each_are_as_unequal(measure: Callable[[Tensor], Tensor], values: list[float], copies: int) -> None:
+def test_copies_and_order_do_not_matter(measure: Callable[[Tensor], Tensor], values: list[float], copies: int) -> None:
     x = double(*values)
     torch.testing.assert_close(measure(x.repeat(copies)), measure(x), rtol=1e-8, atol=1e-10)
     torch.testing.assert_close(measure(x.flip(0)), measure(x), rtol=1e-8, atol=1e-10)
@@ -85,43 +85,45 @@ def test_as_many_of_each_are_as_unequal(measure: Callable[[Tensor], Tensor], val
 @each_measure
 @settings(max_examples=30)
 @given(values=losses)
-def test_never_negative_and_zero_only_for_equals(measure: Callable[[Tensor], Tensor], values: list[float]) -> None:
+def test_never_negative_and_zero_only_for_equal_losses(
+    measure: Callable[[Tensor], Tensor], values: list[float]
+) -> None:
     x = double(*values)
-    found = float(measure(x))
-    assert found >= -1e-12
+    index = float(measure(x))
+    assert index >= -1e-12
     if max(values) > 1.01 * min(values):
-        assert found > 1e-8
+        assert index > 1e-8
 
 
 @each_measure
-def test_taking_from_the_larger_for_the_smaller_makes_less_of_it(measure: Callable[[Tensor], Tensor]) -> None:
+def test_a_transfer_from_a_larger_to_a_smaller_loss_reduces_it(measure: Callable[[Tensor], Tensor]) -> None:
     assert float(measure(double(2, 4, 6))) < float(measure(double(1, 4, 7))) < float(measure(double(0.5, 4, 7.5)))
 
 
 @each_measure
 @pytest.mark.parametrize("value", [1.0, 1e-30, 1e30, 0.0])
-def test_equals_have_none_and_a_finite_gradient(measure: Callable[[Tensor], Tensor], value: float) -> None:
+def test_equal_losses_give_zero_and_a_finite_gradient(measure: Callable[[Tensor], Tensor], value: float) -> None:
     for dtype in (torch.float32, torch.float64):
         x = torch.full((4,), value, dtype=dtype, requires_grad=True)
-        found = measure(x)
-        assert float(found.detach()) == pytest.approx(0, abs=1e-6)
-        (gradient,) = torch.autograd.grad(found, x)
+        index = measure(x)
+        assert float(index.detach()) == pytest.approx(0, abs=1e-6)
+        (gradient,) = torch.autograd.grad(index, x)
         assert bool(torch.isfinite(gradient).all())
-        assert float(gradient.abs().max() * value) < 1e-5  # nothing to gain from a small change
+        assert float(gradient.abs().max() * value) < 1e-5  # a small change has no effect
 
 
 @each_measure
-def test_a_task_without_any_loss(measure: Callable[[Tensor], Tensor]) -> None:
-    """Value and gradient stay finite."""
+def test_a_task_with_zero_loss(measure: Callable[[Tensor], Tensor]) -> None:
+    """The value and its gradient stay finite."""
     for dtype in (torch.float32, torch.float64):
         x = torch.tensor([0.0, 1.0, 2.0], dtype=dtype, requires_grad=True)
-        found = measure(x)
-        assert float(found.detach()) > 0.01
-        assert bool(torch.isfinite(torch.autograd.grad(found, x)[0]).all())
+        index = measure(x)
+        assert float(index.detach()) > 0.01
+        assert bool(torch.isfinite(torch.autograd.grad(index, x)[0]).all())
 
 
 @each_measure
-def test_one_task_is_equal_to_itself(measure: Callable[[Tensor], Tensor]) -> None:
+def test_one_task_has_no_inequality(measure: Callable[[Tensor], Tensor]) -> None:
     assert float(measure(double(3.0))) == pytest.approx(0, abs=1e-12)
 
 

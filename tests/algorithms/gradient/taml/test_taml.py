@@ -1,4 +1,4 @@
-"""TAML against MAML, and its two costs written out by hand."""
+"""TAML against MAML, and its two costs by hand."""
 
 from typing import Any, get_args
 
@@ -39,25 +39,25 @@ def batch(kind: str = "classification", tasks: int = 5, n: int = 6) -> Task:
     return Task(examples(), examples())
 
 
-def gradient(algorithm: Any, net: nn.Module, tasks: Task, **how: Any) -> tuple[Tensor, list[Tensor]]:
+def gradient(algorithm: Any, net: nn.Module, tasks: Task, **options: Any) -> tuple[Tensor, list[Tensor]]:
     net.zero_grad()
-    cost, _ = accumulate_meta_gradient(algorithm, net, tasks, **how)
+    cost, _ = accumulate_meta_gradient(algorithm, net, tasks, **options)
     return cost, [p.grad.clone() for p in net.parameters() if p.grad is not None]
 
 
 def by_hand(net: nn.Module, tasks: Task, *, lr: float, steps: int) -> tuple[list[Tensor], list[Tensor]]:
-    """The outputs for the queries before and after adapting, task by task, by autograd alone."""
-    before, after = [], []
+    """The query outputs before and after adapting, task by task, with plain autograd."""
+    initial, adapted = [], []
     for i in range(len(tasks.query.x)):
         params = dict(net.named_parameters())
         labels = tasks.support.y[i].int().argmax(1).long()
         for _ in range(steps):
             loss = nn.functional.cross_entropy(functional_call(net, params, (tasks.support.x[i],)), labels)
-            slopes = torch.autograd.grad(loss, list(params.values()), create_graph=True)
-            params = {name: p - lr * slope for (name, p), slope in zip(params.items(), slopes, strict=True)}
-        before.append(net(tasks.query.x[i]))
-        after.append(functional_call(net, params, (tasks.query.x[i],)))
-    return before, after
+            grads = torch.autograd.grad(loss, list(params.values()), create_graph=True)
+            params = {name: p - lr * grad for (name, p), grad in zip(params.items(), grads, strict=True)}
+        initial.append(net(tasks.query.x[i]))
+        adapted.append(functional_call(net, params, (tasks.query.x[i],)))
+    return initial, adapted
 
 
 def assert_same(ours: list[Tensor], theirs: Any) -> None:
@@ -69,7 +69,7 @@ def assert_same(ours: list[Tensor], theirs: Any) -> None:
     "measure, kind", [(measure, kind) for measure in MEASURES for kind in TAML(measure=measure).takes()]
 )
 def test_without_weight_it_is_maml(measure: Any, kind: str) -> None:
-    """In the rate that is left out, the fast weights, the cost and the meta-gradient."""
+    """Same default rate, fast weights, cost and meta-gradient."""
     net, tasks = small_net(), batch(kind)
     taml, maml = TAML(measure=measure, weight=0, inner_steps=2), MAML(inner_steps=2)
     (cost, ours), (expected, theirs) = (gradient(algorithm, net, tasks) for algorithm in (taml, maml))
@@ -98,11 +98,11 @@ def test_the_entropy_cost_by_hand() -> None:
 
 @pytest.mark.parametrize("measure", INEQUALITIES)
 def test_the_inequality_cost_by_hand(measure: Any) -> None:
-    """Of the losses before adapting, between the tasks of the meta-batch."""
+    """The inequality is that of the losses before adapting, between the tasks of the meta-batch."""
     net, tasks = small_net(), batch()
     taml = TAML(measure=measure, weight=0.6, alpha=3.0, epsilon=0.7, inner_lr=0.5, inner_steps=2)
     cost, ours = gradient(taml, net, tasks)
-    before, after = (
+    initial, adapted = (
         torch.stack(
             [
                 nn.functional.cross_entropy(output, y.int().argmax(1).long())
@@ -111,38 +111,38 @@ def test_the_inequality_cost_by_hand(measure: Any) -> None:
         )
         for outputs in by_hand(net, tasks, lr=0.5, steps=2)
     )
-    expected = after.mean() + 0.6 * INEQUALITIES[measure](before)
+    expected = adapted.mean() + 0.6 * INEQUALITIES[measure](initial)
     torch.testing.assert_close(cost, expected.detach(), rtol=1e-10, atol=1e-13)
     assert_same(ours, torch.autograd.grad(expected, list(net.parameters())))
 
 
 @each_measure
-def test_the_term_is_worth_something(measure: Any) -> None:
-    """With it, cost and meta-gradient are not MAML's."""
+def test_the_term_changes_cost_and_gradient(measure: Any) -> None:
+    """With the term, cost and meta-gradient differ from MAML's."""
     net, tasks = small_net(), batch()
-    (with_it, ours), (without, theirs) = (
+    (taml_cost, ours), (maml_cost, theirs) = (
         gradient(TAML(measure=measure, weight=weight), net, tasks) for weight in (0.5, 0)
     )
-    assert abs(float(with_it - without)) > 1e-6
+    assert abs(float(taml_cost - maml_cost)) > 1e-6
     assert max(float((a - b).abs().max()) for a, b in zip(ours, theirs, strict=True)) > 1e-4
 
 
 @each_measure
 @pytest.mark.parametrize("chunk_size", [1, 2, 4])
 def test_chunks_agree(measure: Any, chunk_size: int) -> None:
-    """Although an inequality takes the losses of all tasks at once."""
+    """Chunks agree although an inequality needs the losses of all tasks at once."""
     net, tasks = small_net(), batch()
     taml = TAML(measure=measure, weight=2.0)
-    whole_cost, whole = gradient(taml, net, tasks)
+    full_cost, full_grads = gradient(taml, net, tasks)
     for mode in ("vmap", "loop"):
         cost, chunked = gradient(taml, net, tasks, chunk_size=chunk_size, mode=mode)
-        torch.testing.assert_close(cost, whole_cost, rtol=1e-12, atol=1e-14)
-        assert_same(chunked, whole)
+        torch.testing.assert_close(cost, full_cost, rtol=1e-12, atol=1e-14)
+        assert_same(chunked, full_grads)
 
 
 @pytest.mark.parametrize("measure", INEQUALITIES)
-def test_tasks_that_are_alike_have_no_inequality(measure: Any) -> None:
-    """Nor has a meta-batch of one; value and meta-gradient are MAML's."""
+def test_equal_tasks_have_no_inequality(measure: Any) -> None:
+    """A meta-batch of one has none either: value and meta-gradient are MAML's."""
     net, one = small_net(), batch(tasks=1)
     same = Task(*(Examples(part.x.repeat(3, 1, 1), part.y.repeat(3, 1, 1)) for part in one))
     for tasks in (one, same):

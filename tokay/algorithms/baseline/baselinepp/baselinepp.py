@@ -1,18 +1,18 @@
 """Baseline++: a cosine classifier, first for all training classes, then for the new ones (Chen et al., 2019, arXiv:1904.04232).
 
-    logit_k = s g_k cos(f(x), v_k)        (v_k the direction of class k, g_k its length, s the scale)
+    logit_k = s g_k cos(f(x), v_k)        (v_k: direction of class k, g_k: its length, s: scale)
 
-Training: f, v and g minimise the cross-entropy of ordinary mini-batches of all training classes. On a new task f is
-frozen, and new v and g are trained on its support set by SGD. Settings are those of the authors' code for Omniglot: Adam,
-mini-batches of 16; then 100 rounds through the support set in mini-batches of 4, with momentum and dampening of 0.9 (a
-running mean of gradients) and weight decay; s = 2 for up to 200 classes, 10 for more. The lengths g are learned, as in that
-code; the paper's text speaks of plain cosines.
+Training: f, v and g minimise the cross-entropy of ordinary mini-batches of all training classes. On a new task f is frozen,
+and SGD trains new v and g on the support set. The settings are those of the authors' code for Omniglot. Training: Adam,
+mini-batches of 16. New task: 100 rounds through the support set in mini-batches of 4, momentum and dampening of 0.9 (a
+running mean of gradients), weight decay. s = 2 for up to 200 classes, 10 for more. The lengths g are learned, as in that
+code; the text of the paper has plain cosines.
 
 Deviations from the authors' code:
-- Batch norm uses the statistics of the set at hand, there running ones on a new task.
-- The new directions start from normal numbers (there uniform ones) of the same variance, drawn from each class's own
-  examples, so that a task is learned alike whoever asks.
-- Mini-batches may straddle two rounds (there the last of a round is smaller); their number is the same.
+- Batch norm uses the statistics of the current set; their code uses running statistics on a new task.
+- The new directions start from normal noise; their code uses uniform noise of the same variance. The noise of a class
+  depends only on its examples, so the same task always gives the same result.
+- A mini-batch may span two rounds; in their code the last mini-batch of a round is smaller. The number of steps is equal.
 """
 
 import math
@@ -31,11 +31,11 @@ from ....core.inner.minibatches import minibatches
 from ....core.network import feature_size
 from ....core.objectives import Metrics, cross_entropy, metrics
 from ....core.probability.gaussians import class_noise
-from ....core.task import Examples, Sizes, Task, TaskSpec, pooled
+from ....core.task import Examples, Sizes, Task, TaskSpec, pool_examples
 from .cosine_head import CosineHead, cosine_logits
 
-_MANY = 200  # classes
-_MOMENTUM = 0.9  # and dampening
+_MANY_CLASSES = 200  # above this the default scale is 10
+_MOMENTUM = 0.9  # also the dampening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
 
     State: the new classifier: directions [ways, features] and lengths [ways].
 
-    Prefer it to ``finetune`` where shots are few: the features stay as they are. Takes any number of classes.
+    Prefer it to ``finetune`` for few shots: the features do not change. It takes any number of classes.
 
     >>> net = BaselinePlusPlus().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=100))
     >>> state = BaselinePlusPlus().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -60,10 +60,10 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
     any_ways = True
     joint = True
     kinds = ("classification",)
-    exceptions: ClassVar[Mapping[str, str]] = {"refuses[weight_decay=0]": "0 switches it off"}
+    exceptions: ClassVar[Mapping[str, str]] = {"refuses[weight_decay=0]": "0 turns weight decay off"}
 
     scale: float | None = None
-    """what cosines are multiplied by; left out: 2, and 10 for more than 200 classes"""
+    """factor on cosines (default: 2, or 10 for more than 200 classes)"""
     inner_lr: float = 0.01
     """learning rate on a new task"""
     test_rounds: int = 100
@@ -71,7 +71,7 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
     test_batch: int = 4
     """examples in a mini-batch on a new task"""
     weight_decay: float = 1e-3
-    """on a new task"""
+    """weight decay on a new task"""
 
     def __post_init__(self) -> None:
         require_positive(self, "scale", "inner_lr", "test_rounds", "test_batch")
@@ -87,7 +87,7 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
             z = net.get_submodule("backbone")(support.x)  # [n, features]
         features, ways = z.shape[1], support.y.shape[1]
         direction = class_noise(support, (features,), like=z) / math.sqrt(3 * features)
-        start = {"direction": direction, "length": torch.linalg.vector_norm(direction, dim=1)}
+        initial = {"direction": direction, "length": torch.linalg.vector_norm(direction, dim=1)}
         steps = self.test_rounds * -(-len(z) // self.test_batch)
         optimizer = SGD(self.inner_lr, _MOMENTUM, dampening=_MOMENTUM)
 
@@ -96,7 +96,7 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
             return cross_entropy(cosine_logits(batch.x, head, self._scale(ways)), batch.y) + decay
 
         batches = minibatches(Examples(z, support.y), self.test_batch, steps)
-        return descend(loss, start, batches, optimizer, first_order=True)
+        return descend(loss, initial, batches, optimizer, first_order=True)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
@@ -105,8 +105,8 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
         return cosine_logits(net.get_submodule("backbone")(x), state, self._scale(len(state["length"])))
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """The loss of the network as it is, without adapting, on a mini-batch of all classes."""
-        x, y = pooled(task)
+        """The loss without adaptation, on a mini-batch of all classes."""
+        x, y = pool_examples(task)
         measured = metrics(net(x), y)
         return measured["loss"], measured
 
@@ -115,4 +115,4 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
         return replace(test, ways=1, shots=1, queries=15)
 
     def _scale(self, classes: int) -> float:
-        return self.scale or (10.0 if classes > _MANY else 2.0)
+        return self.scale or (10.0 if classes > _MANY_CLASSES else 2.0)

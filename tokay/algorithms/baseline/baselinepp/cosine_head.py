@@ -1,4 +1,4 @@
-"""A classifier by angles: each class is a direction, and a length that is learned apart from it."""
+"""A cosine classifier: each class has a direction and a separate length; both are learned."""
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ def cosine_logits(z: Tensor, head: Params, scale: float) -> Tensor:
 
 
 class CosineHead(nn.Module):
-    """``cosine_logits`` as a layer, which begins as a linear layer would: lengths are those of random weights."""
+    """``cosine_logits`` as a layer. Directions start as the weights of a linear layer, lengths as their norms."""
 
     def __init__(self, features: int, classes: int, scale: float) -> None:
         super().__init__()
@@ -28,5 +28,5 @@ class CosineHead(nn.Module):
         self.scale = scale
 
     def forward(self, z: Tensor) -> Tensor:
-        """[n, features] to [n, classes]"""
+        """Maps features [n, features] to logits [n, classes]."""
         return cosine_logits(z, dict(self.named_parameters()), self.scale)

@@ -1,3 +1,3 @@
-"""LEO: adapt a short code of each class instead of its weights."""
+"""LEO: adapts a short code per class instead of the weights of its row."""
 
 from .leo import LEO as LEO

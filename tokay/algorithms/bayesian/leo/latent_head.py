@@ -1,4 +1,4 @@
-"""A linear head whose rows are decoded from one short code per class: the networks of LEO, and their penalties."""
+"""The networks of LEO and their penalties: a linear head, each row decoded from the short code of a class."""
 
 import math
 
@@ -9,9 +9,9 @@ from ....core.geometry import class_means, unit
 
 
 class LatentHead(nn.Module):
-    """The backbone, an encoder, a relation network and a decoder, and the rates that are learned with them.
+    """The backbone, an encoder, a relation network and a decoder, and the learned rates.
 
-    ``backbone`` gives ``features`` numbers for an example. A class has a code of ``latents`` numbers.
+    ``backbone`` maps an example to ``features`` numbers. A class has a code of ``latents`` numbers.
     """
 
     def __init__(self, backbone: nn.Module, features: int, latents: int, *, latent_lr: float, tuning_lr: float) -> None:
@@ -29,26 +29,27 @@ class LatentHead(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the backbone makes of inputs ``[n, *x_shape]``, scaled to length 1: ``[n, features]``."""
+        """Map inputs ``[n, *x_shape]`` to features of length 1: ``[n, features]``."""
         return unit(self.backbone(x))
 
     def codes(self, features: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log σ ``[ways, latents]`` of every class's code, from ``features`` [n, features] and one-hot ``y``.
+        """Mean and log σ ``[ways, latents]`` of the code of each class, from ``features`` [n, features] and one-hot ``y``.
 
-        An example is related to every example, itself included; padding to none, and none to it.
+        Each example is related to every example, also to itself. Padding is left out on both sides.
         """
         encoded = self.encoder(features)
         n = len(encoded)
         pairs = torch.cat([encoded[:, None].expand(n, n, -1), encoded[None].expand(n, n, -1)], -1)
         real = y.any(-1).to(encoded.dtype)
-        related = torch.einsum("ijk,j->ik", self.relation(pairs), real / real.sum())  # [n, 2 latents]
-        mean, log_std = class_means(related, y).chunk(2, -1)
+        relations = torch.einsum("ijk,j->ik", self.relation(pairs), real / real.sum())  # [n, 2 latents]
+        mean, log_std = class_means(relations, y).chunk(2, -1)
         return mean, log_std
 
     def decode(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log σ ``[ways, features]`` of every class's row of the head.
+        """Mean and log σ ``[ways, features]`` of the row of the head of each class.
 
-        σ is exp(u) where the decoder says u < 0, and 1 + u above: steps on a code move u, and an exponential would run away.
+        From the decoder's output u, σ is exp(u) if u < 0, else 1 + u, times Glorot's scale. Steps on a code change u, and
+        an exponential for u > 0 could diverge.
         """
         mean, u = self.decoder(codes).chunk(2, -1)
         ways, features = mean.shape
@@ -56,15 +57,15 @@ class LatentHead(nn.Module):
         return mean, log_std + math.log(2 / (ways + features)) / 2
 
     def penalty(self) -> Tensor:
-        """Half the sum of the squared weights of all layers but the backbone's."""
+        """Half the sum of the squared weights of all layers except the backbone."""
         return torch.stack([layer.weight.square().sum() for layer in self.layers]).sum() / 2
 
 
 def orthogonality(vectors: Tensor) -> Tensor:
-    """Mean over all entries of (C - 1)², C the correlations (cosines) of the rows of ``vectors``: 0 for orthogonal ones.
+    """Mean over all entries of (C - 1)², with C the cosines between the rows of ``vectors``. 0 if they are orthogonal.
 
     >>> orthogonality(torch.eye(3)).item()
     0.0
     """
-    unit: Tensor = vectors / vectors.norm(dim=1, keepdim=True)
-    return (unit @ unit.mT - torch.eye(len(vectors), dtype=vectors.dtype, device=vectors.device)).square().mean()
+    rows: Tensor = vectors / vectors.norm(dim=1, keepdim=True)
+    return (rows @ rows.mT - torch.eye(len(vectors), dtype=vectors.dtype, device=vectors.device)).square().mean()

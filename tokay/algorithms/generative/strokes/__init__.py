@@ -1,3 +1,3 @@
-"""Strokes: drawings traced to programs of pen strokes."""
+"""Strokes: compares drawings by the pen strokes traced from them."""
 
 from .strokes import Strokes as Strokes

@@ -1,4 +1,4 @@
-"""A skeleton as a graph: its ends and crossings, and the lines of pixels between them. Plain Python, no tensors."""
+"""A skeleton as a graph: nodes at ends and crossings, and lines of pixels between them. Plain Python, no tensors."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Point = tuple[float, float]  # (down, right), in pixels
 
 @dataclass
 class Line:
-    """Pixels from node ``ends[0]`` to node ``ends[1]``, both included."""
+    """Points from node ``ends[0]`` to node ``ends[1]``, both included."""
 
     ends: tuple[int, int]
     points: list[Point]
@@ -20,45 +20,48 @@ class Line:
 
 @dataclass
 class Graph:
-    """Where the nodes are, which of them are dots (pixels by themselves), and the lines between them."""
+    """Positions of the nodes, which nodes are dots (isolated pixels), and the lines between nodes."""
 
     nodes: list[Point]
     dot: list[bool]
     lines: list[Line]
 
     def degree(self, node: int) -> int:
-        """How many ends of lines meet in a node."""
+        """Number of line ends that meet in a node."""
         return sum(line.ends.count(node) for line in self.lines)
 
 
 def length(points: list[Point]) -> float:
-    """The length of a line of points."""
+    """Length of the line through ``points``."""
     return sum(math.dist(a, b) for a, b in pairwise(points))
 
 
-def graph(pixels: list[Pixel], reach: float) -> Graph:
-    """The graph of a skeleton's pixels. Crossings nearer to each other than ``reach`` are one; shorter lines from a
-    crossing to an end, and tiny holes that a line goes around both ways, are no strokes but traces of the pen's width."""
-    return _without_spurs(_without_specks(_merged(_traced(pixels), reach), reach), reach)
+def build_graph(pixels: list[Pixel], reach: float) -> Graph:
+    """Build the graph of a skeleton's pixels, and remove what comes from the width of the pen.
+
+    Crossings closer to each other than ``reach`` (in pixels) become one. Lines shorter than ``reach`` from a crossing to
+    an end are removed. If two short lines enclose a tiny hole, one of them is removed.
+    """
+    return _remove_spurs(_remove_specks(_merge_crossings(_trace_lines(pixels), reach), reach), reach)
 
 
-def _linked(pixels: list[Pixel]) -> dict[Pixel, list[Pixel]]:
-    """The neighbours of each pixel; a diagonal one only where there is no way around the corner."""
+def _link_pixels(pixels: list[Pixel]) -> dict[Pixel, list[Pixel]]:
+    """The neighbours of each pixel. A diagonal neighbour counts only if no pixel links the two around the corner."""
     ink = set(pixels)
     links: dict[Pixel, list[Pixel]] = {}
     for down, right in sorted(ink):
-        found = []
+        neighbours = []
         for a, b in NEIGHBOURS:
             corner = a and b and ((down + a, right) in ink or (down, right + b) in ink)
             if (down + a, right + b) in ink and not corner:
-                found.append((down + a, right + b))
-        links[down, right] = found
+                neighbours.append((down + a, right + b))
+        links[down, right] = neighbours
     return links
 
 
-def _traced(pixels: list[Pixel]) -> Graph:
-    """A node at every pixel that has not two neighbours, and at one of each closed line."""
-    links = _linked(pixels)
+def _trace_lines(pixels: list[Pixel]) -> Graph:
+    """Put a node at every pixel that does not have two neighbours, and at one pixel of each closed line."""
+    links = _link_pixels(pixels)
     number: dict[Pixel, int] = {}
     lines: list[Line] = []
     passed: set[Pixel] = set()
@@ -73,10 +76,10 @@ def _traced(pixels: list[Pixel]) -> Graph:
                     break
                 passed.add(path[-1])
                 path.append(next(p for p in links[path[-1]] if p != path[-2]))
-            if path[-1] not in number:  # was walked from its other end
+            if path[-1] not in number:  # this line was already traced from its other end
                 continue
             direct = len(path) == 2
-            if direct and (path[1] < path[0] or path[0] == path[1]):  # two nodes side by side are linked once
+            if direct and (path[1] < path[0] or path[0] == path[1]):  # link two adjacent nodes only once
                 continue
             points = [(float(down), float(right)) for down, right in path]
             lines.append(Line((number[start], number[path[-1]]), points))
@@ -86,50 +89,50 @@ def _traced(pixels: list[Pixel]) -> Graph:
         number[pixel] = len(number)
     for pixel in starts:
         follow(pixel)
-    for pixel in links:  # what is left has no ends
+    for pixel in links:  # the pixels that remain lie on closed lines
         if pixel not in passed:
             follow(pixel)
     nodes = [(float(down), float(right)) for down, right in number]
     return Graph(nodes, [not links[pixel] for pixel in number], lines)
 
 
-def _merged(found: Graph, reach: float) -> Graph:
-    """Crossings joined by a line shorter than ``reach`` are put into one, halfway."""
-    group = list(range(len(found.nodes)))
-    crossing = [found.degree(node) >= 3 for node in range(len(found.nodes))]
+def _merge_crossings(graph: Graph, reach: float) -> Graph:
+    """Merge crossings that a line shorter than ``reach`` joins. The new crossing lies at their mean."""
+    group = list(range(len(graph.nodes)))
+    is_crossing = [graph.degree(node) >= 3 for node in range(len(graph.nodes))]
     short = []
-    for line in found.lines:
+    for line in graph.lines:
         a, b = line.ends
-        if a != b and crossing[a] and crossing[b] and length(line.points) < reach:
+        if a != b and is_crossing[a] and is_crossing[b] and length(line.points) < reach:
             short.append(id(line))
             group = [group[a] if g == group[b] else g for g in group]
-    where: dict[int, Point] = {}
+    position: dict[int, Point] = {}
     for g in group:
-        members = [found.nodes[node] for node in range(len(group)) if group[node] == g]
-        where[g] = (sum(p[0] for p in members) / len(members), sum(p[1] for p in members) / len(members))
+        members = [graph.nodes[node] for node in range(len(group)) if group[node] == g]
+        position[g] = (sum(p[0] for p in members) / len(members), sum(p[1] for p in members) / len(members))
     lines = []
-    for line in found.lines:
+    for line in graph.lines:
         a, b = (group[end] for end in line.ends)
         if id(line) not in short and not (a == b and length(line.points) < reach):
-            lines.append(Line((a, b), [where[a], *line.points[1:-1], where[b]]))
-    return Graph([where[g] for g in group], found.dot, lines)
+            lines.append(Line((a, b), [position[a], *line.points[1:-1], position[b]]))
+    return Graph([position[g] for g in group], graph.dot, lines)
 
 
-def _without_specks(found: Graph, reach: float) -> Graph:
-    """Of two short lines between the same crossings one is enough."""
-    kept: dict[tuple[int, int, int], Line] = {}
-    for index, line in enumerate(found.lines):
+def _remove_specks(graph: Graph, reach: float) -> Graph:
+    """Keep one of several short lines between the same two crossings."""
+    lines: dict[tuple[int, int, int], Line] = {}
+    for index, line in enumerate(graph.lines):
         a, b = sorted(line.ends)
         short = a != b and length(line.points) < 2 * reach
-        kept.setdefault((a, b, -1 if short else index), line)
-    return Graph(found.nodes, found.dot, list(kept.values()))
+        lines.setdefault((a, b, -1 if short else index), line)
+    return Graph(graph.nodes, graph.dot, list(lines.values()))
 
 
-def _without_spurs(found: Graph, reach: float) -> Graph:
-    """The shortest first, as long as the crossing stays one."""
-    kept = Graph(found.nodes, found.dot, list(found.lines))
-    for line in sorted(found.lines, key=lambda line: length(line.points)):
-        low, high = sorted(kept.degree(end) for end in line.ends)
+def _remove_spurs(graph: Graph, reach: float) -> Graph:
+    """Remove short lines from a crossing to an end, the shortest first. A crossing left with two lines keeps them."""
+    pruned = Graph(graph.nodes, graph.dot, list(graph.lines))
+    for line in sorted(graph.lines, key=lambda line: length(line.points)):
+        low, high = sorted(pruned.degree(end) for end in line.ends)
         if length(line.points) < reach and low == 1 and high >= 3:
-            kept.lines.remove(line)
-    return kept
+            pruned.lines.remove(line)
+    return pruned

@@ -1,43 +1,44 @@
-"""Thinning: a drawing's ink to lines of one pixel, with as many parts and holes as before."""
+"""Thinning: reduces the ink of a drawing to lines one pixel wide, and keeps the number of parts and holes."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# The eight neighbours as steps (down, right), counter-clockwise from the east.
+# The eight neighbours as steps (down, right), counter-clockwise, starting in the east.
 NEIGHBOURS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1))
 
 
 def thin(ink: Tensor) -> Tensor:
-    """The skeletons of drawings: boolean ``[n, height, width]`` to the same, connected as 8-neighbours.
+    """Skeletons of drawings: maps boolean ``[n, height, width]`` to boolean of the same shape, 8-connected.
 
-    Ink is taken off from the north, south, west and east in turn, until nothing changes. A pixel goes if it lies on the
-    border of that side, is no end of a line (has two neighbours or more) and is *simple*: what is around it stays
-    connected without it. All such pixels of one side may go at once, and the topology stays (Rosenfeld, 1975, "A
-    characterization of parallel thinning algorithms"). The quicker rule of Zhang & Suen deletes squares of 2x2 outright.
+    It removes ink from the north, south, west and east in turn, until nothing changes. It removes a pixel if the pixel
+    lies on the border of that side, is not the end of a line (has two neighbours or more) and is *simple*: the ink
+    around it stays connected without it. Removing all such pixels of one side at once keeps the topology (Rosenfeld,
+    1975, "A characterization of parallel thinning algorithms"). The faster rule of Zhang & Suen is not used, because
+    it deletes squares of 2x2 pixels.
 
     >>> thin(torch.ones(1, 3, 5, dtype=torch.bool)).int()[0].tolist()
     [[0, 0, 0, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]]
     """
     ink = ink.clone()
     while True:
-        before = ink
+        previous = ink
         for side in (2, 6, 4, 0):  # north, south, west, east
-            around = _around(ink)
-            ink = ink & ~(~around[side] & _simple(around) & (torch.stack(around).sum(0) >= 2))
-        if torch.equal(ink, before):
+            neighbours = _neighbours(ink)
+            ink = ink & ~(~neighbours[side] & _is_simple(neighbours) & (torch.stack(neighbours).sum(0) >= 2))
+        if torch.equal(ink, previous):
             return ink
 
 
-def _around(ink: Tensor) -> list[Tensor]:
-    """Each pixel's eight neighbours; beyond the edge there is no ink."""
+def _neighbours(ink: Tensor) -> list[Tensor]:
+    """The eight neighbours of each pixel, one tensor per direction. There is no ink beyond the edge."""
     height, width = ink.shape[-2:]
-    wide = F.pad(ink, (1, 1, 1, 1))
-    return [wide[..., 1 + down : 1 + down + height, 1 + right : 1 + right + width] for down, right in NEIGHBOURS]
+    padded = F.pad(ink, (1, 1, 1, 1))
+    return [padded[..., 1 + down : 1 + down + height, 1 + right : 1 + right + width] for down, right in NEIGHBOURS]
 
 
-def _simple(around: list[Tensor]) -> Tensor:
-    """Where Yokoi's connectivity number is 1: the ink around is one part, the blank around too."""
-    blank = [~x for x in around]
+def _is_simple(neighbours: list[Tensor]) -> Tensor:
+    """True if Yokoi's connectivity number is 1: the ink around the pixel is one part, and so is the blank."""
+    blank = [~x for x in neighbours]
     number = torch.stack([blank[k] & ~(blank[k + 1] & blank[(k + 2) % 8]) for k in (0, 2, 4, 6)]).sum(0)
     return number == 1

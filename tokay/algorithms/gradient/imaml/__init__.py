@@ -1,3 +1,3 @@
-"""iMAML: meta-gradients from where the inner problem is solved."""
+"""iMAML: meta-gradients from the solution of the inner problem, not from its steps."""
 
 from .imaml import IMAML as IMAML

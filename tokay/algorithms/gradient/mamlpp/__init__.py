@@ -1,3 +1,3 @@
-"""MAML++: MAML with what makes it train well."""
+"""MAML++: MAML with changes that make its training stable."""
 
 from .mamlpp import MAMLPlusPlus as MAMLPlusPlus

@@ -1,24 +1,28 @@
 """MAML++ (Antoniou, Edwards & Storkey, 2019, "How to train your MAML", arXiv:1810.09502).
 
-MAML with what makes it stable. Weights W, an inner rate α and norm parameters γ (scale, shift) of each step's own:
+MAML++ makes MAML's training stable. Each inner step i has its own inner rates α and norm parameters γ (scale, shift);
+the weights are W:
 
     W_{i+1} = W_i - α_{i,l} ∇ L(support; W_i, γ_i)   for every tensor l,  i = 0 ... N - 1,
     minimise  Σ_tasks Σ_{i=1..N} w_i L(query; W_i, γ_i)   over W_0, α and γ.
 
-- *Per-layer per-step rates* α [N, tensors], learned; 0.1 at first.
-- *Multi-step loss*: w is 1/N for each at the start of training and shifts linearly to the last step over the first tenth
-  of it (``multi_step_until``), the others no lower than 0.03/N; from then on the last step counts alone.
-- *Per-step norms*: γ is learned per step and not adapted inside; statistics are always those of the batch at hand.
+- *Per-layer per-step rates* α [N, tensors]: learned, initially 0.1.
+- *Multi-step loss*: every w is 1/N at the start of training. Over the first tenth of training (``multi_step_until``)
+  the weight moves linearly to the last step; the other weights stay at 0.03/N or more. After that, only the last step
+  counts.
+- *Per-step norms*: the outer loop learns γ for each step; the inner loop does not adapt it. Norms always use the
+  statistics of the current batch.
 - *Derivative-order annealing* (``first_order_until``): off, as in the released configurations.
 - Adam at 1e-3 with a cosine schedule.
 
-Deviations from the paper: its headline figures are those of an *ensemble* of the five best validated checkpoints; here it
-is one network, the best validated. Deviations from the authors' code: a query set uses the norm parameters that go with
-the weights it is asked with, γ_i after i steps, N + 1 of them (there γ_{i-1}, those of the support set before the step,
-N of them); N rates per tensor (there N + 1, the last of which is never used); the loss weights shift with every outer
-step, not once per epoch; the schedule ends at 0, not at 1e-5; running statistics, which that code keeps per step and
-never normalises with, are not kept; the network is our max-pooled conv4, with ReLU and no bias before a norm (there
-leaky ReLU).
+Deviation from the paper: its main figures are those of an *ensemble* of the five best validated checkpoints. Here it is
+one network, the best validated one.
+
+Deviations from the authors' code: the query set after i steps uses γ_i, so there are N + 1 of them (there γ_{i-1},
+which the support set used before the step, N of them); there are N rates per tensor (there N + 1, of which the last is
+never used); the loss weights change with every outer step (there once per epoch); the schedule ends at 0 (there at
+1e-5); running statistics are not kept (there they are kept per step, but never used to normalise); the network is our
+max-pooled conv4, with ReLU and no bias before a norm (there leaky ReLU).
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,17 +43,19 @@ from ....errors import ConfigError
 from .per_step import PerStep, split_steps
 
 FIRST_RATE: dict[Kind, float] = {"classification": 0.1, "regression": 0.01}
-LEAST_WEIGHT = 0.03  # of what every step starts with, while the multi-step loss is in force
+MIN_WEIGHT = 0.03  # smallest share of its initial weight 1/N that a step keeps, until the multi-step loss ends
 
 
 @dataclass(frozen=True, kw_only=True)
 class MAMLPlusPlus(Algorithm[Params], name="maml++"):
-    """MAML++: MAML with learned rates and norm parameters per step, trained on the query loss of every step at first.
+    """MAML++: MAML with learned rates and norm parameters per step, and at first a loss after every step.
 
-    State: the fast weights, one tensor per parameter of the network, and the step's scale and shift of every norm layer.
+    State: the fast weights, one tensor per parameter of the network, and the scale and shift of every norm layer for
+    the last step.
 
-    For tasks that take several steps, and where MAML's training is unstable or its inner rate hard to find; an outer step
-    costs several times that of one-step MAML. Prefer MAML or ANIL when time is short, Meta-SGD when one step must do.
+    Use it for tasks that take several steps, if MAML's training is unstable, or if its inner rate is hard to find. An
+    outer step costs several times as much as in one-step MAML. Prefer MAML or ANIL when time is short, and Meta-SGD for
+    one step.
 
     >>> method = MAMLPlusPlus()
     >>> net = method.build(nn.Sequential(nn.Flatten(), nn.LayerNorm(3)), TaskSpec(x_shape=(3,), y_dim=2))
@@ -61,15 +67,15 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
     """
 
     reference = "Antoniou, Edwards & Storkey, 2019, arXiv:1810.09502"
-    summary = "MAML made stable: learned rates and norms per step, and a loss on every step at first"
+    summary = "stable MAML: learned rates and norms per step, and at first a loss after every step"
     cost = Cost("gradient-based", "E_T Σ_i w_i L_Q(W_i, γ_i),  W_{i+1} = W_i - α_i ∇L_S(W_i, γ_i),  α and γ learned")
     outer = Outer(optimizer="adam", lr=1e-3, schedule="cosine")
     network = "conv4-pool"
     meta_batch = 8
     exceptions: ClassVar[Mapping[str, str]] = {
-        "finite_differences[order=1]": "a surrogate: the inner gradients count as constants, which is what order 1 is",
-        "refuses[multi_step=0]": "0 is the plain query loss after the last step",
-        "refuses[first_order_until=0]": "0 is second order throughout, as in the released configurations",
+        "finite_differences[order=1]": "a surrogate: order 1 takes the inner gradients as constants",
+        "refuses[multi_step=0]": "0 means only the query loss after the last step",
+        "refuses[first_order_until=0]": "0 means second order in all of training, as in the released configurations",
     }
     recipes: ClassVar[tuple[Recipe, ...]] = tuple(
         Recipe(
@@ -92,39 +98,39 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
     )
 
     inner_lr: float | None = None
-    """what the inner rates start at; if left out 0.1 for classes, as in the authors' code, and 0.01 for real targets"""
+    """initial value of the inner rates (default: 0.1 for classes, as in the authors' code; 0.01 for real targets)"""
     inner_steps: int = 5
     """inner steps while training"""
     test_steps: int = 5
-    """inner steps on a new task; those beyond the trained ones use the last one's rates and norms"""
+    """inner steps on a new task; steps beyond the trained ones use the rates and norms of the last trained step"""
     order: Literal[1, 2] = 2
-    """2: differentiate through the inner steps; 1: take their gradients as constants"""
+    """2: differentiate through the inner steps; 1: treat the inner gradients as constants"""
     multi_step: float = 1.0
-    """how much of the multi-step loss there is: 1 weighs the query loss after every step alike, 0 the last step alone"""
+    """strength of the multi-step loss: 1 weighs the query loss after every step equally, 0 uses only the last step"""
     multi_step_until: float = 0.1
-    """share of training over which the multi-step loss is annealed away"""
+    """share of training after which the multi-step loss has fallen to zero"""
     first_order_until: float = 0.0
-    """share of training at its start that is of first order"""
+    """share of training, from its start, that uses first order"""
 
     def __post_init__(self) -> None:
         require_positive(self, "inner_lr", "inner_steps", "test_steps", "multi_step_until")
         require_choice(self, "order", (1, 2))
         for name in ("multi_step", "first_order_until"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"maml++: {name} must be from 0 to 1, got {getattr(self, name)}. It is a share.")
+                raise ConfigError(f"maml++: {name} must be from 0 to 1, got {getattr(self, name)}. Pass a share.")
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """Backbone and linear head; beside them each step's rates and norm parameters."""
+        """Returns the backbone with a linear head, and the rates and norm parameters of each step."""
         rate = self.inner_lr or FIRST_RATE[spec.kind]
         return PerStep(with_head(backbone, spec), steps=self.inner_steps, rate=rate)
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
-        network, own = split_steps(net)
+        network, per_step = split_steps(net)
         fast = trainable(network)
-        yield {**fast, **own.norms_at(0)}
+        yield {**fast, **per_step.norms_at(0)}
         for step in range(self.inner_steps):
-            fast = self._step(network, fast, own.norms_at(step), own.rates_at(step), support)
-            yield {**fast, **own.norms_at(step + 1)}
+            fast = self._step(network, fast, per_step.norms_at(step), per_step.rates_at(step), support)
+            yield {**fast, **per_step.norms_at(step + 1)}
 
     def _step(self, network: nn.Module, fast: Params, norms: Params, rates: Params, support: Examples) -> Params:
         def loss(params: Params, examples: Examples) -> Tensor:
@@ -139,35 +145,35 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
         return forward(split_steps(net)[0], state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """The query losses after every step, weighed; what is reported is the last one."""
+        """The weighted sum of the query losses after every step. Reports the metrics after the last step."""
         *early, final = islice(self.path(net, task.support), 1, None)
         *weights, weight = step_weights(self.inner_steps, self.multi_step)
-        measured = metrics(self.predict(net, final, task.query.x), task.query.y)
-        cost = weight * measured["loss"]
+        report = metrics(self.predict(net, final, task.query.x), task.query.y)
+        cost = weight * report["loss"]
         for share, state in zip(weights, early, strict=True):
             if share:
                 cost = cost + share * objective(self.predict(net, state, task.query.x), task.query.y)
-        return cost, measured
+        return cost, report
 
     def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps)
 
     def at_progress(self, progress: float) -> Self:
-        """The multi-step loss and the order of the derivative as they are at this moment of training."""
-        left = max(0.0, 1 - progress / self.multi_step_until)
+        """The settings at this point of training: strength of the multi-step loss, and order of the derivative."""
+        remaining = max(0.0, 1 - progress / self.multi_step_until)
         order = 1 if progress < self.first_order_until else self.order
-        return replace(self, multi_step=left * self.multi_step, order=order)
+        return replace(self, multi_step=remaining * self.multi_step, order=order)
 
     def training_sizes(self, test: Sizes) -> Sizes:
-        """As many queries as shots per class, which for one shot is the authors' one (``--train-queries 1`` for more)."""
+        """One query per shot. The authors use one query for any number of shots (``--train-queries 1``)."""
         return replace(test, queries=test.shots)
 
 
 def step_weights(steps: int, multi_step: float) -> tuple[float, ...]:
-    """What the query loss after each step weighs; their sum is 1.
+    """Weights of the query loss after each step; they sum to 1.
 
     >>> step_weights(4, 1.0), step_weights(4, 0.5), step_weights(4, 0.0)
     ((0.25, 0.25, 0.25, 0.25), (0.125, 0.125, 0.125, 0.625), (0.0, 0.0, 0.0, 1.0))
     """
-    early = max(multi_step, LEAST_WEIGHT) / steps if multi_step > 0 else 0.0
+    early = max(multi_step, MIN_WEIGHT) / steps if multi_step > 0 else 0.0
     return (*[early] * (steps - 1), 1 - (steps - 1) * early)

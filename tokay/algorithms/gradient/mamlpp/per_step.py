@@ -1,11 +1,12 @@
-"""Meta-weights that each inner step has its own of: rates, and the scale and shift of the norm layers."""
+"""Meta-weights of each inner step: its rates, and the scales and shifts of the norm layers."""
 
 from copy import deepcopy
 
 from torch import Tensor, nn
 
 from ....core.inner.descent import Params, forward, trainable
-from ....core.inner.wrapper import Beside, built_as, to_buffer
+from ....core.inner.wrapper import Wrapper, to_buffer
+from ....core.network import require_network
 
 _NORMS = (
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
@@ -14,13 +15,16 @@ _NORMS = (
 )
 
 
-class PerStep(Beside):
-    """A copy of ``net`` without the scales and shifts of its norm layers, and what each of ``steps`` steps has instead.
+class PerStep(Wrapper):
+    """A copy of ``net``, with rates and norm parameters for each of ``steps`` inner steps.
 
-    Beside it stand, for each trainable parameter left, ``steps`` rates that start at ``rate``; and for each trainable
-    scale and shift of a norm layer ``steps + 1`` of them, ``[steps + 1, *shape]``, that start as it was: one for the
-    weights after every number of steps from 0. In the network itself they are buffers, which is what lets ``forward``
-    put a step's own in their place; a checkpoint holds the stacks alone. Later steps use the last of each.
+    Norm parameters: each trainable scale or shift of a norm layer becomes a stack ``[steps + 1, *shape]``. Entry i goes
+    with the weights after i steps; all entries start at the original values. In the network itself the originals become
+    buffers, so that ``forward`` can replace them by the entry of a step. A checkpoint stores only the stacks.
+
+    Rates: each remaining trainable parameter gets ``steps`` rates, which start at ``rate``.
+
+    Steps beyond ``steps`` use the last entry.
 
     >>> net = PerStep(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)), steps=2, rate=0.1)
     >>> {name: tuple(p.shape) for name, p in net.norms_at(0).items()}, len(net.norms[0])
@@ -30,40 +34,40 @@ class PerStep(Beside):
     """
 
     def __init__(self, net: nn.Module, *, steps: int, rate: float) -> None:
-        net = deepcopy(net)  # the caller's keeps its scales and shifts
-        taken = _take_norms(net)
+        net = deepcopy(net)  # the caller's network keeps its scales and shifts
+        norms = _take_norms(net)
         super().__init__(net)
-        self.norm_names = tuple(taken)
-        self.norms = nn.ParameterList(p.detach().expand(steps + 1, *p.shape).clone() for p in taken.values())
+        self.norm_names = tuple(norms)
+        self.norms = nn.ParameterList(p.detach().expand(steps + 1, *p.shape).clone() for p in norms.values())
         self.rate_names = tuple(trainable(net))
         self.rates = nn.ParameterList(p.detach().new_full((steps,), rate) for p in trainable(net).values())
 
     def norms_at(self, step: int) -> Params:
-        """The scales and shifts that go with the weights after ``step`` steps, by name."""
+        """The scales and shifts for the weights after ``step`` steps, by parameter name."""
         return {name: p[min(step, len(p) - 1)] for name, p in zip(self.norm_names, self.norms, strict=True)}
 
     def rates_at(self, step: int) -> Params:
-        """The rates of the step that follows ``step`` others, by the name of the parameter they are for."""
+        """The rates of the step that comes after ``step`` steps, by parameter name."""
         return {name: r[min(step, len(r) - 1)] for name, r in zip(self.rate_names, self.rates, strict=True)}
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the network answers before any step."""
+        """The output of the network before any inner step."""
         return forward(self.net, self.norms_at(0), x)
 
 
 def _take_norms(net: nn.Module) -> dict[str, Tensor]:
-    """The trainable scales and shifts of the norm layers of ``net``, which become buffers there."""
-    taken: dict[str, Tensor] = {}
+    """Makes the trainable scales and shifts of the norm layers buffers of ``net``; returns their values by name."""
+    norms: dict[str, Tensor] = {}
     for prefix, module in net.named_modules():
         if not isinstance(module, _NORMS):
             continue
         for name, p in list(module.named_parameters(recurse=False)):
             if p.requires_grad:
-                taken[f"{prefix}.{name}" if prefix else name] = to_buffer(module, name)
-    return taken
+                norms[f"{prefix}.{name}" if prefix else name] = to_buffer(module, name)
+    return norms
 
 
 def split_steps(net: nn.Module) -> tuple[nn.Module, PerStep]:
-    """The network itself, and what each step has. ``net`` is a ``PerStep``."""
-    both = built_as(PerStep, net, "split_steps: takes a network with steps beside it")
-    return both.net, both
+    """Returns the inner network, and ``net`` itself. Raises ``TypeError`` if ``net`` is not a ``PerStep``."""
+    per_step = require_network(PerStep, net, "split_steps: net must be the PerStep that MAMLPlusPlus().build returns")
+    return per_step.net, per_step

@@ -1,3 +1,3 @@
-"""Reptile: move the start towards where training on each task ends."""
+"""Reptile: moves the initial weights towards the trained weights of each task."""
 
 from .reptile import Reptile as Reptile

@@ -1,17 +1,17 @@
-"""Second moments that an inner Adam starts from in every task, kept as meta-weights beside those of the network."""
+"""Second moments as meta-weights: the values that the inner Adam starts from in every task."""
 
 import torch
 from torch import Tensor, nn
 
 from ....core.inner.descent import Moments
-from ....core.inner.wrapper import Beside
+from ....core.inner.wrapper import Wrapper
 
 
-class WithMoments(Beside):
-    """``net``, and Adam's second moment for each of its parameters.
+class WithMoments(Wrapper):
+    """Wraps ``net`` and adds Adam's initial second moment for each of its parameters.
 
-    The moments are parameters, so the outer optimizer moves them and checkpoints hold them. They begin at zero with
-    ``seen`` zero, which is the Adam that everybody knows.
+    The moments are parameters: the outer optimizer trains them, and checkpoints store them. All moments and ``seen``
+    start at zero, which is the usual Adam.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -21,15 +21,16 @@ class WithMoments(Beside):
 
 
 def split_moments(net: nn.Module) -> tuple[nn.Module, Moments]:
-    """The network itself and the moments to start from: zero for a network that has none with it."""
+    """Returns the inner network and the initial moments; zero moments if ``net`` is not a ``WithMoments``."""
     if not isinstance(net, WithMoments):
         return net, Moments()
     names = [name for name, _ in net.net.named_parameters()]
-    return net.net, Moments(second=dict(zip(names, net.second, strict=True)), seen=net.seen)
+    return net.net, Moments(second=dict(zip(names, net.second, strict=True)), second_weight=net.seen)
 
 
 def not_negative(moments: Moments) -> Moments:
-    """Averages of squares as they can be: an outer optimizer that overshoots may have taken them below zero."""
+    """Clamps the moments at zero, because an outer optimizer that overshoots can make them negative."""
     second = {name: v.clamp_min(0) for name, v in moments.second.items()}
-    seen = moments.seen.clamp_min(0) if isinstance(moments.seen, Tensor) else moments.seen
-    return moments._replace(second=second, seen=seen)
+    weight = moments.second_weight
+    weight = weight.clamp_min(0) if isinstance(weight, Tensor) else weight
+    return moments._replace(second=second, second_weight=weight)

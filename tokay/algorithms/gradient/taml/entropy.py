@@ -1,4 +1,4 @@
-"""How uncertain a classifier is of its own answers, whatever the right ones are."""
+"""How uncertain a classifier is of its predictions, regardless of the true classes."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,7 +9,7 @@ from ....core.objectives import mean_of_rows
 def entropy(logits: Tensor, y: Tensor) -> Tensor:
     """Mean over examples of H(p) = -Σ_k p_k log p_k with p = softmax(logits) ``[n, ways]``, in nats.
 
-    Of ``y``, boolean one-hot, only which rows are padding (all false) is looked at.
+    ``y`` is boolean one-hot. It only tells which rows are padding (all false); padding does not count.
 
     >>> entropy(torch.zeros(2, 4), torch.eye(4, dtype=torch.bool)[:2])  # log 4
     tensor(1.3863)

@@ -1,21 +1,22 @@
 """Task-agnostic meta-learning (Jamal & Qi, 2019, arXiv:1805.07722).
 
-MAML, kept from a start θ that already does well on some tasks and thereby less well on others. θ_T is what
-``inner_steps`` of gradient descent, θ <- θ - α ∇L_S(θ), make of θ in task T. Two versions:
+TAML is MAML with one more term. Initial weights θ that already do well on some tasks do less well on others; the term
+prevents that. θ_T are the weights of task T after ``inner_steps`` of gradient descent, θ <- θ - α ∇L_S(θ). There are
+two versions:
 
     entropy:      minimise  E_T [ L_Q(θ_T) + λ (H_Q(θ_T) - H_Q(θ)) ],   H_Q(θ) = mean_x -Σ_k p_k log p_k,  p = f_θ(x),
 
-so that the start is as unsure as can be, and what it becomes is sure; for classes only;
+which makes the predictions uncertain before adapting and certain after it (for classes only);
 
     inequality:   minimise  E_T [ L_Q(θ_T) ] + λ I({L_Q(θ)}_T),
 
 where I measures how unequal the losses *before* adapting are between the tasks of the meta-batch: Theil's index,
-generalised entropy, Atkinson's or Gini's index, or the variance of logs (``core/inequality.py`` has the equations).
+generalised entropy, Atkinson's or Gini's index, or the variance of logs (``inequality.py`` has the equations).
 
-Deviations from the paper: the entropies and the initial losses are those of the query set, so that one pass over it
-serves; all derivatives are second order. Whatever MAML deviates by holds here: norms are adapted with all else and
-tasks are drawn afresh. λ is chosen here (the paper chooses it by validation): after 150 steps of 8 Omniglot tasks on 16
-filters 0.1 of the entropy, 1 of Theil's and 1 of Gini's index were all as good as MAML, 1 of the entropy was worse.
+Deviations from the paper: the entropies and the initial losses are those of the query set, so that one pass over it is
+enough; all derivatives are second order. The deviations of ``maml`` hold here too: the norms adapt like all other
+weights, and every training task is a new sample. λ = 0.1 was chosen here by short runs on Omniglot (the paper chooses
+it by validation); a larger λ made the entropy version worse.
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,22 +52,22 @@ def _recipe(task: str, flags: str, queries: int) -> Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class TAML(Algorithm[Params], name="taml"):
-    """TAML: MAML from a start that favours no task, by its entropy or by how unequal its losses are.
+    """TAML: MAML with initial weights that favour no task, by an entropy term or an inequality term.
 
     State: the fast weights, one tensor per parameter of the network.
 
-    Prefer it to MAML when test tasks differ from those it trains on. The inequality needs a meta-batch of several
-    tasks; with one it is MAML. ``weight=0`` is MAML, which costs less.
+    Prefer it to MAML when test tasks differ from the training tasks. The inequality versions need a meta-batch of
+    several tasks; with one task they equal MAML. With ``weight=0`` it is MAML too; MAML itself costs less.
 
     >>> net = TAML().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> support = Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2))
     >>> cost, _ = TAML(measure="gini").loss(net, Task(support, support))
-    >>> cost.shape  # the query loss after adapting, and before
+    >>> cost.shape  # the query losses after and before adapting
     torch.Size([2])
     """
 
     reference = "Jamal & Qi, 2019, arXiv:1805.07722"
-    summary = "MAML from a start that favours no task: as unsure as can be, or equally good at all of them"
+    summary = "MAML with initial weights that favour no task: uncertain at first, or equally good at all tasks"
     cost = Cost("information-theoretic", "E_T [L_Q(θ_T) + λ (H_Q(θ_T) - H_Q(θ))],  or  E_T L_Q(θ_T) + λ I({L_Q(θ)}_T)")
     network = "conv4-mean"
     meta_batch = 32
@@ -77,19 +78,19 @@ class TAML(Algorithm[Params], name="taml"):
         _recipe("20w5s", "--ways 20 --shots 5 --inner-steps 5 --test-steps 5 --meta-batch 16", 5),
     )
     exceptions: ClassVar[Mapping[str, str]] = {
-        "refuses[weight=0]": "without the term it is MAML",
+        "refuses[weight=0]": "0 turns the term off: MAML",
     }
 
     measure: Measure = "entropy"
-    """the term beside the loss: entropy of the predictions, or an index of how unequal the initial losses are"""
+    """term added to the loss: the entropy of the predictions, or an index of inequality of the initial losses"""
     weight: float = 0.1
-    """λ, how much it counts beside the query loss"""
+    """λ, weight of the added term"""
     alpha: float = 2.0
-    """of generalized-entropy: a larger one weighs the largest losses more (1: theil)"""
+    """for generalized-entropy: a larger value weighs large losses more (1: theil)"""
     epsilon: float = 0.5
-    """of atkinson: a larger one weighs the smallest losses more"""
+    """for atkinson: a larger value weighs small losses more"""
     inner_lr: float | None = None
-    """step size α of the inner steps; MAML's if left out: 2.0 for classes (mean loss), 0.01 for real targets"""
+    """step size α of the inner steps (default: MAML's, 2.0 for classes with a mean loss, 0.01 for real targets)"""
     inner_steps: int = 1
     """inner steps while training"""
     test_steps: int = 3
@@ -101,7 +102,7 @@ class TAML(Algorithm[Params], name="taml"):
         require_positive(self, "inner_lr", "alpha", "epsilon", "inner_steps", "test_steps")
 
     def takes(self) -> tuple[Kind, ...]:
-        """Real targets have no entropy; losses of any kind can be unequal."""
+        """The kinds of tasks it can learn: the entropy needs classes, the inequality measures work with any loss."""
         return ("classification",) if self.measure == "entropy" else self.kinds
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
@@ -115,20 +116,20 @@ class TAML(Algorithm[Params], name="taml"):
         return forward(net, state, x)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """With the entropy, one task's cost. Otherwise the query losses after and before adapting, for ``reduce``."""
+        """For the entropy: the cost of one task. Otherwise: the query losses after and before adapting."""
         (x, y), adapted = task.query, self.adapt(net, task.support)
-        before, after = net(x), self.predict(net, adapted, x)
-        measured = metrics(after, y)
+        initial_outputs, adapted_outputs = net(x), self.predict(net, adapted, x)
+        report = metrics(adapted_outputs, y)
         if self.measure == "entropy":
-            return measured["loss"] + self.weight * (entropy(after, y) - entropy(before, y)), measured
-        return torch.stack([measured["loss"], objective(before, y)]), measured
+            return report["loss"] + self.weight * (entropy(adapted_outputs, y) - entropy(initial_outputs, y)), report
+        return torch.stack([report["loss"], objective(initial_outputs, y)]), report
 
     def reduce(self, losses: Tensor) -> Tensor:
-        """The mean of ``[tasks]``; or of the losses after adapting in ``[tasks, 2]``, and λ I of those before."""
+        """For the entropy: the mean of ``[tasks]``. Otherwise, from ``[tasks, 2]``: mean(adapted) + λ I(initial)."""
         if self.measure == "entropy":
             return losses.mean()
-        after, before = losses.unbind(-1)
-        return after.mean() + self.weight * self._inequality(before)
+        adapted, initial = losses.unbind(-1)
+        return adapted.mean() + self.weight * self._inequality(initial)
 
     def _inequality(self, losses: Tensor) -> Tensor:
         match self.measure:
@@ -147,5 +148,5 @@ class TAML(Algorithm[Params], name="taml"):
         return replace(self, inner_steps=self.test_steps)
 
     def training_sizes(self, test: Sizes) -> Sizes:
-        """As many queries as shots per class, as in MAML."""
+        """One query per shot, as in MAML."""
         return replace(test, queries=test.shots)

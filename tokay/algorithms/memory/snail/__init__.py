@@ -1,3 +1,3 @@
-"""SNAIL: causal convolutions and attention over a task."""
+"""SNAIL: causal convolutions and attention over the examples of a task."""
 
 from .snail import SNAIL as SNAIL

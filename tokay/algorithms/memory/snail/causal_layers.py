@@ -1,10 +1,10 @@
-"""Layers over a sequence in which a position sees itself and what came before, never what follows.
+"""Causal layers over a sequence: each position sees itself and earlier positions, never later ones.
 
-Every layer takes ``[n, c]`` to ``[n, c + more]``: its own inputs stay in front (dense connections). So the inputs of all
-layers are the first columns of the last layer's output, and a sequence that was read once can be asked about many times:
-``after`` answers ``[m, c]`` further inputs, each as position n + 1 behind the same past, at the cost of one step.
+Every layer maps ``[n, c]`` to ``[n, c + new]``: its inputs are its first output columns (dense connections). So the output
+of the last layer holds the inputs of all layers. One pass over a sequence then serves many queries: ``step`` computes
+``[m, c]`` further inputs, each as position n + 1 after the same past, at the cost of one position.
 
-Rows that are not ``real`` must come first and must be zero: they then are what lies before the beginning.
+Rows with ``real`` false (padding) must come first and must be zero. They then equal the padding before a sequence.
 (Mishra et al. 2018, arXiv:1707.03141.)
 """
 
@@ -26,25 +26,25 @@ class CausalDense(nn.Module):
         self.inputs, self.outputs, self.dilation = inputs, inputs + filters, dilation
         self.convolution = nn.Linear(2 * inputs, 2 * filters)
 
-    def _mixed(self, now: Tensor, before: Tensor) -> Tensor:
-        a, b = self.convolution(torch.cat([now, before], -1)).chunk(2, -1)
-        return torch.cat([now, a.tanh() * b.sigmoid()], -1)
+    def _gate(self, x: Tensor, previous: Tensor) -> Tensor:
+        a, b = self.convolution(torch.cat([x, previous], -1)).chunk(2, -1)
+        return torch.cat([x, a.tanh() * b.sigmoid()], -1)
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
-        """All positions ``[n, inputs]``, of which ``real`` ``[n]`` are none of padding."""
+        """Computes all positions of ``x`` ``[n, inputs]``. ``real`` ``[n]`` is false for padding."""
         blank = x.new_zeros(min(self.dilation, len(x)), self.inputs)
-        mixed = self._mixed(x, torch.cat([blank, x[: len(x) - len(blank)]]))
-        return torch.where(real[:, None], mixed, 0)
+        output = self._gate(x, torch.cat([blank, x[: len(x) - len(blank)]]))
+        return torch.where(real[:, None], output, 0)
 
-    def after(self, past: Tensor, real: Tensor, now: Tensor) -> Tensor:
-        """Each of ``now`` ``[m, inputs]`` as the position that follows ``past`` ``[n, inputs]``."""
-        known = len(past) >= self.dilation
-        before = past[len(past) - self.dilation] if known else past.new_zeros(self.inputs)
-        return self._mixed(now, before.expand_as(now))
+    def step(self, past: Tensor, real: Tensor, x: Tensor) -> Tensor:
+        """Computes each row of ``x`` ``[m, inputs]`` as the position after ``past`` ``[n, inputs]``."""
+        is_inside = len(past) >= self.dilation
+        previous = past[len(past) - self.dilation] if is_inside else past.new_zeros(self.inputs)
+        return self._gate(x, previous.expand_as(x))
 
 
 class CausalAttention(nn.Module):
-    """One head of causal attention: concat(x, softmax(q·k / sqrt(K)) v) over the positions up to one's own.
+    """One head of causal attention: concat(x, softmax(q·k / sqrt(K)) v) over all positions up to this one.
 
     >>> CausalAttention(3, keys=8, values=4)(torch.randn(6, 3), torch.ones(6, dtype=torch.bool)).shape
     torch.Size([6, 7])
@@ -54,31 +54,31 @@ class CausalAttention(nn.Module):
         super().__init__()
         self.inputs, self.outputs = inputs, inputs + values
         self.query = nn.Linear(inputs, keys)
-        self.key = nn.Linear(inputs, keys, bias=False)  # one would add the same to all logits, which changes nothing
+        self.key = nn.Linear(inputs, keys, bias=False)  # a bias would add a constant to all logits, without effect
         self.value = nn.Linear(inputs, values)
         self.scale = 1 / math.sqrt(keys)
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
-        """All positions ``[n, inputs]``, of which ``real`` ``[n]`` are none of padding."""
-        places = torch.arange(len(x), device=x.device)
-        own = places[:, None] == places  # padding sees itself, for a softmax over nothing is no number
-        seen = ((places[:, None] >= places) & real) | own
+        """Computes all positions of ``x`` ``[n, inputs]``. ``real`` ``[n]`` is false for padding."""
+        positions = torch.arange(len(x), device=x.device)
+        is_self = positions[:, None] == positions  # padding sees itself, because a softmax over nothing is NaN
+        is_visible = ((positions[:, None] >= positions) & real) | is_self
         logits = self.query(x) @ self.key(x).mT * self.scale
-        read = logits.masked_fill(~seen, -torch.inf).softmax(-1) @ self.value(x)
-        return torch.where(real[:, None], torch.cat([x, read], -1), 0)
+        attended = logits.masked_fill(~is_visible, -torch.inf).softmax(-1) @ self.value(x)
+        return torch.where(real[:, None], torch.cat([x, attended], -1), 0)
 
-    def after(self, past: Tensor, real: Tensor, now: Tensor) -> Tensor:
-        """Each of ``now`` ``[m, inputs]`` as the position that follows ``past`` ``[n, inputs]``."""
-        query = self.query(now)
-        own = (query * self.key(now)).sum(-1, keepdim=True)
-        logits = torch.cat([(query @ self.key(past).mT).masked_fill(~real, -torch.inf), own], -1)
+    def step(self, past: Tensor, real: Tensor, x: Tensor) -> Tensor:
+        """Computes each row of ``x`` ``[m, inputs]`` as the position after ``past`` ``[n, inputs]``."""
+        query = self.query(x)
+        self_logit = (query * self.key(x)).sum(-1, keepdim=True)
+        logits = torch.cat([(query @ self.key(past).mT).masked_fill(~real, -torch.inf), self_logit], -1)
         weights = (logits * self.scale).softmax(-1)  # [m, n + 1]
-        read = weights[:, :-1] @ self.value(past) + weights[:, -1:] * self.value(now)
-        return torch.cat([now, read], -1)
+        attended = weights[:, :-1] @ self.value(past) + weights[:, -1:] * self.value(x)
+        return torch.cat([x, attended], -1)
 
 
 def temporal_convolutions(inputs: int, filters: int, *, length: int) -> list[CausalDense]:
-    """Dense layers of dilation 1, 2, 4, ...: as many as it takes to look back over ``length`` positions.
+    """Dense layers with dilation 1, 2, 4, ...: enough layers to look back over ``length`` positions.
 
     >>> [layer.dilation for layer in temporal_convolutions(3, 8, length=26)]
     [1, 2, 4, 8, 16]

@@ -1,0 +1,51 @@
+"""What some sources of tasks can do besides ``sample``. Ask with ``isinstance(source, FixedList)`` before you use an ability.
+
+An ability is a protocol: a source has it if it has the methods. It need not inherit from the protocol.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from .task import Task, TaskSource
+
+
+@runtime_checkable
+class Movable(TaskSource, Protocol):
+    """A source that holds data and can move it to another device."""
+
+    def to(self, device: torch.device | str) -> TaskSource:
+        """The same source with its data on ``device``, so that every sample is made there."""
+        ...
+
+
+@runtime_checkable
+class FixedList(TaskSource, Protocol):
+    """A source with a fixed list of tasks and no others. ``evaluate`` scores each of them once."""
+
+    def __len__(self) -> int:
+        """The number of tasks in the list."""
+        ...
+
+    def part(self, start: int, stop: int) -> Task:
+        """The tasks from ``start`` up to, not including, ``stop``, in the order of the list."""
+        ...
+
+
+@runtime_checkable
+class ExactlyScored(TaskSource, Protocol):
+    """A source that knows the exact posterior of its tasks."""
+
+    def exact_log_likelihood(self, *, tasks: int, seed: int) -> Tensor:
+        """The log-likelihood of the exact posterior on the tasks of ``evaluate(tasks=tasks, seed=seed)``: ``[tasks]``."""
+        ...
+
+
+@runtime_checkable
+class Paced(TaskSource, Protocol):
+    """A source whose training tasks change as training goes on."""
+
+    def at_progress(self, progress: float) -> TaskSource:
+        """The source for one step of training. ``progress`` is the share of steps already done: 0 or more, below 1."""
+        ...
