@@ -1,6 +1,6 @@
 """Every public name of Tokay. ``tokay.NAME`` imports this file at first use, so that ``import tokay`` alone is quick."""
 
-from .algorithms import *  # noqa: F403 - one import line per method, in algorithms/__init__.py
+from .algorithms import *  # one import line per method, there
 from .core.algorithm import Algorithm as Algorithm, list_algorithms as list_algorithms
 from .core.engine.allocator import keep_freed_memory as keep_freed_memory
 from .core.engine.batching import over_tasks as over_tasks
@@ -25,5 +25,5 @@ from .evaluation.by_instance import Instances as Instances, by_instance as by_in
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.scores import Evaluation as Evaluation, Score as Score, paired_difference as paired_difference
 from .learner.learner import Learner as Learner
-from .runs.checkpoint import load as load
+from .learner.saving import load as load, save as save
 from .training.fit import FitConfig as FitConfig, FitState as FitState, Step as Step, fit as fit

@@ -39,7 +39,7 @@ from tokay.core.inner.minibatches import minibatches
 from tokay.core.objectives import objective
 from tokay.core.probability.noise import task_seed
 from tokay.core.seeding import generator
-from tokay.runs.run import git_commit
+from tokay.runs.machine import git_commit
 from tokay.tasks import Glyphs, Quadratic
 
 sys.path.insert(0, str(Path(__file__).parent))

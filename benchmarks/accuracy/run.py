@@ -22,7 +22,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from recipes import RECIPES, Protocol, Recipe
 
-from tokay.runs.run import hardware
+from tokay.runs.machine import hardware
 
 HERE = Path(__file__).parent
 PLAN = HERE / "plan.json"

@@ -22,7 +22,7 @@ import torch
 import tokay
 from tokay import Examples, FitConfig, Sizes, Task, TaskSpec
 from tokay.networks import list_networks
-from tokay.runs.run import git_commit, hardware
+from tokay.runs.machine import git_commit, hardware
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

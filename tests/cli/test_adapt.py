@@ -64,7 +64,7 @@ def test_it_is_right(call: Call, trained: Path, letters: Path, queries: Path) ->
 
 
 def test_few_pictures_give_a_warning(call: Call, trained: Path, letters: Path, queries: Path) -> None:
-    warning = "6 are few for that: --inductive may be more accurate"
+    warning = "all 6 pictures, which are few for that: --inductive may be more accurate"
     assert warning in call("adapt", trained, "--support", letters, "--query", queries).err
     assert warning not in call("adapt", trained, "--support", letters, "--query", queries, "--inductive").err
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import tokay
 from tokay.files import read_tensors
 from tokay.runs.checkpoint import load_model
-from tokay.runs.run import read
+from tokay.runs.settings import read
 from tokay.tasks.gaussian_process import Curves
 
 from .helpers import Call, refused
@@ -178,7 +178,7 @@ def test_damaged_settings(call: Call, copied: Path) -> None:
     file = copied / "run.json"
     good = json.loads(file.read_text())
     file.write_text('{"tokay": ')
-    refused(call("evaluate", copied), str(file), "must be JSON")
+    refused(call("evaluate", copied), str(file), "must be a JSON file")
     file.write_text("[]")
     refused(call("evaluate", copied), str(file), "misses or garbles")
     file.write_text(json.dumps({**good, "algorithm": {"name": "from-the-future"}}))

@@ -10,7 +10,7 @@ import torch
 from tokay.cli.scoring import EvaluationTasks, with_test_tasks
 from tokay.evaluation.evaluate import evaluate
 from tokay.runs.checkpoint import load_model
-from tokay.runs.run import read
+from tokay.runs.settings import read
 from tokay.tasks import GaussianProcess, Sinusoid
 
 from .helpers import Call, refused

@@ -11,6 +11,7 @@ from PIL import Image
 from tokay.cli import plot
 from tokay.evaluation.evaluate import evaluate
 from tokay.runs.checkpoint import load_model
+from tokay.runs.log import read_log
 
 from .helpers import Call, quietly, refused
 
@@ -120,7 +121,7 @@ def test_half_a_line_at_the_end_of_the_log_is_left_out(call: Call, sine_run: Pat
     run = shutil.copytree(sine_run, tmp_path / "run")
     with (run / "metrics.jsonl").open("a") as log:
         log.write('{"step": 8, "lo')
-    assert [line["step"] for line in plot._read_log(run / "metrics.jsonl")] == [2, 4, 6]
+    assert [line["step"] for line in read_log(run)] == [2, 4, 6]
     assert call("plot", run, "--tasks", "2").code == 0
 
 

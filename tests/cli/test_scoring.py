@@ -9,7 +9,7 @@ import torch
 from tokay.cli.scoring import EvaluationTasks, score_run, with_test_tasks
 from tokay.core.task import Sizes
 from tokay.errors import ConfigError
-from tokay.runs.run import read
+from tokay.runs.settings import read
 
 from .helpers import Call, quietly
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tokay.cli.train import USAGE
 from tokay.core.task import Sizes
-from tokay.runs.run import read
+from tokay.runs.settings import read
 
 from .helpers import SMALL, Call, program, refused, write_letters
 

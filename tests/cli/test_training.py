@@ -19,7 +19,6 @@ import torch
 import tokay
 from tokay.cli import training
 from tokay.cli.main import main
-from tokay.cli.training import _cut_log
 from tokay.files import read_tensors
 from tokay.runs.checkpoint import load_model, save_model, save_state
 
@@ -219,7 +218,7 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path, call: Call, mo
     settings = json.loads((run / "run.json").read_text())
     settings["fit"]["steps"] = 10
     (run / "run.json").write_text(json.dumps(settings))
-    monkeypatch.setattr(training, "_cut_log", lambda log, step: None)
+    monkeypatch.setattr(training, "cut_log", lambda run, step: None)
     (run / "metrics.jsonl").symlink_to("/dev/full")
     result = call("train", "--resume", run)
     assert result.code == 2
@@ -243,21 +242,6 @@ def test_the_log(sine_run: Path, reptile_run: Path) -> None:
         assert set(line["validation"]["mse"]) == {"mean", "ci95"}
     (first, *_) = (json.loads(line) for line in (reptile_run / "metrics.jsonl").read_text().splitlines())
     assert 0 <= first["validation"]["accuracy"]["mean"] <= 1
-
-
-@pytest.mark.parametrize("tail", ["", '{"step": 30, "loss', '{"step": 30, "loss": 1.0}', "\x00\x00"])
-def test_cutting_the_log(tmp_path: Path, tail: str) -> None:
-    file = tmp_path / "metrics.jsonl"
-    complete = "".join(json.dumps({"step": step, "loss": 0.5}) + "\n" for step in (10, 20))
-    file.write_text(complete + tail)
-    _cut_log(file, 30)
-    assert file.read_text() == complete
-    _cut_log(file, 20)
-    assert file.read_text() == complete
-    _cut_log(file, 19)
-    assert file.read_text() == complete.splitlines(keepends=True)[0]
-    _cut_log(tmp_path / "none", 3)
-    assert not (tmp_path / "none").exists()
 
 
 def test_left_over_temporary_files_are_removed(tmp_path: Path, call: Call) -> None:

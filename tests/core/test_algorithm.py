@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from tokay import MAML, Algorithm, ConfigError, Examples, Sizes, Task, TaskSpec, list_algorithms, one_hot
 from tokay.core import algorithm as registry
 from tokay.core.algorithm import require_choice, require_positive
+from tokay.core.cost import Cost
+
+COST = Cost("no adaptation", "E_T L_Q")
 
 
 @pytest.fixture
 def clean_registry() -> Iterator[None]:
-    known = dict(registry._algorithms)
-    yield
-    registry._algorithms.clear()
-    registry._algorithms.update(known)
+    with registry._algorithms.temporary():
+        yield
 
 
 def define(name: str, qualname: str = "Guess") -> type[Algorithm[Any]]:
@@ -27,8 +28,9 @@ def define(name: str, qualname: str = "Guess") -> type[Algorithm[Any]]:
         return state.expand(len(x), -1) + net(x).sum() * 0
 
     body = {"adapt": adapt, "predict": predict, "__qualname__": qualname, "lr": 0.5, "__annotations__": {"lr": float}}
-    made = type(Algorithm)(qualname, (Algorithm,), body, name=name)
-    return dataclass(frozen=True, kw_only=True)(made)
+    texts = {"reference": "a test", "summary": "guesses", "cost": COST, "__module__": __name__}
+    kind = type(Algorithm)(qualname, (Algorithm,), {**body, **texts}, name=name)
+    return dataclass(frozen=True, kw_only=True)(kind)
 
 
 @pytest.mark.usefixtures("clean_registry")
@@ -42,10 +44,40 @@ def test_defining_is_registering() -> None:
 def test_a_name_is_taken_once() -> None:
     define("guess")
     define("guess")  # the same class again, as when a notebook cell is run twice
-    with pytest.raises(ConfigError, match=r"^algorithm: the name 'guess' is taken by Guess\. Choose another"):
+    with pytest.raises(ConfigError, match=r"^algorithm: the name 'guess' is taken by .*Guess\. Choose another"):
         define("guess", "Other")
-    with pytest.raises(ConfigError, match="the name 'maml' is taken by MAML"):
+    with pytest.raises(ConfigError, match=r"the name 'maml' is taken by tokay\.algorithms\.gradient\.maml\.MAML"):
         define("maml")
+
+
+@pytest.mark.usefixtures("clean_registry")
+@pytest.mark.parametrize("missing", ["reference", "summary", "cost"])
+def test_a_method_says_what_it_is(missing: str) -> None:
+    """Checked when the class is defined; the message says what to add."""
+    texts = {"reference": "a test", "summary": "guesses", "cost": COST}
+    del texts[missing]
+    with pytest.raises(ConfigError, match=rf"^dumb: .* Guess has no {missing}\. Add to the class: {missing} = "):
+        type(Algorithm)("Guess", (Algorithm,), texts, name="dumb")
+    assert "dumb" not in list_algorithms()
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_a_cost_is_a_cost() -> None:
+    texts = {"reference": "a test", "summary": "guesses", "cost": "the query loss"}
+    with pytest.raises(ConfigError, match=r"^dumb: cost must be a tokay\.core\.cost\.Cost, got str"):
+        type(Algorithm)("Guess", (Algorithm,), texts, name="dumb")
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_a_method_is_final_and_a_layer_is_not() -> None:
+    with pytest.raises(
+        ConfigError, match=r"a method is final, Mine inherits from tokay\.algorithms\.gradient\.maml\.MAML"
+    ):
+        type(Algorithm)("Mine", (MAML,), {}, name="mine")
+    layer = type(Algorithm)("Layer", (Algorithm,), {"reference": "a test", "cost": COST})
+    assert layer not in list_algorithms().values()
+    method = type(Algorithm)("Method", (layer,), {"summary": "of two layers"}, name="method")
+    assert list_algorithms()["method"] is method
 
 
 def test_the_registry_that_is_given_is_a_copy() -> None:
@@ -120,6 +152,9 @@ def test_along_adapts_to_every_beginning() -> None:
 
     @dataclass(frozen=True, kw_only=True)
     class Last(Algorithm[Tensor], name="last-label"):
+        reference = summary = "of a test"
+        cost = COST
+
         def adapt(self, net: nn.Module, support: Examples) -> Tensor:
             return support.y[-1].double() if len(support.y) else -torch.ones(2).double()
 
@@ -137,6 +172,9 @@ def test_along_asks_beside_what_came_before() -> None:
 
     @dataclass(frozen=True, kw_only=True)
     class Centred(Algorithm[int], name="centred"):
+        reference = summary = "of a test"
+        cost = COST
+
         def adapt(self, net: nn.Module, support: Examples) -> int:
             return 100 * len(support.y)
 

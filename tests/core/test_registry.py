@@ -80,6 +80,8 @@ def test_import_of_a_module_that_takes_a_name_that_is_taken(tmp_path: Path, monk
     )
     tokay.list_algorithms()
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ConfigError, match=r"^--import takes_maml: source: the name 'sinusoid' is taken by tokay\.tasks"):
+    with pytest.raises(
+        ConfigError, match=r"^--import takes_maml: source: the name 'sinusoid' is taken by tokay\.tasks"
+    ):
         import_plugins(["takes_maml"])
     assert "takes_maml" not in sys.modules

@@ -9,14 +9,15 @@ import torch
 from torch import nn
 
 import tokay
-from tokay import (FitConfig, FitState, Sizes, fit)
-from tokay.algorithms import (MAML, Reptile)
-from tokay.runs.checkpoint import (load_model, load_state, load_weights, save_model, save_state)
+from tokay import FitConfig, FitState, Sizes, fit
+from tokay.algorithms import MAML, Reptile
 from tokay.core.outer_optimizer import make_optimizer
 from tokay.errors import DataError
-from tokay.files import (read_tensors, write_tensors)
+from tokay.files import read_tensors, write_tensors
 from tokay.networks import MLP
-from tokay.runs.run import (Run, create)
+from tokay.runs.checkpoint import load_model, load_state, load_weights, save_model, save_state
+from tokay.runs.run import Run
+from tokay.runs.settings import create
 from tokay.tasks import Sinusoid
 
 SIZES = Sizes(ways=1, shots=5, queries=5)

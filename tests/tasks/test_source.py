@@ -33,16 +33,15 @@ def test_a_name_is_taken_once() -> None:
 
 
 def test_a_new_one_registers_itself() -> None:
-    @dataclass(frozen=True, kw_only=True)
-    class Mine(Source, name="mine"):
-        def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
-            return Sinusoid().tasks(split, sizes)
+    with _sources.temporary():
 
-    try:
+        @dataclass(frozen=True, kw_only=True)
+        class Mine(Source, name="mine"):
+            def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
+                return Sinusoid().tasks(split, sizes)
+
         assert list_sources()["mine"] is Mine
         assert Mine().tasks("test", Sizes()).spec.kind == "regression"
-    finally:
-        del _sources._classes["mine"]
     assert "mine" not in list_sources()
 
 

@@ -17,7 +17,8 @@ from ..errors import ConfigError
 from ..evaluation.company import answers_differ
 from ..learner.learner import Learner
 from ..runs.checkpoint import load_model
-from ..runs.run import Run, read
+from ..runs.run import Run
+from ..runs.settings import read
 from ..tasks.images import list_class_folders, list_images, read_images
 from ..tasks.pictures import Channels
 from .console import find_device, print_json

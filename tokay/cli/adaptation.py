@@ -12,7 +12,8 @@ from rich.table import Table
 from ..errors import ConfigError
 from ..evaluation.adaptation_speed import Adaptation
 from ..evaluation.scores import Evaluation
-from ..runs.run import Run, read
+from ..runs.run import Run
+from ..runs.settings import read
 from .console import format_score, score_json
 from .scoring import EvaluationTasks, score_run
 from .screen import table

@@ -11,7 +11,8 @@ from rich.markup import escape
 from ..errors import ConfigError
 from ..evaluation.adaptation_speed import adaptation
 from ..evaluation.scores import Difference, Evaluation, paired_difference
-from ..runs.run import Run, read
+from ..runs.run import Run
+from ..runs.settings import read
 from .adaptation import adaptation_json, adaptation_table, target_measure
 from .console import find_device, format_score, print_json, score_json
 from .flags import parse

@@ -1,6 +1,5 @@
 """``tokay plot RUN``: draw the training curve, the adaptation curve on unseen tasks, and the predictions on one task."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +15,16 @@ from ..core.engine.exact_gradients import exact_gradients
 from ..core.predictions import predict_queries
 from ..core.seeding import derive_seed, generator
 from ..core.task import Task, TaskSpec
-from ..errors import DataError
 from ..evaluation.scores import Evaluation
 from ..figures.adaptation import adaptation_figure
 from ..figures.one_task import episode_figure
 from ..figures.style import write_figure
 from ..figures.training import training_figure
 from ..runs.checkpoint import load_model
-from ..runs.run import Run, read
+from ..runs.file_names import ADAPTATION_FIGURE, TASK_FIGURE, TRAINING_FIGURE
+from ..runs.log import read_log
+from ..runs.run import Run
+from ..runs.settings import read
 from .console import find_device
 from .flags import parse
 from .scoring import EvaluationTasks, score_run
@@ -52,10 +53,10 @@ def run(arguments: Sequence[str]) -> None:
     path, device = Path(args.run), find_device(args.device)
     tasks = EvaluationTasks(tasks=args.tasks, seed=args.seed)
     run, spec = read(path)
-    lines = _read_log(path / "metrics.jsonl")
+    lines = read_log(path)
     if lines:
-        write_figure(path / "training.png", _training_figure(run, lines))
-        print(path / "training.png")
+        write_figure(path / TRAINING_FIGURE, _training_figure(run, lines))
+        print(path / TRAINING_FIGURE)
     else:
         stderr.print(f"{path}: has no logged steps, so there is no training.png.", markup=False)
 
@@ -65,16 +66,16 @@ def run(arguments: Sequence[str]) -> None:
         tasks = replace(tasks, tasks=args.seen_tasks)
         curves["tasks of the training split"] = score_run(path, tasks, device, curve=True, split="train")[1]
     chance = 1 / run.test.ways if run.source.kind == "classification" else None
-    write_figure(path / "adaptation.png", adaptation_figure(curves, _adaptation_title(run, evaluation), chance=chance))
-    print(path / "adaptation.png")
+    write_figure(path / ADAPTATION_FIGURE, adaptation_figure(curves, _adaptation_title(run, evaluation), chance=chance))
+    print(path / ADAPTATION_FIGURE)
 
     if not _drawable(run, spec):
         stderr.print(f"{path}: inputs {spec.x_shape} are no picture and no curve, so there is no episodes.png.")
         return
     task, initial, adapted, std = _predict_one_task(path, args.seed, device)
     figure = episode_figure(task, adapted, _episode_title(run, evaluation), initial=initial, std=std)
-    write_figure(path / "episodes.png", figure)
-    print(path / "episodes.png")
+    write_figure(path / TASK_FIGURE, figure)
+    print(path / TASK_FIGURE)
 
 
 def _drawable(run: Run, spec: TaskSpec) -> bool:
@@ -108,19 +109,6 @@ def _predict_one_task(path: Path, seed: int, device: torch.device) -> tuple[Task
 
 def _predict(algorithm: Any, net: nn.Module, state: Any, task: Task) -> Tensor:
     return predict_queries(algorithm, net, state, task.support.x, task.query.x, inductive=False).cpu()
-
-
-def _read_log(log: Path) -> list[dict[str, Any]]:
-    """The lines of ``metrics.jsonl``. A half-written last line is left out: training may still be running."""
-    if not log.exists():
-        return []
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    try:
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-    except ValueError as error:
-        raise DataError(
-            f"{log}: must hold one JSON object per line, got something else ({error}). Train again."
-        ) from error
 
 
 def _training_figure(run: Run, lines: list[dict[str, Any]]) -> Figure:

@@ -1,6 +1,5 @@
 """``tokay reproduce RECIPE``: train a paper's setting, score it as the paper does, print both figures."""
 
-import json
 import shlex
 import time
 from collections.abc import Sequence
@@ -16,8 +15,10 @@ from ..core.recipe import Check, Recipe
 from ..errors import ConfigError
 from ..evaluation.by_instance import Instances
 from ..evaluation.scores import Evaluation
-from ..files import finite_json, write_json
-from ..runs.run import hardware, read
+from ..files import finite_json, read_json, write_json
+from ..runs.file_names import REPRODUCTION, SETTINGS
+from ..runs.machine import hardware
+from ..runs.settings import read
 from . import train
 from .console import find_device, format_with_median, print_json, score_json
 from .evaluate import Evaluate
@@ -82,7 +83,7 @@ def run(arguments: Sequence[str]) -> None:
         "command": shlex.join(["tokay", "train", *words]),
         "fraction": args.fraction,
         "seed": args.seed,
-        **json.loads((out / "run.json").read_text(encoding="utf-8")),
+        **read_json(out / SETTINGS),
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
         "training_seconds": round(seconds, 1),
@@ -90,7 +91,7 @@ def run(arguments: Sequence[str]) -> None:
         "note": recipe.note,
         "results": _score_checks(args, recipe, out),
     }
-    write_json(out / "reproduction.json", finite_json(report))
+    write_json(out / REPRODUCTION, finite_json(report))
     if args.json:
         print_json(report)
     else:

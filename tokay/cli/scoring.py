@@ -14,7 +14,8 @@ from ..evaluation.evaluate import evaluate
 from ..evaluation.scores import Evaluation
 from ..evaluation.task_blocks import count_scored
 from ..runs.checkpoint import load_model
-from ..runs.run import Run, read
+from ..runs.run import Run
+from ..runs.settings import read
 from ..tasks import list_sources
 from .console import progress
 from .flags import parse

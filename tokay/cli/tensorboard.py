@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..runs.file_names import TENSORBOARD
+
 
 @contextmanager
 def board(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
@@ -15,7 +17,7 @@ def board(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
         return
     from torch.utils.tensorboard import SummaryWriter  # slow to import
 
-    with SummaryWriter(str(path / "tensorboard")) as writer:
+    with SummaryWriter(str(path / TENSORBOARD)) as writer:
 
         def write(line: dict[str, Any]) -> None:
             for name, value in line.items():

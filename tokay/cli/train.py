@@ -13,7 +13,8 @@ from ..core.task import Sizes, TaskSource
 from ..errors import ConfigError, TaskError
 from ..networks import Network, list_networks
 from ..runs.checkpoint import load_state
-from ..runs.run import Run, create, read
+from ..runs.run import Run
+from ..runs.settings import create, read
 from ..tasks import Source, list_sources
 from ..training.config import FitConfig, check_device
 from ..training.defaults import resolve

@@ -1,6 +1,5 @@
 """The training loop of the command line: a live bar, a log, and saves that stay whole if the process is killed."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ from torch import nn
 
 from ..core.network import device_of
 from ..core.task import TaskSource
-from ..files import append_line, clear_temporaries, finite_json, write_atomically
+from ..files import clear_temporaries
 from ..runs.checkpoint import save_model, save_state
+from ..runs.file_names import MODEL
+from ..runs.log import append_to_log, cut_log
 from ..runs.run import Run
 from ..tasks.source import on_device
 from ..training.fit import FitState, Step, fit
@@ -35,7 +36,7 @@ def train_in(
     training, validation = on_device(training, device), validation and on_device(validation, device)
     stderr.print(_describe(run, device), markup=False)
     clear_temporaries(path)
-    _cut_log(path / "metrics.jsonl", state.step)
+    cut_log(path, state.step)
     try:
         _train(path, run, net, training, validation, state, save_every)
     except KeyboardInterrupt:
@@ -65,13 +66,13 @@ def _train(
             bar.update(task, completed=step.step, text=f"{_brief(step.metrics)}  {rate:.0f} tasks/s{held_out}")
             if step.step % 10 == 0 or step.validation or step.step == run.fit.steps:
                 line = _log_line(step, rate)
-                append_line(path / "metrics.jsonl", json.dumps(finite_json(line), allow_nan=False))
+                append_to_log(path, line)
                 write_scalars(line)
             if step.step % save_every == 0 or step.step == run.fit.steps:
                 # The state comes last: once it holds the last step, resuming writes no more weights.
                 save_model(path, run, net, state)
                 save_state(path, run, net, state)
-    if not (path / "model.safetensors").exists():  # no step was trained: save the initial weights
+    if not (path / MODEL).exists():  # no step was trained: save the initial weights
         save_model(path, run, net, state)
 
 
@@ -112,17 +113,3 @@ def _log_line(step: Step, rate: float) -> dict[str, Any]:
         scores = step.validation.scores.items()
         line["validation"] = {name: {"mean": score.mean, "ci95": score.ci95} for name, score in scores}
     return line
-
-
-def _cut_log(log: Path, step: int) -> None:
-    """Remove the lines after ``step``, which a resumed run writes again, and a last line that is half written."""
-    if not log.exists():
-        return
-    lines = []
-    for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            if json.loads(line)["step"] <= step and line.endswith("\n"):
-                lines.append(line)
-        except ValueError:  # half a line: the process was killed while it wrote
-            break
-    write_atomically(log, "".join(lines).encode())

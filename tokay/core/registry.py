@@ -8,7 +8,8 @@ registry's group that an installed package declares:
     centroid = "mypackage.centroid"
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
@@ -50,6 +51,15 @@ class Registry(Generic[T]):
             for entry_point in declared([self._group]):
                 _load(entry_point)
         return dict(self._classes)
+
+    @contextmanager
+    def temporary(self) -> Iterator[None]:
+        """Classes that register inside are forgotten afterwards. For tests."""
+        classes = self.by_name()
+        try:
+            yield
+        finally:
+            self._classes = classes
 
 
 def path_of(cls: type[Any]) -> str:

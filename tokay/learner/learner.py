@@ -19,15 +19,17 @@ from ..errors import TaskError
 class Learner:
     """A method and its (meta-trained) network, ready for one task at a time.
 
-    ``fit`` adapts to a handful of examples, always from the same start: fitting again forgets the task before.
-    Labels may be integers, strings or booleans (classes), or floats (real targets); ``y`` of classes is ``[n]``.
-    Inputs are arrays or tensors ``[n, *x_shape]``; bytes (uint8 pictures) are scaled to [0, 1].
+    ``fit`` adapts to a handful of examples, always from the same start: a second ``fit`` forgets the first task.
+    Labels are integers, strings or booleans (classes) or floats (real targets). For classes, ``y`` is ``[n]``.
+    Inputs are arrays or tensors ``[n, *x_shape]``. Bytes (uint8 pictures) are scaled to [0, 1].
 
-    ``inductive`` answers every query alone beside the support set, so that an answer never depends on what else is
-    asked with it; the default answers all together, as most published figures do. With batch norm that needs enough of
-    them: ask fewer queries than there are support examples inductively. A single one always is.
+    With ``inductive``, each query is answered alone beside the support set, so an answer does not depend on the other
+    queries. Without, all queries are answered together, as in most published figures. With batch norm that needs many
+    queries: use ``inductive`` if there are fewer queries than support examples. A single query is always answered alone.
 
-    After ``fit``: ``classes_`` (classes only), ``state_`` (what was learned), ``kind_``.
+    ``recipe`` says how ``save`` builds the network again. ``load`` sets it.
+
+    After ``fit``: ``classes_`` (classes only), ``state_`` (what it learned), ``kind_`` and ``support`` (the examples).
 
     >>> import tokay
     >>> learner = Learner(tokay.ProtoNet(), nn.Flatten())
@@ -35,11 +37,20 @@ class Learner:
     ['high', 'low']
     """
 
-    def __init__(self, algorithm: Algorithm[Any], net: nn.Module, *, inductive: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        algorithm: Algorithm[Any],
+        net: nn.Module,
+        *,
+        inductive: bool = False,
+        seed: int = 0,
+        recipe: dict[str, Any] | None = None,
+    ) -> None:
         self.algorithm = algorithm
         self.net = net
         self.inductive = inductive
         self.seed = seed
+        self.recipe = recipe
 
     def fit(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> Self:
         """Adapt to the support examples. Raises ``TaskError`` for NaN, lengths or labels that do not fit."""
@@ -62,10 +73,10 @@ class Learner:
         if self.kind_ == "classification" and not self.algorithm.any_ways:
             self._require_ways(spec)
         check_compatible(self.algorithm, self.net, spec, where="fit")
-        self._support = Examples(inputs, targets.to(inputs.device))
+        self.support = Examples(inputs, targets.to(inputs.device))
         with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
             torch.manual_seed(derive_seed(self.seed, "learner"))
-            self.state_ = self.algorithm.at_test().adapt(self.net, self._support)
+            self.state_ = self.algorithm.at_test().adapt(self.net, self.support)
         return self
 
     def predict(self, x: ArrayLike | Tensor) -> NDArray[Any]:
@@ -73,7 +84,7 @@ class Learner:
         outputs = self._outputs(x)
         if self.kind_ == "classification":
             return np.asarray(self.classes_[outputs.argmax(-1).cpu().numpy()])
-        return np.asarray(outputs[:, 0].cpu().numpy() if self._flat else outputs.cpu().numpy())
+        return np.asarray(outputs[:, 0].cpu().numpy() if self.is_flat else outputs.cpu().numpy())
 
     def predict_proba(self, x: ArrayLike | Tensor) -> NDArray[Any]:
         """Probabilities ``[m, classes]``, columns in the order of ``classes_``."""
@@ -91,6 +102,11 @@ class Learner:
         if self.kind_ == "classification":
             return float((guess == truth).mean())
         return float(1 - ((truth - guess) ** 2).sum() / ((truth - truth.mean(0)) ** 2).sum())
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it has learned a task."""
+        return hasattr(self, "state_")
 
     def _inputs(self, x: ArrayLike | Tensor) -> Tensor:
         reference = next(self.net.parameters(), torch.zeros(()))
@@ -126,20 +142,22 @@ class Learner:
             raise TaskError(
                 f"fit: {int((~np.isfinite(targets)).sum())} of the targets are NaN or infinite. Clean them."
             )
-        self._flat = targets.ndim == 1
+        self.is_flat = targets.ndim == 1
         reference = next(self.net.parameters(), torch.zeros(()))
         return torch.from_numpy(targets.reshape(len(targets), -1)).to(reference.dtype)
 
     def _outputs(self, x: ArrayLike | Tensor) -> Tensor:
-        if not hasattr(self, "state_"):
+        if not self.is_fitted:
             raise TaskError("predict: nothing has been learned yet. Call fit with the support examples first.")
         inputs = self._inputs(x)
-        if inputs.shape[1:] != self._support.x.shape[1:]:
+        if inputs.shape[1:] != self.support.x.shape[1:]:
             raise TaskError(
-                f"predict: inputs must have shape {tuple(self._support.x.shape[1:])} as in fit, "
+                f"predict: inputs must have shape {tuple(self.support.x.shape[1:])} as in fit, "
                 f"got {tuple(inputs.shape[1:])}."
             )
         with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
             torch.manual_seed(derive_seed(self.seed, "learner", 1))
             alone = self.inductive or len(inputs) == 1  # statistics of a single example say nothing
-            return predict_queries(self.algorithm.at_test(), self.net, self.state_, self._support.x, inputs, inductive=alone)
+            return predict_queries(
+                self.algorithm.at_test(), self.net, self.state_, self.support.x, inputs, inductive=alone
+            )

@@ -9,17 +9,18 @@ from torch import Tensor, nn
 
 from .._version import __version__
 from ..errors import DataError
-from ..files import (read_tensors, write_tensors)
-from ..learner.learner import Learner
-from .run import (Run, read)
+from ..files import read_tensors, write_tensors
 from ..training.fit import FitState
+from .file_names import MODEL, STATE
+from .run import Run
+from .settings import read
 
 
 def save_model(path: Path, run: Run, net: nn.Module, state: FitState) -> None:
     """Write ``model.safetensors``: the best validated weights if there are any, else those of ``net``."""
     step = state.best_step if state.best_weights else state.step
     metadata = {"algorithm": run.algorithm.name, "step": str(step), "tokay": __version__}
-    write_tensors(path / "model.safetensors", state.best_weights or net.state_dict(), metadata)
+    write_tensors(path / MODEL, state.best_weights or net.state_dict(), metadata)
 
 
 def save_state(path: Path, run: Run, net: nn.Module, state: FitState) -> None:
@@ -31,26 +32,26 @@ def save_state(path: Path, run: Run, net: nn.Module, state: FitState) -> None:
             tensors |= {f"optimizer.{index}.{n}": value for n, value in moments.items() if isinstance(value, Tensor)}
     progress = {"step": state.step, "best_step": state.best_step, "best_score": state.best_score}
     metadata = {"algorithm": run.algorithm.name, "progress": json.dumps(progress), "tokay": __version__}
-    write_tensors(path / "state.safetensors", tensors, metadata)
+    write_tensors(path / STATE, tensors, metadata)
 
 
 def load_model(path: Path, *, device: torch.device | str = "cpu") -> tuple[Run, nn.Module]:
     """The settings and the network of a run, ready to adapt. Raises ``DataError`` for weights that do not fit."""
     run, spec = read(path)
     net = run.build(spec)
-    tensors, metadata = read_tensors(path / "model.safetensors")
-    _check_algorithm(path / "model.safetensors", metadata, run)
-    load_weights(net, tensors, path / "model.safetensors")
+    tensors, metadata = read_tensors(path / MODEL)
+    check_algorithm(path / MODEL, metadata, run)
+    load_weights(net, tensors, path / MODEL)
     return run, net.to(device)
 
 
 def load_state(path: Path, run: Run, net: nn.Module, optimizer: torch.optim.Optimizer | None) -> FitState:
     """Put ``net`` and ``optimizer`` back where the run stopped. A run killed before its first save starts at 0."""
-    file = path / "state.safetensors"
+    file = path / STATE
     if not file.exists():
         return FitState(optimizer=optimizer)
     tensors, metadata = read_tensors(file)
-    _check_algorithm(file, metadata, run)
+    check_algorithm(file, metadata, run)
     load_weights(net, _below("net.", tensors), file)
     if optimizer is not None:
         saved = optimizer.state_dict()
@@ -61,23 +62,6 @@ def load_state(path: Path, run: Run, net: nn.Module, optimizer: torch.optim.Opti
         optimizer.load_state_dict({**saved, "state": moments})
     progress = json.loads(metadata["progress"])
     return FitState(**progress, optimizer=optimizer, best_weights=_below("best.", tensors))
-
-
-def load(path: str | Path, *, net: nn.Module | None = None, device: str = "cpu", inductive: bool = False) -> Learner:
-    """A trained run as a ``Learner``. Give ``net`` for a network that is none of Tokay's own.
-
-    Raises ``DataError`` when the folder is no run, or its weights are damaged or of another network.
-    """
-    path = Path(path)
-    if net is None:
-        run, net = load_model(path, device=device)
-    else:
-        run, _ = read(path)
-        tensors, metadata = read_tensors(path / "model.safetensors")
-        _check_algorithm(path / "model.safetensors", metadata, run)
-        load_weights(net, tensors, path / "model.safetensors")
-        net.to(device)
-    return Learner(run.algorithm, net, inductive=inductive)
 
 
 def load_weights(net: nn.Module, tensors: dict[str, Tensor], where: Path) -> None:
@@ -101,7 +85,8 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _check_algorithm(file: Path, metadata: dict[str, str], run: Run) -> None:
+def check_algorithm(file: Path, metadata: dict[str, str], run: Run) -> None:
+    """Refuse weights of another method. Raises ``DataError``."""
     if metadata.get("algorithm") != run.algorithm.name:
         raise DataError(
             f"{file}: must hold weights of {run.algorithm.name}, got those of {metadata.get('algorithm', 'no run')}. "

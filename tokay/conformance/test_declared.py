@@ -22,12 +22,12 @@ from tokay.core.task import Kind
 from tokay.networks import list_networks
 from tokay.tasks import list_sources
 
-from .helpers import EXCUSABLE, each_algorithm, excuse, excused, numeric, variants
+from .helpers import EXCUSABLE, each_algorithm, excuse, excused, methods, numeric, variants
 
 
 @each_algorithm
 def test_is_a_value(name: str) -> None:
-    for algorithm in variants(tokay.list_algorithms()[name]).values():
+    for algorithm in variants(methods()[name]).values():
         assert algorithm.name == name
         assert replace(algorithm) == algorithm
         assert hash(replace(algorithm)) == hash(algorithm)
@@ -43,7 +43,7 @@ def test_is_a_value(name: str) -> None:
 
 @each_algorithm
 def test_json_round_trip(name: str) -> None:
-    for algorithm in variants(tokay.list_algorithms()[name]).values():
+    for algorithm in variants(methods()[name]).values():
         data = json.loads(json.dumps(asdict(algorithm)))
         again = type(algorithm)(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
         assert again == algorithm
@@ -51,7 +51,7 @@ def test_json_round_trip(name: str) -> None:
 
 @each_algorithm
 def test_is_documented(name: str) -> None:
-    kind = tokay.list_algorithms()[name]
+    kind = methods()[name]
     assert len(kind.reference) > 10
     assert kind.summary
     assert "\n" not in kind.summary
@@ -68,7 +68,7 @@ def test_is_documented(name: str) -> None:
 @each_algorithm
 def test_refuses(name: str) -> None:
     """0, -1 and NaN in a numeric field raise a ConfigError that names the field, at construction."""
-    kind = tokay.list_algorithms()[name]
+    kind = methods()[name]
     for field in fields(kind):
         if not numeric(kind, field.name):
             continue
@@ -88,7 +88,7 @@ def test_numbers_are_recognised() -> None:
 
 @each_algorithm
 def test_refuses_unknown_choices(name: str) -> None:
-    kind = tokay.list_algorithms()[name]
+    kind = methods()[name]
     for variant in filter(None, variants(kind)):
         field = variant.partition("=")[0]
         if isinstance(getattr(kind(), field), bool):  # any value is true or false
@@ -100,7 +100,7 @@ def test_refuses_unknown_choices(name: str) -> None:
 @each_algorithm
 def test_exceptions_name_a_check_and_a_reason(name: str) -> None:
     checks = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
-    for key, reason in tokay.list_algorithms()[name].exceptions.items():
+    for key, reason in methods()[name].exceptions.items():
         check = key.partition("[")[0]
         assert check in EXCUSABLE, f"no algorithm is excused from {check}"
         assert f"def test_{check}(" in checks
@@ -124,7 +124,7 @@ def test_an_excuse_that_is_not_needed_fails() -> None:
 @each_algorithm
 def test_flags_do_not_collide(name: str, source: str, network: str) -> None:
     test, training = sizes_of(list_sources()[source])
-    kinds = (tokay.list_algorithms()[name], list_sources()[source], list_networks()[network], FitConfig)
+    kinds = (methods()[name], list_sources()[source], list_networks()[network], FitConfig)
     parts = (*kinds, Settings, type(test), training)
     flags = [field.name for field in chain.from_iterable(fields(part) for part in parts)]
     assert sorted(flags) == sorted(set(flags))

@@ -15,7 +15,9 @@ from tokay.core.engine.adaptation_states import is_curve_step
 from tokay.core.recipe import Recipe
 from tokay.tasks import list_sources
 
-RECIPES = [(kind, recipe) for kind in tokay.list_algorithms().values() for recipe in kind.recipes]
+from .helpers import methods
+
+RECIPES = [(kind, recipe) for kind in methods().values() for recipe in kind.recipes]
 each_recipe = pytest.mark.parametrize("kind, recipe", [pytest.param(*pair, id=pair[1].name) for pair in RECIPES])
 
 

@@ -12,6 +12,8 @@ that is not needed fails the suite.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import cache
+from importlib import import_module
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -22,6 +24,8 @@ from torch import Tensor, nn
 import tokay
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
 from tokay.core.task import Examples, Kind, Task, TaskSpec, one_hot
+
+from .plugin import SELECTION
 
 WAYS, SHOTS, QUERIES, TASKS = 3, 2, 2, 3
 
@@ -61,6 +65,26 @@ BACKBONES: dict[str, tuple[tuple[int, ...], Callable[[], nn.Module]]] = {
     "group": (PICTURE, lambda: _conv(nn.GroupNorm(2, 4))),
 }
 WITHOUT_BATCH_STATISTICS = ("none", "instance", "layer", "group")
+
+
+@cache
+def methods() -> dict[str, type[tokay.Algorithm[Any]]]:
+    """The methods under test: those of ``--tokay-algorithm``, or every registered one."""
+    if not SELECTION:
+        return tokay.list_algorithms()
+    selected = [_import_method(path) for path in SELECTION]
+    return {method.name: method for method in selected}
+
+
+def _import_method(path: str) -> type[tokay.Algorithm[Any]]:
+    module, _, name = path.rpartition(".")
+    try:
+        method = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise pytest.UsageError(f"--tokay-algorithm {path}: cannot be imported ({error}).") from error
+    if not (isinstance(method, type) and issubclass(method, tokay.Algorithm) and hasattr(method, "name")):
+        raise pytest.UsageError(f"--tokay-algorithm {path}: must be a registered method (a class with name=...).")
+    return method
 
 
 @dataclass(frozen=True)
@@ -152,7 +176,7 @@ def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambd
     """Every algorithm with every choice, on every kind of task it takes."""
     found = [
         Case(small(algorithm), variant, kind)
-        for registered in tokay.list_algorithms().values()
+        for registered in methods().values()
         for variant, algorithm in variants(registered).items()
         for kind in algorithm.takes()
         if not (defaults_only and variant)
@@ -160,7 +184,7 @@ def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambd
     return [pytest.param(case, id=str(case)) for case in found if wanted(case)]
 
 
-each_algorithm = pytest.mark.parametrize("name", sorted(tokay.list_algorithms()))
+each_algorithm = pytest.mark.parametrize("name", sorted(methods()))
 each_case = pytest.mark.parametrize("case", cases())
 each_norm = pytest.mark.parametrize("norm", BACKBONES)
 

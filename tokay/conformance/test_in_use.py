@@ -8,7 +8,7 @@ import tokay
 from tokay import FitConfig, Sizes, Task
 from tokay.core.task import TaskSpec
 
-from .helpers import BACKBONES, Case, by_hand, cases, each_algorithm, each_case, excused, one_task, y_dim_of
+from .helpers import BACKBONES, Case, by_hand, cases, each_algorithm, each_case, excused, methods, one_task, y_dim_of
 
 each_learner = pytest.mark.parametrize("case", cases(wanted=lambda case: case.algorithm.learns))
 
@@ -86,7 +86,7 @@ def test_training_is_reproducible(case: Case) -> None:
 @each_algorithm
 def test_training_sizes(name: str) -> None:
     """What a method trains on in order to be tested is a proper size, and its head's ways are the test's."""
-    kind = tokay.list_algorithms()[name]
+    kind = methods()[name]
     train = kind().training_sizes(Sizes(ways=5, shots=1, queries=15))
     assert isinstance(train, Sizes)
     assert train.ways == 5 or kind.any_ways

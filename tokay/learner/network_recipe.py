@@ -1,0 +1,175 @@
+"""How a network is built again in another process: an import path with arguments, never a pickle.
+
+Three ways to describe a network, from the most to the least explicit:
+
+- a ``factory`` with a ``spec``: the factory makes the backbone, the method's ``build`` does the rest;
+- a ``factory`` alone makes the whole network;
+- neither: the class of the network and of its parts, with the arguments that are found as attributes of the same name,
+  as the layers of torch have them (``nn.Linear.in_features``).
+
+A factory is a class, a function that says that it returns an ``nn.Module``, a ``functools.partial`` of one of them, or
+one of the registered networks (``tokay.networks.Conv4(filters=32)``).
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any, get_type_hints
+
+import torch
+from torch import Tensor, nn
+
+from ..core.algorithm import Algorithm
+from ..core.task import TaskSpec
+from ..errors import ConfigError, DataError
+from ..networks import Network, list_networks
+from .import_paths import import_path, resolve
+
+Factory = Callable[..., nn.Module] | Network
+Recipe = dict[str, Any]
+_HELP = "Give save a factory: factory=functools.partial(MyNet, width=32), with spec=... if the method built the rest."
+
+
+def describe(net: nn.Module, factory: Factory | None, spec: TaskSpec | None) -> Recipe:
+    """The recipe of ``net`` as JSON. Raises ``ConfigError`` if another process could not follow it."""
+    if factory is None:
+        return {"module": _describe_module(net)}
+    recipe: Recipe = {"spec": None if spec is None else asdict(spec)}
+    if isinstance(factory, Network):
+        if spec is None:
+            raise ConfigError(
+                "save: a registered network as factory needs spec=..., got none. Give the spec of its tasks."
+            )
+        return {**recipe, "network": {"name": factory.name, **asdict(factory)}}
+    function, arguments, keywords = factory, (), {}
+    if isinstance(factory, partial):
+        function, arguments, keywords = factory.func, factory.args, factory.keywords
+    path = import_path(function, "the factory of the network")
+    if not _makes_modules(function):
+        raise ConfigError(
+            f"save: the factory must say that it makes an nn.Module, {path} does not. Annotate: -> nn.Module."
+        )
+    return {**recipe, "factory": path, "arguments": _plain([*arguments], path), "keywords": _plain({**keywords}, path)}
+
+
+def build(recipe: Recipe, method: Algorithm[Any], where: str) -> nn.Module:
+    """The network of ``recipe``, freshly initialised. Raises ``DataError`` for a recipe that cannot be followed."""
+    if "module" in recipe:
+        return _build_module(recipe["module"], where)
+    spec = _spec(recipe["spec"])
+    if "network" in recipe:
+        settings = dict(recipe["network"])
+        name = settings.pop("name")
+        if name not in list_networks() or spec is None:
+            raise DataError(
+                f"{where}: the network {name!r} is not known here. Import the module that defines it first."
+            )
+        backbone = list_networks()[name](**_tuples(settings)).build(spec.x_shape)
+    else:
+        function = resolve(recipe["factory"], where)
+        if not _makes_modules(function):
+            raise DataError(f"{where}: {recipe['factory']} must make an nn.Module. Take the file from a backup.")
+        backbone = function(*_tuples(recipe["arguments"]), **_tuples(recipe["keywords"]))
+    return backbone if spec is None else method.build(backbone, spec)
+
+
+def check(net: nn.Module, again: nn.Module, x: Tensor | None) -> None:
+    """Refuse a recipe that makes another network than ``net``: another class, other weights, another answer to ``x``.
+
+    ``x`` is a batch of inputs, None if none are known. ``again`` has the weights of ``net``.
+    """
+    if type(net) is not type(again):
+        difference = f"a {type(again).__name__} comes out"
+    elif x is not None and not _answer_alike(net, again, x):
+        difference = "it answers differently, so an argument is not what it was"
+    else:
+        return
+    raise ConfigError(f"save: {type(net).__name__} cannot be built again from its recipe: {difference}. {_HELP}")
+
+
+def _answer_alike(net: nn.Module, again: nn.Module, x: Tensor) -> bool:
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            expected = net(x)
+            torch.manual_seed(0)
+            answers = again.to(x.device)(x)
+    except NotImplementedError:  # a container of parts, which its method calls one by one
+        return True
+    return not isinstance(expected, Tensor) or torch.allclose(expected, answers, equal_nan=True)
+
+
+def _describe_module(module: nn.Module) -> Recipe:
+    path = import_path(type(module), "the class of the network")
+    if type(module) in (nn.Sequential, nn.ModuleDict, nn.ModuleList):
+        return {"class": path, "children": {name: _describe_module(child) for name, child in module.named_children()}}
+    keywords = {}
+    for name, parameter in inspect.signature(type(module).__init__).parameters.items():
+        if name in ("self", "device", "dtype") or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        is_torchs = type(module).__module__.startswith("torch.nn.")
+        value = getattr(module, name, parameter.default if is_torchs else inspect.Parameter.empty)
+        if value is inspect.Parameter.empty:
+            raise ConfigError(f"save: {path} cannot be built again, its argument {name} is no attribute. {_HELP}")
+        keywords[name] = _describe_argument(value, parameter.default, f"{path}, argument {name}")
+    return {"class": path, "keywords": keywords}
+
+
+def _describe_argument(value: Any, default: Any, where: str) -> Any:
+    if isinstance(value, nn.Module):
+        return {"module": _describe_module(value)}
+    if isinstance(value, Tensor):  # torch's layers take ``bias=True`` and hold the tensor under the same name
+        value = True
+    if value is None and isinstance(default, bool):
+        value = False
+    return {"value": _plain(value, where)}
+
+
+def _build_module(recipe: Recipe, where: str) -> nn.Module:
+    cls = resolve(recipe["class"], where)
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        raise DataError(f"{where}: {recipe['class']} must be an nn.Module, and is not. Take the file from a backup.")
+    if "children" in recipe:
+        children = {name: _build_module(child, where) for name, child in recipe["children"].items()}
+        if cls is nn.ModuleDict:
+            return nn.ModuleDict(children)
+        container = cls()
+        for name, child in children.items():
+            container.add_module(name, child)
+        return container
+    keywords = {
+        name: _build_module(argument["module"], where) if "module" in argument else _tuples(argument["value"])
+        for name, argument in recipe["keywords"].items()
+    }
+    return cls(**keywords)
+
+
+def _makes_modules(function: Any) -> bool:
+    """A module class, or a function annotated to return one: a file cannot name any other function to be called."""
+    made = function if isinstance(function, type) else None
+    if made is None and inspect.isfunction(function):
+        made = get_type_hints(function).get("return")
+    return isinstance(made, type) and issubclass(made, nn.Module)
+
+
+def _plain(value: Any, where: str) -> Any:
+    try:
+        plain = json.loads(json.dumps(value))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"save: arguments must be numbers, strings, tuples and lists ({where}: {error}). {_HELP}"
+        ) from error
+    return plain
+
+
+def _tuples(value: Any) -> Any:
+    """JSON with tuples in place of lists, as the arguments were."""
+    if isinstance(value, dict):
+        return {name: _tuples(part) for name, part in value.items()}
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
+
+
+def _spec(data: dict[str, Any] | None) -> TaskSpec | None:
+    return None if data is None else TaskSpec(**_tuples(data))

@@ -1,0 +1,170 @@
+"""Save a method with its network, or an adapted learner, in one file; load it, or a run folder, as a ``Learner``.
+
+The file is a safetensors file: weights, task state and support set as tensors, everything else as JSON in its metadata.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._version import __version__
+from ..core.algorithm import Algorithm, list_algorithms
+from ..core.task import Examples, TaskSpec
+from ..errors import ConfigError, DataError, TokayError
+from ..files import read_tensors, write_tensors
+from ..runs.checkpoint import check_algorithm, load_model, load_weights
+from ..runs.file_names import MODEL
+from ..runs.settings import make_registered, read, settings_json
+from .learner import Learner
+from .network_recipe import Factory, build, check, describe
+from .state_codec import decode, encode
+
+FORMAT = 1
+_KEY = "tokay_learner"
+
+
+def save(
+    learner_or_method: Learner | Algorithm[Any],
+    net: nn.Module,
+    path: str | Path,
+    *,
+    factory: Factory | None = None,
+    spec: TaskSpec | None = None,
+) -> None:
+    """Write a method or a learner with its network ``net`` to the file ``path``; ``load`` makes a ``Learner`` of it.
+
+    A learner that was fitted is saved with what it learned, so that another process predicts without adapting again.
+
+    The file names the classes of the network by their import path, and holds no code. If the arguments of those classes
+    cannot be found, say how to build the network: ``factory`` makes it, or makes the backbone of tasks like ``spec``,
+    from which the method's ``build`` makes the rest (see ``network_recipe``).
+
+    Raises ``ConfigError`` if another process could not build the network again: a lambda, a class in ``__main__``,
+    unknown arguments. Raises ``DataError`` if the file cannot be written.
+    """
+    is_learner = isinstance(learner_or_method, Learner)
+    learner = learner_or_method if isinstance(learner_or_method, Learner) else Learner(learner_or_method, net)
+    if is_learner and learner.net is not net:
+        raise ConfigError("save: net must be the network of the learner, got another one. Pass learner.net.")
+    recipe = learner.recipe if factory is None and learner.recipe is not None else describe(net, factory, spec)
+    tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
+    about = {
+        "format": FORMAT,
+        "algorithm": settings_json(learner.algorithm),
+        "network": recipe,
+        "evaluating": [name for name, module in net.named_modules() if not module.training],
+        "frozen": [name for name, parameter in net.named_parameters() if not parameter.requires_grad],
+        "learner": {"inductive": learner.inductive, "seed": learner.seed},
+        "task": _encode_task(learner, tensors),
+    }
+    again = _build(about, tensors, "save")
+    check(net, again, learner.support.x if learner.is_fitted else _blank(net, spec))
+    write_tensors(Path(path), tensors, {_KEY: json.dumps(about), "tokay": __version__})
+
+
+def load(path: str | Path, *, net: nn.Module | None = None, device: str = "cpu", inductive: bool = False) -> Learner:
+    """A run folder, or a file that ``save`` wrote, as a ``Learner``.
+
+    ``net`` takes the weights in place of the network that the run or the file describes. ``inductive`` is for run
+    folders: a saved learner keeps its own setting.
+
+    Raises ``DataError`` if there is no run and no learner at ``path``, if a newer Tokay wrote it, or if its weights are
+    damaged or belong to another network; also if its network belongs to a module that has not been imported.
+    """
+    path = Path(path)
+    if path.is_file():
+        return _load_file(path, net, device)
+    if net is None:
+        run, net = load_model(path, device=device)
+        spec = read(path)[1]
+        recipe = {"spec": asdict(spec), "network": settings_json(run.network)}
+        return Learner(run.algorithm, net, inductive=inductive, recipe=recipe)
+    run, _ = read(path)
+    tensors, metadata = read_tensors(path / MODEL)
+    check_algorithm(path / MODEL, metadata, run)
+    load_weights(net, tensors, path / MODEL)
+    return Learner(run.algorithm, net.to(device), inductive=inductive)
+
+
+def _load_file(path: Path, net: nn.Module | None, device: str) -> Learner:
+    tensors, metadata = read_tensors(path)
+    if _KEY not in metadata:
+        raise DataError(f"{path}: must be a file that tokay.save wrote, and is not. For a run, give its folder.")
+    try:
+        about = json.loads(metadata[_KEY])
+        if about["format"] > FORMAT:
+            raise DataError(
+                f"{path}: has format {about['format']}, written by Tokay {metadata.get('tokay')}; this is Tokay "
+                f"{__version__}, which reads formats up to {FORMAT}. Upgrade: pip install --upgrade tokay."
+            )
+        if net is None:
+            net = _build(about, tensors, str(path))
+        else:
+            load_weights(net, _below("net.", tensors), path)
+        method = make_registered(list_algorithms(), about["algorithm"], "method", str(path))
+        learner = Learner(method, net.to(device), recipe=about["network"], **about["learner"])
+        _decode_task(learner, about["task"], {name: t.to(device) for name, t in tensors.items()}, str(path))
+        return learner
+    except TokayError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(f"{path}: misses or garbles {error}. Take it from a backup, or save it again.") from error
+
+
+def _build(about: dict[str, Any], tensors: dict[str, Tensor], where: str) -> nn.Module:
+    """The network that a file describes, with its weights, their dtypes, and what is frozen or in evaluation mode."""
+    method = make_registered(list_algorithms(), about["algorithm"], "method", where)
+    with torch.random.fork_rng(devices=[]):
+        net = build(about["network"], method, where)
+    weights = _below("net.", tensors)
+    for name, own in [*net.named_parameters(), *net.named_buffers()]:
+        if name in weights:
+            own.data = own.data.to(weights[name].dtype)
+    load_weights(net, weights, Path(where))
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name not in about["frozen"])
+    for name, module in net.named_modules():
+        module.training = name not in about["evaluating"]
+    return net
+
+
+def _encode_task(learner: Learner, tensors: dict[str, Tensor]) -> dict[str, Any] | None:
+    """What a fitted learner knows of its task; None before ``fit``."""
+    if not learner.is_fitted:
+        return None
+    tensors |= {"support.x": learner.support.x, "support.y": learner.support.y}
+    task: dict[str, Any] = {"kind": learner.kind_, "state": encode(learner.state_, tensors)}
+    if learner.kind_ == "classification":
+        classes = learner.classes_
+        if not all(isinstance(label, str | int | bool) for label in classes.tolist()):
+            raise ConfigError(
+                f"save: labels must be strings, integers or booleans, got {classes.dtype}. Convert them first."
+            )
+        return {**task, "classes": classes.tolist(), "dtype": classes.dtype.str}
+    return {**task, "is_flat": learner.is_flat}
+
+
+def _decode_task(learner: Learner, task: dict[str, Any] | None, tensors: dict[str, Tensor], where: str) -> None:
+    if task is None:
+        return
+    learner.support = Examples(tensors["support.x"], tensors["support.y"])
+    learner.kind_ = task["kind"]
+    learner.state_ = decode(task["state"], tensors, where)
+    if learner.kind_ == "classification":
+        learner.classes_ = np.array(task["classes"], dtype=task["dtype"])
+    else:
+        learner.is_flat = task["is_flat"]
+
+
+def _blank(net: nn.Module, spec: TaskSpec | None) -> Tensor | None:
+    reference = next(net.parameters(), torch.zeros(()))
+    return None if spec is None else torch.zeros(2, *spec.x_shape, dtype=reference.dtype, device=reference.device)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
