@@ -13,12 +13,12 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_is_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 60
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-W", "error", str(path), "--steps", "2"],
         capture_output=True,
         text=True,
         timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip()

@@ -163,7 +163,7 @@ def test_along_adapts_to_every_beginning() -> None:
 
     y = torch.tensor([[1, 0], [0, 1], [1, 0]]).bool()
     x = torch.tensor([[10.0], [20.0], [30.0]]).double()
-    assert Last().along(nn.Identity(), Examples(x, y)).tolist() == [[9, 9], [21, 20], [30, 31]]
+    assert Last().predict_along(nn.Identity(), Examples(x, y)).tolist() == [[9, 9], [21, 20], [30, 31]]
 
 
 @pytest.mark.usefixtures("clean_registry")
@@ -182,5 +182,5 @@ def test_along_asks_beside_what_came_before() -> None:
             return state + x - x.mean(0)
 
     x = torch.tensor([[10.0], [20.0], [60.0]]).double()
-    along = Centred().along(nn.Identity(), Examples(x, torch.ones(3, 1).bool()))
-    assert along.tolist() == [[0], [100 + 20 - 15], [200 + 60 - 30]]
+    predictions = Centred().predict_along(nn.Identity(), Examples(x, torch.ones(3, 1).bool()))
+    assert predictions.tolist() == [[0], [100 + 20 - 15], [200 + 60 - 30]]

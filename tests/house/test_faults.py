@@ -10,30 +10,30 @@ from .files import FILES, part, tree
 
 def faults(module: ast.Module, *, cli: bool) -> list[str]:
     """What no file may hold."""
-    found = []
+    faults_here = []
     for node in ast.walk(module):
         match node:
             case ast.Call(func=ast.Name(id="print")) if not cli:
-                found.append(f"line {node.lineno}: prints outside the command line")
+                faults_here.append(f"line {node.lineno}: prints outside the command line")
             case ast.Call(func=ast.Name(id="eval" | "exec")):
-                found.append(f"line {node.lineno}: runs text as code")
+                faults_here.append(f"line {node.lineno}: runs text as code")
             case ast.Assert(test=ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)])):
                 pass  # tells the type checker what is known
             case ast.Assert():
-                found.append(f"line {node.lineno}: asserts; raise an error of tokay.errors that says what to do")
+                faults_here.append(f"line {node.lineno}: asserts; raise an error of tokay.errors that says what to do")
             case ast.ExceptHandler(type=None):
-                found.append(f"line {node.lineno}: catches everything")
+                faults_here.append(f"line {node.lineno}: catches everything")
             case ast.ExceptHandler(type=ast.Name(id="Exception" | "BaseException"), body=[ast.Pass()]):
-                found.append(f"line {node.lineno}: swallows everything")
+                faults_here.append(f"line {node.lineno}: swallows everything")
             case ast.Import(names=names) if {n.name.split(".")[0] for n in names} & {"pickle", "dill", "joblib"}:
-                found.append(f"line {node.lineno}: pickles")
+                faults_here.append(f"line {node.lineno}: pickles")
             case ast.ImportFrom(module="pickle" | "dill" | "joblib"):
-                found.append(f"line {node.lineno}: pickles")
+                faults_here.append(f"line {node.lineno}: pickles")
             case ast.Attribute(value=ast.Name(id="torch"), attr="load" | "save"):
-                found.append(f"line {node.lineno}: pickles; write safetensors")
+                faults_here.append(f"line {node.lineno}: pickles; write safetensors")
             case ast.keyword(arg="allow_pickle", value=ast.Constant(value=True)):
-                found.append(f"line {node.value.lineno}: unpickles")
-    return found
+                faults_here.append(f"line {node.value.lineno}: unpickles")
+    return faults_here
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if part(path) != "conformance"], ids=str)  # tests assert

@@ -41,18 +41,18 @@ each_algorithm = pytest.mark.parametrize("name", sorted(tokay.list_algorithms())
 def imports(path: Path) -> frozenset[str]:
     """The dotted names of the modules that a file imports, anywhere in it."""
     package = path.parent.parts
-    found: set[str] = set()
+    modules_imported: set[str] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules_imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             module = ".".join(filter(None, (base, node.module)))
             # `from . import x` may name a module or a thing in one.
             inside = {f"{module}.{alias.name}" for alias in node.names}
             modules = {name for name in inside if _file_of(name)}
-            found |= modules or {module}
-    return frozenset(found)
+            modules_imported |= modules or {module}
+    return frozenset(modules_imported)
 
 
 def _file_of(module: str) -> Path | None:
@@ -71,13 +71,13 @@ def ours(path: Path) -> list[Path]:
 
 def breaches(path: Path) -> list[str]:
     """The imports of a file that do not point downwards."""
-    found = []
+    upward = []
     for other in ours(path):
         a, b = layer(part(path)), layer(part(other))
         sideways = a == b and part(path) != part(other) and len(LAYERS[a]) > 1 and LAYERS[a][0] == "networks"
         if a < b or sideways:
-            found.append(f"{path} imports {other}")
-    return found
+            upward.append(f"{path} imports {other}")
+    return upward
 
 
 @each_file
@@ -94,23 +94,23 @@ def test_the_core_imports_torch_alone(path: Path) -> None:
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    done: set[Path] = set()
+    visited: set[Path] = set()
 
     def visit(path: Path, trail: tuple[Path, ...]) -> None:
         assert path not in trail, " -> ".join(map(str, (*trail[trail.index(path) :], path)))
-        if path not in done:
+        if path not in visited:
             for other in ours(path):
                 if other != path:
                     visit(other, (*trail, path))
-            done.add(path)
+            visited.add(path)
 
     for path in FILES:
         visit(path, ())
 
 
 def test_every_file_is_on_a_layer() -> None:
-    known = {name for names in LAYERS for name in names}
-    assert {part(path) for path in FILES} <= known
+    layered = {name for names in LAYERS for name in names}
+    assert {part(path) for path in FILES} <= layered
 
 
 def test_breaches_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +174,10 @@ def test_an_algorithm_is_one_import_line(name: str) -> None:
 def test_every_import_line_is_an_algorithm() -> None:
     lines = (ROOT / "tokay/algorithms/__init__.py").read_text(encoding="utf-8").splitlines()
     assert len([line for line in lines if line.startswith("from ")]) == len(tokay.list_algorithms())
-    alone = [path for path in METHOD_FILES if path.parent.name not in METHOD_FOLDERS]
-    assert len(alone) + len(METHOD_FOLDERS) == len(tokay.list_algorithms()), "what is no algorithm belongs in core/"
+    single_files = [path for path in METHOD_FILES if path.parent.name not in METHOD_FOLDERS]
+    assert len(single_files) + len(METHOD_FOLDERS) == len(tokay.list_algorithms()), (
+        "what is no algorithm belongs in core/"
+    )
 
 
 @each_algorithm
@@ -212,8 +214,8 @@ def test_every_file_has_its_tests(path: Path) -> None:
     if not has_code(path) or part(path) == "conformance":  # which is a suite of tests itself
         return
     folder = ROOT / "tests" / path.parent.relative_to("tokay")
-    found = [folder / f"test_{path.stem}.py", *folder.glob(f"test_{path.stem}_*.py")]
-    assert any(file.is_file() for file in found), f"{found[0].relative_to(ROOT)} is missing"
+    candidates = [folder / f"test_{path.stem}.py", *folder.glob(f"test_{path.stem}_*.py")]
+    assert any(file.is_file() for file in candidates), f"{candidates[0].relative_to(ROOT)} is missing"
 
 
 @each_file

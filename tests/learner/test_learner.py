@@ -55,8 +55,8 @@ def regressor(outputs: int = 1) -> Learner:
 def test_arrays_lists_and_tensors_are_the_same(kind: str, form: Any, request: pytest.FixtureRequest) -> None:
     learner: Learner = request.getfixturevalue(kind)
     expected = learner.fit(*SUPPORT).predict_proba(QUERY[0])
-    found = learner.fit(form(SUPPORT[0]), form(SUPPORT[1])).predict_proba(form(QUERY[0]))
-    np.testing.assert_array_equal(found, expected)
+    predictions = learner.fit(form(SUPPORT[0]), form(SUPPORT[1])).predict_proba(form(QUERY[0]))
+    np.testing.assert_array_equal(predictions, expected)
     assert learner.score(form(QUERY[0]), form(QUERY[1])) == 1.0
 
 
@@ -76,9 +76,9 @@ def test_labels_come_back_as_they_were(proto: Learner, names: Any) -> None:
     proto.fit(SUPPORT[0], names[SUPPORT[1].numpy()])
     assert proto.kind_ == "classification"
     np.testing.assert_array_equal(proto.classes_, np.sort(names))
-    found = proto.predict(QUERY[0])
-    assert found.dtype == names.dtype
-    np.testing.assert_array_equal(found, names[QUERY[1].numpy()])
+    predictions = proto.predict(QUERY[0])
+    assert predictions.dtype == names.dtype
+    np.testing.assert_array_equal(predictions, names[QUERY[1].numpy()])
     assert proto.score(QUERY[0], names[QUERY[1].numpy()]) == 1.0
 
 
@@ -94,12 +94,12 @@ def test_probabilities(kind: str, inductive: bool, request: pytest.FixtureReques
     learner: Learner = request.getfixturevalue(kind)
     learner.inductive = inductive
     learner.fit(SUPPORT[0], np.array(["z", "m", "a"])[SUPPORT[1].numpy()])
-    found = learner.predict_proba(QUERY[0])
-    assert found.shape == (27, 3)
-    assert (found >= 0).all()
-    np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+    predictions = learner.predict_proba(QUERY[0])
+    assert predictions.shape == (27, 3)
+    assert (predictions >= 0).all()
+    np.testing.assert_allclose(predictions.sum(1), 1, atol=1e-6)
     assert learner.classes_.tolist() == ["a", "m", "z"]
-    np.testing.assert_array_equal(learner.classes_[found.argmax(1)], learner.predict(QUERY[0]))
+    np.testing.assert_array_equal(learner.classes_[predictions.argmax(1)], learner.predict(QUERY[0]))
     assert learner.predict(QUERY[0]).tolist() == [["z", "m", "a"][label] for label in QUERY[1]]
 
 
@@ -129,10 +129,10 @@ def test_real_targets_are_regression(shape: tuple[int, ...], form: Any) -> None:
     learner = regressor(shape[1] if len(shape) > 1 else 1).fit(x, form(y))
     assert learner.kind_ == "regression"
     assert not hasattr(learner, "classes_")
-    found = learner.predict(x)
-    assert found.shape == shape
-    np.testing.assert_allclose(found, y, atol=0.3)
-    explained = 1 - ((found - y) ** 2).sum() / ((y - y.mean(0)) ** 2).sum()
+    predictions = learner.predict(x)
+    assert predictions.shape == shape
+    np.testing.assert_allclose(predictions, y, atol=0.3)
+    explained = 1 - ((predictions - y) ** 2).sum() / ((y - y.mean(0)) ** 2).sum()
     assert learner.score(x, form(y)) == pytest.approx(explained, abs=1e-5)
     assert explained > 0.9
     with pytest.raises(TaskError, match="no class probabilities"):
@@ -141,8 +141,8 @@ def test_real_targets_are_regression(shape: tuple[int, ...], form: Any) -> None:
 
 def test_fitting_again_forgets_the_task_before(reptile: Learner) -> None:
     fresh = reptile.fit(*SUPPORT).predict_proba(QUERY[0])
-    turned = (SUPPORT[1] + 1) % 3
-    other = reptile.fit(SUPPORT[0], turned).predict_proba(QUERY[0])
+    renumbered = (SUPPORT[1] + 1) % 3
+    other = reptile.fit(SUPPORT[0], renumbered).predict_proba(QUERY[0])
     assert np.abs(other - fresh).max() > 0.5
     np.testing.assert_array_equal(reptile.fit(*SUPPORT).predict_proba(QUERY[0]), fresh)
 
@@ -151,14 +151,14 @@ def test_the_net_and_the_random_state_stay_as_they_were(normed: nn.Module) -> No
     algorithm = tokay.MAML(inner_lr=0.1)
     backbone = nn.Sequential(normed, nn.Dropout(0.5))
     net = algorithm.build(backbone, FEATURES)
-    before = {name: value.clone() for name, value in net.state_dict().items()}
+    initial = {name: value.clone() for name, value in net.state_dict().items()}
     state, numpy_state = torch.random.get_rng_state(), np.random.get_state()[1]  # type: ignore[index]
     learner = Learner(algorithm, net).fit(*SUPPORT)
     first, second = learner.predict_proba(QUERY[0]), learner.predict_proba(QUERY[0])
     assert torch.equal(torch.random.get_rng_state(), state)
     assert (np.random.get_state()[1] == numpy_state).all()  # type: ignore[index]
     np.testing.assert_array_equal(first, second)  # dropout's draws are the learner's own
-    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+    assert all(torch.equal(initial[name], value) for name, value in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
     assert net.training
     other = Learner(algorithm, net, seed=1).fit(*SUPPORT).predict_proba(QUERY[0])
@@ -171,8 +171,8 @@ def test_inductive_answers_do_not_depend_on_the_other_queries(
 ) -> None:
     def gap(inductive: bool) -> float:
         learner = Learner(algorithm, net, inductive=inductive).fit(*SUPPORT)
-        together, few = learner.predict_proba(QUERY[0]), learner.predict_proba(QUERY[0][3:5])
-        return float(np.abs(together[3:5] - few).max())
+        transductive, few = learner.predict_proba(QUERY[0]), learner.predict_proba(QUERY[0][3:5])
+        return float(np.abs(transductive[3:5] - few).max())
 
     net = algorithm.build(normed, FEATURES)
     assert gap(inductive=True) < 1e-6
@@ -180,9 +180,9 @@ def test_inductive_answers_do_not_depend_on_the_other_queries(
 
 
 def test_without_batch_statistics_both_ways_are_one(reptile: Learner) -> None:
-    together = reptile.fit(*SUPPORT).predict_proba(QUERY[0])
+    transductive = reptile.fit(*SUPPORT).predict_proba(QUERY[0])
     reptile.inductive = True
-    np.testing.assert_allclose(reptile.predict_proba(QUERY[0]), together, atol=1e-6)
+    np.testing.assert_allclose(reptile.predict_proba(QUERY[0]), transductive, atol=1e-6)
 
 
 def test_one_query(proto: Learner) -> None:
@@ -210,7 +210,7 @@ def test_inputs_that_are_no_numbers(proto: Learner, value: float) -> None:
 
 def test_what_fit_refuses(proto: Learner, reptile: Learner) -> None:
     x, y = SUPPORT
-    for bad_x, bad_y, said in (
+    for bad_x, bad_y, message in (
         (x, y[:-1], "x and y must have one row per example, got 12 and 11"),
         (x[:0], y[:0], "must not be empty"),
         (x, torch.zeros(12, dtype=torch.int64), "at least two classes, got only 0"),
@@ -218,10 +218,10 @@ def test_what_fit_refuses(proto: Learner, reptile: Learner) -> None:
         (x, torch.eye(3).repeat(4, 1).bool(), r"must be \[n\], got shape \(12, 3\)"),
         (x, y.float(), "protonet learns classification"),
     ):
-        with pytest.raises(TaskError, match=said):
+        with pytest.raises(TaskError, match=message):
             proto.fit(bad_x, bad_y)
-    said = r"reptile was trained to tell 3 classes apart, the labels have 2 \(0 1\)\. Give examples of 3 classes"
-    with pytest.raises(TaskError, match=said):  # a label set that misses a class
+    message = r"reptile was trained to tell 3 classes apart, the labels have 2 \(0 1\)\. Give examples of 3 classes"
+    with pytest.raises(TaskError, match=message):  # a label set that misses a class
         reptile.fit(x[y < 2], y[y < 2])
     with pytest.raises(NetworkError, match=r"inputs of shape|fails on them"):
         reptile.fit(torch.rand(12, 5), y)
@@ -229,10 +229,10 @@ def test_what_fit_refuses(proto: Learner, reptile: Learner) -> None:
 
 def test_a_single_query_is_answered_beside_the_support_set(normed: nn.Module) -> None:
     net = tokay.MAML().build(normed, FEATURES)
-    usual, alone = (Learner(tokay.MAML(inner_lr=0.1), net, inductive=how).fit(*SUPPORT) for how in (False, True))
+    usual, inductive = (Learner(tokay.MAML(inner_lr=0.1), net, inductive=how).fit(*SUPPORT) for how in (False, True))
     one = QUERY[0][:1]
-    np.testing.assert_array_equal(usual.predict_proba(one), alone.predict_proba(one))
-    assert np.abs(usual.predict_proba(QUERY[0])[:1] - alone.predict_proba(one)).max() > 1e-3
+    np.testing.assert_array_equal(usual.predict_proba(one), inductive.predict_proba(one))
+    assert np.abs(usual.predict_proba(QUERY[0])[:1] - inductive.predict_proba(one)).max() > 1e-3
 
 
 def test_what_predict_refuses(proto: Learner) -> None:

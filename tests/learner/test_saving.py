@@ -95,8 +95,8 @@ print(learner.predict(torch.arange(20.0).reshape(5, 4)).tolist())
             check=False,
         )
 
-    done = call("import own_networks")
-    assert done.stdout.strip() == expected, done.stderr
+    process = call("import own_networks")
+    assert process.stdout.strip() == expected, process.stderr
     refused = call("")
     assert "needs own_networks:Wide, and own_networks has not been imported. Import it before" in refused.stderr
 
@@ -142,17 +142,17 @@ def test_what_cannot_be_built_again(tmp_path: Path) -> None:
         pass
 
     main = type("Net", (_Local,), {"__module__": "__main__"})
-    hidden = Secretive(8, "tanh")
+    secretive = Secretive(8, "tanh")
     cases: list[tuple[nn.Module, Any, str]] = [
         (Inside(), None, r"must be importable by another process, .*Inside is defined in a function, or is a lambda"),
         (main(), None, r"Net is defined in __main__\. Move it to a module"),
-        (hidden, None, r"its argument width is no attribute\. Give save a factory"),
-        (hidden, lambda: Secretive(8), "the factory of the network must be importable"),
-        (hidden, partial(make_anything, 8), r"must say that it makes an nn\.Module"),
-        (hidden, partial(make_secretive, 9), "weight"),
-        (hidden, partial(make_secretive, 8), "it answers differently, so an argument is not what it was"),
-        (hidden, partial(make_secretive, torch.tensor(8)), "arguments must be numbers, strings, tuples and lists"),
-        (hidden, MLP(), r"needs spec=\.\.\., got none"),
+        (secretive, None, r"its argument width is no attribute\. Give save a factory"),
+        (secretive, lambda: Secretive(8), "the factory of the network must be importable"),
+        (secretive, partial(make_anything, 8), r"must say that it makes an nn\.Module"),
+        (secretive, partial(make_secretive, 9), "weight"),
+        (secretive, partial(make_secretive, 8), "it answers differently, so an argument is not what it was"),
+        (secretive, partial(make_secretive, torch.tensor(8)), "arguments must be numbers, strings, tuples and lists"),
+        (secretive, MLP(), r"needs spec=\.\.\., got none"),
     ]
     for net, factory, message in cases:
         learner = fitted(ProtoNet(), net)

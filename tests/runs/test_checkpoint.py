@@ -63,10 +63,10 @@ def test_state_there_and_back(path: Path, algorithm: tokay.Algorithm[object]) ->
     assert equal(state.best_weights, loaded.best_weights)
     assert (loaded.step, loaded.best_step, loaded.best_score) == (6, 4, state.best_score)
     assert state.optimizer is not None
-    kept, found = (o.state_dict()["state"] for o in (state.optimizer, optimizer))
-    assert kept.keys() == found.keys()
-    assert all(equal(kept[index], found[index]) for index in kept)
-    assert bool(kept) == (algorithm.outer.optimizer == "adam")
+    moments, loaded_moments = (o.state_dict()["state"] for o in (state.optimizer, optimizer))
+    assert moments.keys() == loaded_moments.keys()
+    assert all(equal(moments[index], loaded_moments[index]) for index in moments)
+    assert bool(moments) == (algorithm.outer.optimizer == "adam")
 
     train(run, net, state, 8)
     train(run, again, loaded, 8)
@@ -75,10 +75,10 @@ def test_state_there_and_back(path: Path, algorithm: tokay.Algorithm[object]) ->
 
 def test_a_run_without_a_save_starts_at_the_beginning(path: Path) -> None:
     net = RUN.build(RUN.tasks("train").spec)
-    before = {name: value.clone() for name, value in net.state_dict().items()}
+    initial = {name: value.clone() for name, value in net.state_dict().items()}
     optimizer = make_optimizer(net.parameters(), "adam", lr=1.0, where="test")
     assert load_state(path, RUN, net, optimizer) == FitState(optimizer=optimizer)
-    assert equal(before, net.state_dict())
+    assert equal(initial, net.state_dict())
 
 
 def test_the_model_is_the_best_validated_one(path: Path) -> None:
@@ -103,9 +103,9 @@ def test_load_gives_a_learner_that_answers_as_before(path: Path) -> None:
         learner = tokay.load(place, inductive=True)
         assert learner.inductive
         assert (learner.fit(x, y).predict(x) == pytest.approx(expected, abs=1e-6)) is True
-    run, found = load_model(path)
+    run, loaded = load_model(path)
     assert run == RUN
-    assert equal(found.state_dict(), net.state_dict())
+    assert equal(loaded.state_dict(), net.state_dict())
 
 
 def test_load_into_a_network_of_ones_own(path: Path) -> None:
@@ -123,10 +123,10 @@ def test_load_into_a_network_of_ones_own(path: Path) -> None:
 
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     net = nn.Linear(2, 3)
-    before = {name: value.clone() for name, value in net.state_dict().items()}
+    initial = {name: value.clone() for name, value in net.state_dict().items()}
     good = {"weight": torch.rand(3, 2), "bias": torch.rand(3)}
     file = tmp_path / "model.safetensors"
-    for tensors, said in (
+    for tensors, message in (
         ({"weight": good["weight"]}, f"{file}: lacks the weight bias, so it is of another network"),
         ({**good, "extra": torch.rand(1)}, f"{file}: has the weight extra, so it is of another network"),
         ({**good, "bias": torch.rand(4)}, "the weight bias must have shape (3,), got (4,)"),
@@ -134,8 +134,8 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError) as caught:
             load_weights(net, tensors, file)
-        assert said in str(caught.value)
-        assert equal(before, net.state_dict())
+        assert message in str(caught.value)
+        assert equal(initial, net.state_dict())
     load_weights(net, good, file)
     assert equal(good, dict(net.state_dict()))
 

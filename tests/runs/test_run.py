@@ -29,9 +29,9 @@ RUN = Run(
 def test_build_is_a_function_of_the_seed_alone() -> None:
     torch.manual_seed(1)
     a = RUN.build(SPEC).state_dict()
-    before = torch.random.get_rng_state()
+    random_state = torch.random.get_rng_state()
     b = RUN.build(SPEC).state_dict()
-    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(torch.random.get_rng_state(), random_state)
     assert all(torch.equal(a[name], b[name]) for name in a)
     c = replace(RUN, fit=FitConfig(seed=1)).build(SPEC).state_dict()
     assert not any(torch.equal(a[name], c[name]) for name in a if "weight" in name)

@@ -62,9 +62,9 @@ def test_every_setting_of_everything_registered_survives(tmp_path: Path, part: s
         "train": [Sizes],
         "fit": [FitConfig],
     }
-    tried = [settings for kind in registered[part] for settings in altered(kind)]
-    assert len(set(tried)) > len(registered[part])
-    for settings in tried:
+    all_settings = [settings for kind in registered[part] for settings in altered(kind)]
+    assert len(set(all_settings)) > len(registered[part])
+    for settings in all_settings:
         run = replace(RUN, **{part: settings})
         create(tmp_path / "run", run, SPEC, overwrite=True)
         assert read(tmp_path / "run") == (run, SPEC)

@@ -98,13 +98,13 @@ class Case:
     def __str__(self) -> str:
         return "-".join(filter(None, (self.algorithm.name, self.variant, self.kind)))
 
-    def build(self, norm: str, *, moved: bool = True) -> nn.Module:
-        """The network on a tiny backbone. ``moved``: no weight is at a special value (0 or 1), and none that must not
+    def build(self, norm: str, *, is_moved: bool = True) -> nn.Module:
+        """The network on a tiny backbone. ``is_moved``: no weight is at a special value (0 or 1), and none that must not
         be negative (a second moment, say) is."""
         x_shape, backbone = BACKBONES[norm]
         spec = TaskSpec(x_shape=x_shape, y_dim=y_dim_of(self.kind), kind=self.kind)
         net = self.algorithm.build(backbone(), spec).double()
-        if moved:
+        if is_moved:
             with torch.no_grad():
                 for p in net.parameters():
                     p.add_(0.1 * torch.rand_like(p))
@@ -155,15 +155,15 @@ def with_batches_of(algorithm: tokay.Algorithm[Any], n: int) -> tokay.Algorithm[
 
 def variants(kind: type[tokay.Algorithm[Any]]) -> dict[str, tokay.Algorithm[Any]]:
     """The defaults, and every other value of every field that is a choice, one at a time."""
-    found = {"": kind()}
+    methods_by_variant = {"": kind()}
     types = get_type_hints(kind)
     for field in fields(kind):
         hint = types[field.name]
         if hint is bool or get_origin(hint) is Literal:
             for value in get_args(hint) or (True, False):
                 if value != field.default:
-                    found[f"{field.name}={value}"] = replace(kind(), **{field.name: value})
-    return found
+                    methods_by_variant[f"{field.name}={value}"] = replace(kind(), **{field.name: value})
+    return methods_by_variant
 
 
 def numeric(kind: type[tokay.Algorithm[Any]], name: str) -> bool:
@@ -172,16 +172,16 @@ def numeric(kind: type[tokay.Algorithm[Any]], name: str) -> bool:
     return bool({hint, *get_args(hint)} & {int, float})
 
 
-def cases(*, defaults_only: bool = False, wanted: Callable[[Case], bool] = lambda case: True) -> list[Any]:
+def cases(*, defaults_only: bool = False, accepts: Callable[[Case], bool] = lambda case: True) -> list[Any]:
     """Every algorithm with every choice, on every kind of task it takes."""
-    found = [
+    all_cases = [
         Case(small(algorithm), variant, kind)
         for registered in methods().values()
         for variant, algorithm in variants(registered).items()
         for kind in algorithm.takes()
         if not (defaults_only and variant)
     ]
-    return [pytest.param(case, id=str(case)) for case in found if wanted(case)]
+    return [pytest.param(case, id=str(case)) for case in all_cases if accepts(case)]
 
 
 each_algorithm = pytest.mark.parametrize("name", sorted(methods()))

@@ -10,7 +10,7 @@ from tokay import Task, over_tasks
 from .helpers import WAYS, Case, by_hand, cases, each_case, each_norm, excused, one_task
 
 any_ways = pytest.mark.parametrize(
-    "case", cases(wanted=lambda case: case.algorithm.any_ways and case.kind == "classification")
+    "case", cases(accepts=lambda case: case.algorithm.any_ways and case.kind == "classification")
 )
 
 
@@ -72,15 +72,15 @@ def test_path_ends_adapted(case: Case) -> None:
 @each_case
 def test_network_untouched(case: Case, norm: str) -> None:
     net, tasks = case.build(norm), case.tasks(norm)
-    before = {name: value.clone() for name, value in net.state_dict().items()}
+    initial = {name: value.clone() for name, value in net.state_dict().items()}
     task = one_task(tasks)
     state = case.algorithm.adapt(net, task.support)
     case.algorithm.predict(net, state, task.query.x)
     case.algorithm.loss(net, task)
     over_tasks(lambda task: case.algorithm.loss(net, task)[0], tasks)
-    after = net.state_dict()
-    assert before.keys() == after.keys()
-    assert all(torch.equal(before[name], after[name]) for name in before)
+    final = net.state_dict()
+    assert initial.keys() == final.keys()
+    assert all(torch.equal(initial[name], final[name]) for name in initial)
     assert all(p.grad is None for p in net.parameters())
 
 

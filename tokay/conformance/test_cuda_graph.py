@@ -31,14 +31,14 @@ def test_recorded(case: Case, norm: str) -> None:
     with excused(case.algorithm, "recorded", case.variant):
         for _ in range(3):
             tasks = to_device(case.tasks(norm), device)
-            values = [found.clone() for found in _flat(recorded(case.algorithm, tasks))]
+            values = [tensor.clone() for tensor in _flat(recorded(case.algorithm, tasks))]
             replayed = [*values, *_gradients(net)]
             expected = [*_flat(ordinary(case.algorithm, tasks)), *_gradients(net)]
             torch.testing.assert_close(replayed, expected, rtol=1e-8, atol=1e-9)
 
 
-def _flat(found: tuple[Tensor, Any]) -> list[Tensor]:
-    return [found[0], *found[1].values()]
+def _flat(result: tuple[Tensor, Any]) -> list[Tensor]:
+    return [result[0], *result[1].values()]
 
 
 def _gradients(net: torch.nn.Module) -> list[Tensor]:

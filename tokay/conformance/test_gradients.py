@@ -92,6 +92,6 @@ def test_chunks_change_nothing(case: Case) -> None:
         chunked_cost, chunked = meta_gradient(case, net, tasks, chunk_size=chunk_size)
         torch.testing.assert_close(chunked_cost, cost, rtol=1e-12, atol=1e-12)
         assert relative(chunked, gradient) < 1e-12
-    whole = over_tasks(lambda task: case.algorithm.loss(net, task), tasks)
+    unchunked = over_tasks(lambda task: case.algorithm.loss(net, task), tasks)
     parts = over_tasks(lambda task: case.algorithm.loss(net, task), tasks, chunk_size=2)
-    torch.testing.assert_close(parts, whole, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(parts, unchunked, rtol=1e-12, atol=1e-12)

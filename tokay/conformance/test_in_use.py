@@ -10,7 +10,7 @@ from tokay.core.task import TaskSpec
 
 from .helpers import BACKBONES, Case, by_hand, cases, each_algorithm, each_case, excused, methods, one_task, y_dim_of
 
-each_learner = pytest.mark.parametrize("case", cases(wanted=lambda case: case.algorithm.learns))
+each_learner = pytest.mark.parametrize("case", cases(accepts=lambda case: case.algorithm.learns))
 
 
 class _Recorded:
@@ -33,16 +33,16 @@ def test_evaluates(case: Case) -> None:
     """The curve ends at the score, the score is the mean by hand, and one seed means one set of tasks."""
     net = case.build("layer")
     first, second = _Recorded(case, "layer"), _Recorded(case, "layer")
-    found = tokay.evaluate(case.algorithm, net, first, tasks=4, seed=3)
+    evaluation = tokay.evaluate(case.algorithm, net, first, tasks=4, seed=3)
     again = tokay.evaluate(case.algorithm, net, second, tasks=4, seed=3, chunk_size=3)
     other = tokay.evaluate(case.algorithm, net, second, tasks=4, seed=4)
     assert all(torch.equal(a, b) for a, b in zip(_tensors(first.given[0]), _tensors(second.given[0]), strict=True))
-    steps = list(found.curve)
+    steps = list(evaluation.curve)
     assert steps == sorted(steps)
-    assert found.curve[steps[-1]] == found.scores
-    for name, values in found.per_task.items():
+    assert evaluation.curve[steps[-1]] == evaluation.scores
+    for name, values in evaluation.per_task.items():
         torch.testing.assert_close(again.per_task[name], values, rtol=1e-10, atol=1e-12)
-    assert not torch.equal(other.per_task["loss"], found.per_task["loss"])
+    assert not torch.equal(other.per_task["loss"], evaluation.per_task["loss"])
     tested = case.algorithm.at_test()
     rows = []
     for index in range(4):
@@ -51,15 +51,15 @@ def test_evaluates(case: Case) -> None:
         rows.append(by_hand(outputs, task.query.y))
     for name in rows[0]:
         mean = torch.stack([row[name] for row in rows]).mean()
-        assert found[name].mean == pytest.approx(float(mean), rel=1e-10)
+        assert evaluation[name].mean == pytest.approx(float(mean), rel=1e-10)
 
 
 @each_case
 def test_inductive(case: Case) -> None:
     """An answer depends on the other queries through the norms of the backbone alone; here they mix no examples."""
-    found = tokay.evaluate(case.algorithm, case.build("layer"), _Recorded(case, "layer"), tasks=2)
+    evaluation = tokay.evaluate(case.algorithm, case.build("layer"), _Recorded(case, "layer"), tasks=2)
     with excused(case.algorithm, "inductive", case.variant):
-        assert not found.transductive
+        assert not evaluation.transductive
 
 
 def _tensors(task: Task) -> list[Tensor]:

@@ -8,8 +8,8 @@ from tokay.core.task import Examples
 
 from .helpers import WITHOUT_BATCH_STATISTICS, Case, cases, each_case, excused, one_task, relative
 
-each_classifier = pytest.mark.parametrize("case", cases(wanted=lambda case: case.kind == "classification"))
-each_ordered = pytest.mark.parametrize("case", cases(wanted=lambda case: case.algorithm.ordered))
+each_classifier = pytest.mark.parametrize("case", cases(accepts=lambda case: case.kind == "classification"))
+each_ordered = pytest.mark.parametrize("case", cases(accepts=lambda case: case.algorithm.ordered))
 
 
 @each_case
@@ -17,8 +17,8 @@ def test_support_order(case: Case) -> None:
     net, task = case.build("batch1d"), one_task(case.tasks("batch1d"))
     n = len(task.support.x)
     order = torch.arange(n).flip(0) if case.algorithm.ordered else torch.randperm(n)
-    shuffled = Examples(task.support.x[order], task.support.y[order])
-    states = (case.algorithm.adapt(net, support) for support in (task.support, shuffled))
+    reordered = Examples(task.support.x[order], task.support.y[order])
+    states = (case.algorithm.adapt(net, support) for support in (task.support, reordered))
     a, b = (case.algorithm.predict(net, state, task.query.x) for state in states)
     if case.algorithm.ordered:
         assert relative([a.detach()], [b.detach()]) > 1e-6, "it is declared to be ordered, and is not"
@@ -35,29 +35,31 @@ def test_along_is_one_prefix_after_the_other(case: Case, norm: str) -> None:
     x, y = task.support
     prefixes = [case.algorithm.adapt(net, Examples(x[:t], y[:t])) for t in range(len(x))]
     expected = [case.algorithm.predict(net, state, x[t : t + 1])[0] for t, state in enumerate(prefixes)]
-    torch.testing.assert_close(case.algorithm.along(net, task.support), torch.stack(expected), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        case.algorithm.predict_along(net, task.support), torch.stack(expected), rtol=1e-10, atol=1e-12
+    )
     padded = _padded(task.support)
     if case.kind == "classification":
         real = padded.y.any(1)
         torch.testing.assert_close(
-            case.algorithm.along(net, padded)[real], torch.stack(expected), rtol=1e-10, atol=1e-12
+            case.algorithm.predict_along(net, padded)[real], torch.stack(expected), rtol=1e-10, atol=1e-12
         )
 
 
 @each_classifier
 def test_class_permutation(case: Case) -> None:
     """Numbering the classes otherwise (and with them the rows of the head, if there is one) renumbers the answers."""
-    net, task = case.build("batch1d", moved=False), one_task(case.tasks("batch1d"))
+    net, task = case.build("batch1d", is_moved=False), one_task(case.tasks("batch1d"))
     order = torch.tensor([2, 0, 1])
-    before = case.algorithm.predict(net, case.algorithm.adapt(net, task.support), task.query.x)
+    answers = case.algorithm.predict(net, case.algorithm.adapt(net, task.support), task.query.x)
     with torch.no_grad():
         for name, p in net.named_parameters():
             if name.split(".")[-2:-1] == ["head"]:
                 p.copy_(p[order])
     support = Examples(task.support.x, task.support.y[:, order])
-    after = case.algorithm.predict(net, case.algorithm.adapt(net, support), task.query.x)
+    renumbered = case.algorithm.predict(net, case.algorithm.adapt(net, support), task.query.x)
     with excused(case.algorithm, "class_permutation", case.variant):
-        torch.testing.assert_close(after, before[:, order], rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(renumbered, answers[:, order], rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("norm", WITHOUT_BATCH_STATISTICS)

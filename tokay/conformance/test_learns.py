@@ -42,12 +42,12 @@ class _Bumps:
         return _bumps(tasks, generator)
 
 
-@pytest.mark.parametrize("case", cases(defaults_only=True, wanted=lambda case: case.algorithm.learns))
+@pytest.mark.parametrize("case", cases(defaults_only=True, accepts=lambda case: case.algorithm.learns))
 def test_learns(case: Case) -> None:
     """Training beats both chance and the method's own untrained start, on classes (functions) it has not seen."""
     algorithm = small(type(case.algorithm)(), steps=8, inner_lr=0.07)
-    learned = {"classification": _classes_learned, "regression": _curves, "sequence": _recalled}[case.kind]
-    trained, untrained, chance = learned(algorithm)
+    measure = {"classification": _classes_learned, "regression": _curves, "sequence": _recalled}[case.kind]
+    trained, untrained, chance = measure(algorithm)
     with excused(algorithm, "learns", case.kind):
         assert trained > chance + 0.2
         assert trained > untrained + 0.1

@@ -101,7 +101,7 @@ class Algorithm(ABC, Generic[State]):
         """Every state on the way to the adapted one, which is the last; what the adaptation curve is drawn from."""
         yield self.adapt(net, support)
 
-    def along(self, net: nn.Module, support: Examples) -> Tensor:
+    def predict_along(self, net: nn.Module, support: Examples) -> Tensor:
         """What is predicted of each support example ``[n, d]`` from those before it, for a method that is ``ordered``.
 
         Here by adapting to every beginning of the sequence, and asking the next input beside the inputs before it, as
@@ -130,8 +130,8 @@ class Algorithm(ABC, Generic[State]):
 
     def __str__(self) -> str:
         settings = {field.name: getattr(self, field.name) for field in fields(self)}
-        told = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value is not None)
-        return f"{type(self).__name__}({told})"
+        arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value is not None)
+        return f"{type(self).__name__}({arguments})"
 
 
 _EXAMPLES = {
@@ -175,15 +175,15 @@ def list_recipes() -> dict[str, tuple[type[Algorithm[Any]], Recipe]]:
 def require_positive(algorithm: Algorithm[Any], *names: str) -> None:
     """Refuse a hyper-parameter that must be a number above zero and is not: no infinity, and no fraction where the
     field is an ``int``. None is let pass where it is the default. Called from ``__post_init__``."""
-    known = {field.name: field for field in fields(algorithm)}
+    definitions = {field.name: field for field in fields(algorithm)}
     for name in names:
-        value, default = getattr(algorithm, name), known[name].default
+        value, default = getattr(algorithm, name), definitions[name].default
         if value is None and default is None:
             continue
         if not (value > 0 and math.isfinite(value)):  # NaN too
             raise ConfigError(f"{algorithm.name}: {name} must be above 0, got {value}. The default is {default}.")
-        whole = known[name].type is int or int in get_args(known[name].type)
-        if whole and value != int(value):
+        is_integer = definitions[name].type is int or int in get_args(definitions[name].type)
+        if is_integer and value != int(value):
             raise ConfigError(
                 f"{algorithm.name}: {name} must be a whole number, got {value}. The default is {default}."
             )
@@ -202,5 +202,5 @@ def require_choice(algorithm: Algorithm[Any], name: str, choices: tuple[object, 
     """Refuse a hyper-parameter that is none of its choices."""
     value = getattr(algorithm, name)
     if value not in choices:
-        known = ", ".join(map(str, choices))
-        raise ConfigError(f"{algorithm.name}: {name} must be one of {known}, got {value!r}. Choose one of them.")
+        options = ", ".join(map(str, choices))
+        raise ConfigError(f"{algorithm.name}: {name} must be one of {options}, got {value!r}. Choose one of them.")

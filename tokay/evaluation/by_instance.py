@@ -102,7 +102,7 @@ def _accuracies(algorithm: Algorithm[Any], net: nn.Module, tasks: Task, chunk_si
     """``accuracy_at`` of every task: ``[tasks, n]``, on the CPU."""
 
     def accuracies(task: Task) -> Tensor:
-        return accuracy_at(algorithm.along(net, task.support), task.support.y)
+        return accuracy_at(algorithm.predict_along(net, task.support), task.support.y)
 
     return over_tasks(accuracies, tasks, chunk_size=chunk_size, mode=mode).cpu()
 
@@ -118,6 +118,6 @@ def _depends_on_later_inputs(algorithm: Algorithm[Any], net: nn.Module, tasks: T
 
     def answers(task: Task) -> tuple[Tensor, Tensor]:
         x, y = task.support
-        return answer_twice(lambda inputs: algorithm.along(net, Examples(inputs, y)), x)
+        return answer_twice(lambda inputs: algorithm.predict_along(net, Examples(inputs, y)), x)
 
     return depends_on_company(answers, tasks, mode=mode)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import ConfigError, DataError
 
-_KNOWN = ("tokay", "torch.nn")
+_TRUSTED = ("tokay", "torch.nn")
 
 
 def import_path(code: Any, what: str) -> str:
@@ -34,7 +34,7 @@ def import_path(code: Any, what: str) -> str:
 def resolve(path: str, where: str) -> Any:
     """What ``path`` names. Raises ``DataError`` if its module has not been imported, or lacks the name."""
     module, _, name = path.partition(":")
-    if module not in sys.modules and not any(f"{module}.".startswith(f"{known}.") for known in _KNOWN):
+    if module not in sys.modules and not any(f"{module}.".startswith(f"{root}.") for root in _TRUSTED):
         raise DataError(
             f"{where}: needs {path}, and {module} has not been imported. Import it before you load the file "
             f"(--import {module} on the command line)."

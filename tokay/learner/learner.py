@@ -131,10 +131,10 @@ class Learner:
     def _require_ways(self, spec: TaskSpec) -> None:
         ways = feature_size(self.net, spec)
         if ways != spec.y_dim:
-            known = " ".join(map(str, self.classes_.tolist()[:20]))
+            labels = " ".join(map(str, self.classes_.tolist()[:20]))
             raise TaskError(
                 f"fit: {self.algorithm.name} was trained to tell {ways} classes apart, the labels have {spec.y_dim} "
-                f"({known}). Give examples of {ways} classes, or train it on {spec.y_dim} ways."
+                f"({labels}). Give examples of {ways} classes, or train it on {spec.y_dim} ways."
             )
 
     def _values(self, targets: NDArray[Any]) -> Tensor:
@@ -157,7 +157,7 @@ class Learner:
             )
         with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
             torch.manual_seed(derive_seed(self.seed, "learner", 1))
-            alone = self.inductive or len(inputs) == 1  # statistics of a single example say nothing
+            is_alone = self.inductive or len(inputs) == 1  # statistics of a single example say nothing
             return predict_queries(
-                self.algorithm.at_test(), self.net, self.state_, self.support.x, inputs, inductive=alone
+                self.algorithm.at_test(), self.net, self.state_, self.support.x, inputs, inductive=is_alone
             )

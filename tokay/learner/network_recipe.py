@@ -148,10 +148,10 @@ def _build_module(recipe: Recipe, where: str) -> nn.Module:
 
 def _makes_modules(function: Any) -> bool:
     """A module class, or a function annotated to return one: a file cannot name any other function to be called."""
-    made = function if isinstance(function, type) else None
-    if made is None and inspect.isfunction(function):
-        made = get_type_hints(function).get("return")
-    return isinstance(made, type) and issubclass(made, nn.Module)
+    product = function if isinstance(function, type) else None
+    if product is None and inspect.isfunction(function):
+        product = get_type_hints(function).get("return")
+    return isinstance(product, type) and issubclass(product, nn.Module)
 
 
 def _plain(value: Any, where: str) -> Any:

@@ -76,7 +76,7 @@ def _mean_loss(predictions: Array, y: Array, kind: str) -> float:
 
 
 def check_against_oracle(method: Any, net: nn.Module, start: Callable[[], Oracle], task: Task) -> None:
-    """``adapt``, ``predict``, ``along`` and ``loss`` of ``method`` against oracles that ``start`` makes."""
+    """``adapt``, ``predict``, ``predict_along`` and ``loss`` of ``method`` against oracles that ``start`` makes."""
     (x, y), (query_x, query_y) = ((part.x.numpy(), part.y.double().numpy()) for part in task)
     kind = "classification" if task.support.y.dtype == torch.bool else "regression"
     support = x if method.standardise else None
@@ -94,13 +94,13 @@ def check_against_oracle(method: Any, net: nn.Module, start: Callable[[], Oracle
     predictions = method.predict(net, state, task.query.x).detach().numpy()
     np.testing.assert_allclose(predictions, queries, rtol=1e-9, atol=1e-12)
 
-    along = method.along(net, task.support).detach().numpy()
+    predictions = method.predict_along(net, task.support).detach().numpy()
     expected = passing
     if method.standardise:  # each prefix has a mean and a spread of its own
         prefixes = [read_by_hand(start(), x[: t + 1], y[: t + 1], x[:t])[-1] for t in range(1, len(x))]
         untouched = read_by_hand(start(), x[:1], y[:1], None)  # nothing to measure against yet
         expected = np.array([untouched[0], *prefixes])
-    np.testing.assert_allclose(along, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(predictions, expected, rtol=1e-9, atol=1e-12)
 
     cost, measured = method.loss(net, task)
     both, targets = np.vstack([passing, queries]), np.vstack([y, query_y])

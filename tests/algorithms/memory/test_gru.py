@@ -66,4 +66,4 @@ def test_label_scale_multiplies_the_labels() -> None:
     double.load_state_dict(single.state_dict())
     with torch.no_grad():
         double.cell.from_input.weight[:, 4:] /= 2
-    torch.testing.assert_close(GRU().along(double, Examples(x, y)), GRU().along(single, Examples(x, y)))
+    torch.testing.assert_close(GRU().predict_along(double, Examples(x, y)), GRU().predict_along(single, Examples(x, y)))

@@ -71,7 +71,7 @@ def test_it_learns_to_remember_a_label() -> None:
     for _ in tokay.fit(method, net, source, FitConfig(steps=150, lr=0.02, validate_every=0)):
         pass
     tasks = source.sample(200, torch.Generator().manual_seed(1))
-    predictions = tokay.over_tasks(lambda task: method.along(net, task.support), tasks)
+    predictions = tokay.over_tasks(lambda task: method.predict_along(net, task.support), tasks)
     error = (predictions.detach() - tasks.support.y).square().mean((0, 2))
     assert float(error[0]) == pytest.approx(1, abs=0.3)
     assert float(error[1:].max()) < 0.1

@@ -65,7 +65,7 @@ def test_it_follows_the_equations_of_the_paper() -> None:
     method, (x, y) = MANN(**SMALL, decay=0.8), support()
     net = network(method)
     oracle, label = _Oracle(net, method), np.zeros(3)
-    for t, prediction in enumerate(method.along(net, Examples(x, y)).detach().numpy()):
+    for t, prediction in enumerate(method.predict_along(net, Examples(x, y)).detach().numpy()):
         np.testing.assert_allclose(prediction, oracle.step(x[t].numpy(), label), rtol=1e-9)
         label = y[t].double().numpy()
     memory = method.adapt(net, Examples(x, y)).memory

@@ -77,7 +77,7 @@ def test_it_follows_the_equations_of_the_paper(controller: Controller) -> None:
     net, n = network(method), 9
     x, y = torch.randn(n, 4, dtype=torch.float64), one_hot(torch.arange(n) % 3, 3)
     oracle, label = _Oracle(net, method), np.zeros(3)
-    for t, prediction in enumerate(method.along(net, Examples(x, y)).detach().numpy()):
+    for t, prediction in enumerate(method.predict_along(net, Examples(x, y)).detach().numpy()):
         np.testing.assert_allclose(prediction, oracle.step(x[t].numpy(), label), rtol=1e-7)
         label = y[t].double().numpy()
     tape = method.adapt(net, Examples(x, y)).memory

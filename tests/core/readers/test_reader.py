@@ -49,7 +49,7 @@ def test_the_methods_share_one_way_of_reading(kind: Any) -> None:
     net = network(method)
     state, predictions = read_support(net, support)
     torch.testing.assert_close(method.adapt(net, support), state, rtol=0, atol=0)
-    torch.testing.assert_close(method.along(net, support), predictions, rtol=0, atol=0)
+    torch.testing.assert_close(method.predict_along(net, support), predictions, rtol=0, atol=0)
     torch.testing.assert_close(
         method.predict(net, state, query.x), predict_queries(net, state, query.x), rtol=0, atol=0
     )
@@ -64,8 +64,8 @@ def test_the_methods_share_one_way_of_reading(kind: Any) -> None:
 def test_each_support_example_is_predicted_from_its_prefix(kind: Any, standardise: bool) -> None:
     method, support = kind(standardise=standardise), examples(6)
     net = network(method)
-    expected = Algorithm.along(method, net, support)
-    torch.testing.assert_close(method.along(net, support), expected, rtol=1e-10, atol=1e-12)
+    expected = Algorithm.predict_along(method, net, support)
+    torch.testing.assert_close(method.predict_along(net, support), expected, rtol=1e-10, atol=1e-12)
 
 
 @each_reader

@@ -249,7 +249,7 @@ def test_standardised_with_an_empty_support_set() -> None:
     net, plain, query = network(standardise=True), network(), examples(4)
     plain.load_state_dict(net.state_dict())
     state, support_predictions = read_support(net, examples(0))
-    assert support_predictions.shape == tokay.LSTM(standardise=True).along(net, examples(0)).shape == (0, D)
+    assert support_predictions.shape == tokay.LSTM(standardise=True).predict_along(net, examples(0)).shape == (0, D)
     torch.testing.assert_close(
         predict_queries(net, state, query.x), predict_queries(plain, plain.start(query.x), query.x)
     )

@@ -42,13 +42,13 @@ class SequenceReader(Algorithm[ReaderState]):
         """Reads each input as the next step after the support set. Returns ``[m, d]``."""
         return predict_queries(net, state, x)
 
-    def along(self, net: nn.Module, support: Examples) -> Tensor:
+    def predict_along(self, net: nn.Module, support: Examples) -> Tensor:
         """Predicts each support example from those before it ``[n, d]``.
 
         Without ``standardise`` one pass is enough. With it, every prefix has its own mean and spread, so the method
         reads each prefix again.
         """
-        return super().along(net, support) if self.standardise else read_support(net, support)[1]
+        return super().predict_along(net, support) if self.standardise else read_support(net, support)[1]
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
         """The mean loss over the sequence (see ``sequence_loss``), and the metrics of the queries."""

@@ -100,7 +100,7 @@ def read_support(net: nn.Module, support: Examples) -> tuple[ReaderState, Tensor
     """Reads the support set. Returns the state afterwards, and a prediction for each example ``[n, d]``.
 
     Prediction t depends only on the examples before t, with one exception: with ``standardise``, the mean and spread
-    come from all inputs of the support set. (``along`` has no exception.) Padding rows (classes with all-false labels)
+    come from all inputs of the support set. (``predict_along`` has no exception.) Padding rows (classes with all-false labels)
     are skipped.
     """
     parts, (x, y) = _sequence_net(net), support

@@ -72,11 +72,11 @@ def test_classes_that_do_not_occur_are_left_out() -> None:
 def test_the_future_changes_nothing() -> None:
     """Later inputs, later labels and the example's own label do not change its prediction."""
     method, net, (x, y) = SNAIL(), network(), examples()
-    expected = method.along(net, Examples(x, y))
+    expected = method.predict_along(net, Examples(x, y))
     for t in range(len(x)):
         later = torch.cat([x[: t + 1], torch.randn_like(x[t + 1 :])])
         labels = torch.cat([y[:t], y[t:].roll(1, 1)])
-        predictions = method.along(net, Examples(later, labels))
+        predictions = method.predict_along(net, Examples(later, labels))
         torch.testing.assert_close(predictions[: t + 1], expected[: t + 1], rtol=1e-12, atol=1e-12)
         assert t == len(x) - 1 or not torch.allclose(predictions[t + 1 :], expected[t + 1 :])
 
@@ -84,7 +84,7 @@ def test_the_future_changes_nothing() -> None:
 def test_each_prefix_predicts_as_a_whole_sequence() -> None:
     net, (x, y) = network(), examples()
     expected = torch.stack([predict_slowly(net, x[:t], y[:t], x[t]) for t in range(len(x))])
-    torch.testing.assert_close(SNAIL().along(net, Examples(x, y)), expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(SNAIL().predict_along(net, Examples(x, y)), expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("at", [(0,), (6,), (2, 2, 5)])
@@ -97,8 +97,8 @@ def test_padding_changes_nothing(at: tuple[int, ...]) -> None:
     predictions = method.predict(net, method.adapt(net, Examples(u, v)), query.x)
     expected = method.predict(net, method.adapt(net, Examples(x, y)), query.x)
     torch.testing.assert_close(predictions, expected, rtol=1e-12, atol=1e-12)
-    support_predictions = method.along(net, Examples(u, v))[v.any(1)]
-    torch.testing.assert_close(support_predictions, method.along(net, Examples(x, y)), rtol=1e-12, atol=1e-12)
+    support_predictions = method.predict_along(net, Examples(u, v))[v.any(1)]
+    torch.testing.assert_close(support_predictions, method.predict_along(net, Examples(x, y)), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("ways, longest, layers", [(5, None, 5), (20, None, 7), (5, 6, 3)])

@@ -178,7 +178,7 @@ class SNAIL(Algorithm[Past], name="snail"):
         measured = metrics(mask_absent_classes(logits, task.support.y, task.query.y), task.query.y)
         return measured["loss"], measured
 
-    def along(self, net: nn.Module, support: Examples) -> Tensor:
+    def predict_along(self, net: nn.Module, support: Examples) -> Tensor:
         """Takes one pass: the layers compute a prefix of a sequence as the prefix of the whole sequence."""
         stack = _stack(net)
         past = stack.read(support)
