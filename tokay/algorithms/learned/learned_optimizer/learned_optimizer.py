@@ -40,22 +40,22 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad
 
-from ...core.algorithm import Algorithm, require_choice, require_not_negative, require_positive
-from ...core.cost import Cost
-from ...core.inner.coordinatewise import (
+from ....core.algorithm import Algorithm, require_choice, require_not_negative, require_positive
+from ....core.cost import Cost
+from ....core.inner.coordinatewise import (
     WithOptimizer,
     begin,
     draw_weights,
     learned_path,
     split_optimizer,
 )
-from ...core.inner.descent import Params, examples_loss, flatten, forward, last, trainable, unflatten
-from ...core.inner.minibatches import minibatches
-from ...core.network import with_head
-from ...core.objectives import Metrics, metrics
-from ...core.probability.noise import task_seed
-from ...core.recipe import Check, Recipe
-from ...core.task import Examples, Task, TaskSpec
+from ....core.inner.descent import Params, examples_loss, flatten, forward, last, trainable, unflatten
+from ....core.inner.minibatches import minibatches
+from ....core.network import with_head
+from ....core.objectives import Metrics, metrics
+from ....core.probability.noise import task_seed
+from ....core.recipe import Check, Recipe
+from ....core.task import Examples, Task, TaskSpec
 from .learned_step import LearnedStep, Trajectory
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ...core.inner.coordinatewise import CoordinateLSTM, Hidden, advance, constant_gradient, log_and_sign
-from ...core.inner.descent import Params, unflatten
-from ...core.task import Examples
+from ....core.inner.coordinatewise import CoordinateLSTM, Hidden, advance, constant_gradient, log_and_sign
+from ....core.inner.descent import Params, unflatten
+from ....core.task import Examples
 
 
 class LearnedStep(nn.Module):
