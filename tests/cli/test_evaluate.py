@@ -180,7 +180,7 @@ def test_damaged_settings(call: Call, copied: Path) -> None:
     file.write_text('{"tokay": ')
     refused(call("evaluate", copied), str(file), "must be a JSON file")
     file.write_text("[]")
-    refused(call("evaluate", copied), str(file), "misses or garbles")
+    refused(call("evaluate", copied), str(file), "must hold one JSON object, got list")
     file.write_text(json.dumps({**good, "algorithm": {"name": "from-the-future"}}))
     refused(call("evaluate", copied), "'from-the-future'", "newer Tokay")
     file.write_text(json.dumps({**good, "fit": {**good["fit"], "levity": 3}}))

@@ -1,0 +1,1 @@
+"""A method, a source and a network for Tokay, from a package of its own."""
