@@ -5,7 +5,7 @@ RUNS := runs/demo
 # What suits a training of one minute better than the paper's Adam inside and plain steps outside: the other way round.
 SHORT := --optimizer adam --lr 8e-3 --inner sgd --inner-lr 0.4 --test-steps 20 --test-batch 25
 
-.PHONY: demo test docs install clean
+.PHONY: demo test docs catalogue install clean
 
 demo: .venv/installed
 	$(BIN)/tokay train scratch  glyphs --out $(RUNS)/scratch  --overwrite
@@ -24,6 +24,10 @@ test: .venv/installed
 # Where matplotlib has not looked for fonts yet, importing it runs fc-list, which pdoc must be told to let it.
 docs: .venv/installed
 	PDOC_ALLOW_EXEC=1 $(BIN)/python -W error -m pdoc tokay --docformat google --math --output-directory build/docs
+
+# What `tokay list` shows, from the registries. A test fails if it is out of date.
+catalogue: .venv/installed
+	$(BIN)/python -m tokay.cli.catalogue
 
 install: .venv/installed
 
