@@ -14,6 +14,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") and name != "__all__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     names = _public_names()
+    globals().update(names)  # this function is not asked for them again
     if name == "__all__":
         return sorted(names)
     if name not in names:
