@@ -29,7 +29,8 @@ def replace_atomically(path: Path, *, make_folder: bool = False) -> Iterator[Pat
     if make_folder:
         path.parent.mkdir(parents=True, exist_ok=True)
     # The name is unique: two processes that write the same file do not mix their bytes, and the last one wins.
-    temporary = path.with_name(f".{uuid4().hex}.tmp")
+    # It begins with that of the file, so that what a kill leaves can be told from other files (runs/settings.py does).
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as file:

@@ -133,3 +133,19 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be made"):
         create(tmp_path / "link", RUN, SPEC, overwrite=True)
     assert read(tmp_path / "run") == (RUN, SPEC)
+
+
+def _be_killed(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_folder_that_a_kill_left_before_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temporary file of ``run.json`` is all there is. ``--overwrite`` takes the folder for the run that it was to be."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _be_killed)
+        patch.setattr(Path, "unlink", lambda *args, **options: None)  # a killed process cleans nothing up
+        with pytest.raises(KeyboardInterrupt):
+            create(tmp_path / "run", RUN, SPEC, overwrite=False)
+    assert [file.suffix for file in (tmp_path / "run").iterdir()] == [".tmp"]
+    create(tmp_path / "run", RUN, SPEC, overwrite=True)
+    assert read(tmp_path / "run") == (RUN, SPEC)
