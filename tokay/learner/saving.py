@@ -17,8 +17,7 @@ from ..core.algorithm import Algorithm, list_algorithms
 from ..core.task import Examples, TaskSpec
 from ..errors import ConfigError, DataError, TokayError
 from ..files import read_tensors, write_tensors
-from ..runs.checkpoint import check_algorithm, load_model, load_weights
-from ..runs.file_names import MODEL
+from ..runs.checkpoint import load_model, load_weights, tensors_below
 from ..runs.settings import make_registered, read, settings_json
 from .learner import Learner
 from .network_recipe import Factory, build, check, describe
@@ -47,9 +46,8 @@ def save(
     Raises ``ConfigError`` if another process could not build the network again: a lambda, a class in ``__main__``,
     unknown arguments. Raises ``DataError`` if the file cannot be written.
     """
-    is_learner = isinstance(learner_or_method, Learner)
     learner = learner_or_method if isinstance(learner_or_method, Learner) else Learner(learner_or_method, net)
-    if is_learner and learner.net is not net:
+    if learner.net is not net:
         raise ConfigError("save: net must be the network of the learner, got another one. Pass learner.net.")
     recipe = learner.recipe if factory is None and learner.recipe is not None else describe(net, factory, spec)
     tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
@@ -79,16 +77,11 @@ def load(path: str | Path, *, net: nn.Module | None = None, device: str = "cpu",
     path = Path(path)
     if path.is_file():
         return _load_file(path, net, device)
+    run, loaded_net = load_model(path, net=net, device=device)
+    recipe = None
     if net is None:
-        run, net = load_model(path, device=device)
-        spec = read(path)[1]
-        recipe = {"spec": asdict(spec), "network": settings_json(run.network)}
-        return Learner(run.algorithm, net, inductive=inductive, recipe=recipe)
-    run, _ = read(path)
-    tensors, metadata = read_tensors(path / MODEL)
-    check_algorithm(path / MODEL, metadata, run)
-    load_weights(net, tensors, path / MODEL)
-    return Learner(run.algorithm, net.to(device), inductive=inductive)
+        recipe = {"spec": asdict(read(path)[1]), "network": settings_json(run.network)}
+    return Learner(run.algorithm, loaded_net, inductive=inductive, recipe=recipe)
 
 
 def _load_file(path: Path, net: nn.Module | None, device: str) -> Learner:
@@ -102,12 +95,13 @@ def _load_file(path: Path, net: nn.Module | None, device: str) -> Learner:
                 f"{path}: has format {about['format']}, written by Tokay {metadata.get('tokay')}; this is Tokay "
                 f"{__version__}, which reads formats up to {FORMAT}. Upgrade: pip install --upgrade tokay."
             )
+        recipe = about["network"] if net is None else None
         if net is None:
             net = _build(about, tensors, str(path))
         else:
-            load_weights(net, _below("net.", tensors), path)
+            load_weights(net, tensors_below("net.", tensors), path)
         method = make_registered(list_algorithms(), about["algorithm"], "method", str(path))
-        learner = Learner(method, net.to(device), recipe=about["network"], **about["learner"])
+        learner = Learner(method, net.to(device), recipe=recipe, **about["learner"])
         _decode_task(learner, about["task"], {name: t.to(device) for name, t in tensors.items()}, str(path))
         return learner
     except TokayError:
@@ -121,7 +115,7 @@ def _build(about: dict[str, Any], tensors: dict[str, Tensor], where: str) -> nn.
     method = make_registered(list_algorithms(), about["algorithm"], "method", where)
     with torch.random.fork_rng(devices=[]):
         net = build(about["network"], method, where)
-    weights = _below("net.", tensors)
+    weights = tensors_below("net.", tensors)
     for name, own in [*net.named_parameters(), *net.named_buffers()]:
         if name in weights:
             own.data = own.data.to(weights[name].dtype)
@@ -164,7 +158,3 @@ def _decode_task(learner: Learner, task: dict[str, Any] | None, tensors: dict[st
 def _blank(net: nn.Module, spec: TaskSpec | None) -> Tensor | None:
     reference = next(net.parameters(), torch.zeros(()))
     return None if spec is None else torch.zeros(2, *spec.x_shape, dtype=reference.dtype, device=reference.device)
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

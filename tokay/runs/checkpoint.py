@@ -35,12 +35,18 @@ def save_state(path: Path, run: Run, net: nn.Module, state: FitState) -> None:
     write_tensors(path / STATE, tensors, metadata)
 
 
-def load_model(path: Path, *, device: torch.device | str = "cpu") -> tuple[Run, nn.Module]:
-    """The settings and the network of a run, ready to adapt. Raises ``DataError`` for weights that do not fit."""
+def load_model(
+    path: Path, *, net: nn.Module | None = None, device: torch.device | str = "cpu"
+) -> tuple[Run, nn.Module]:
+    """The settings of a run and its network on ``device``, ready to adapt.
+
+    ``net`` takes the weights in place of the network that the run describes. Raises ``DataError`` for weights that do
+    not fit.
+    """
     run, spec = read(path)
-    net = run.build(spec)
+    net = run.build(spec) if net is None else net
     tensors, metadata = read_tensors(path / MODEL)
-    check_algorithm(path / MODEL, metadata, run)
+    _check_algorithm(path / MODEL, metadata, run)
     load_weights(net, tensors, path / MODEL)
     return run, net.to(device)
 
@@ -51,17 +57,17 @@ def load_state(path: Path, run: Run, net: nn.Module, optimizer: torch.optim.Opti
     if not file.exists():
         return FitState(optimizer=optimizer)
     tensors, metadata = read_tensors(file)
-    check_algorithm(file, metadata, run)
-    load_weights(net, _below("net.", tensors), file)
+    _check_algorithm(file, metadata, run)
+    load_weights(net, tensors_below("net.", tensors), file)
     if optimizer is not None:
         saved = optimizer.state_dict()
         moments: dict[int, dict[str, Any]] = {}
-        for name, value in _below("optimizer.", tensors).items():
+        for name, value in tensors_below("optimizer.", tensors).items():
             index, key = name.split(".", 1)
             moments.setdefault(int(index), {})[key] = value
         optimizer.load_state_dict({**saved, "state": moments})
     progress = json.loads(metadata["progress"])
-    return FitState(**progress, optimizer=optimizer, best_weights=_below("best.", tensors))
+    return FitState(**progress, optimizer=optimizer, best_weights=tensors_below("best.", tensors))
 
 
 def load_weights(net: nn.Module, tensors: dict[str, Tensor], where: Path) -> None:
@@ -81,11 +87,12 @@ def load_weights(net: nn.Module, tensors: dict[str, Tensor], where: Path) -> Non
     net.load_state_dict(tensors)
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def tensors_below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def check_algorithm(file: Path, metadata: dict[str, str], run: Run) -> None:
+def _check_algorithm(file: Path, metadata: dict[str, str], run: Run) -> None:
     """Refuse weights of another method. Raises ``DataError``."""
     if metadata.get("algorithm") != run.algorithm.name:
         raise DataError(
