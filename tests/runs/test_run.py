@@ -8,22 +8,12 @@ import pytest
 import torch
 
 from tokay.algorithms import MAML, Finetune, ProtoNet, Reptile, Scratch
-from tokay.core.task import Sizes, TaskSpec
+from tokay.core.task import Sizes
 from tokay.errors import ConfigError
-from tokay.networks import MLP, Conv4
-from tokay.runs.run import Run
-from tokay.tasks import Sinusoid
+from tokay.networks import Conv4
 from tokay.training.fit import FitConfig
 
-SPEC = TaskSpec(x_shape=(1,), y_dim=1, kind="regression")
-RUN = Run(
-    algorithm=MAML(inner_lr=0.01),
-    source=Sinusoid(),
-    network=MLP(hidden=(8,)),
-    test=Sizes(ways=1, shots=5, queries=6),
-    train=Sizes(ways=1, shots=7, queries=8),
-    fit=FitConfig(steps=3),
-)
+from .small_run import RUN, SPEC
 
 
 def test_build_is_a_function_of_the_seed_alone() -> None:

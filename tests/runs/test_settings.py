@@ -8,25 +8,15 @@ from typing import Any, get_args, get_origin
 import pytest
 import torch
 
-from tokay.algorithms import MAML
 from tokay.core.algorithm import list_algorithms
 from tokay.core.task import Sizes, TaskSpec
 from tokay.errors import ConfigError, DataError
-from tokay.networks import MLP, list_networks
-from tokay.runs.run import Run
+from tokay.networks import list_networks
 from tokay.runs.settings import create, read
-from tokay.tasks import Sinusoid, list_sources
+from tokay.tasks import list_sources
 from tokay.training.fit import FitConfig
 
-SPEC = TaskSpec(x_shape=(1,), y_dim=1, kind="regression")
-RUN = Run(
-    algorithm=MAML(inner_lr=0.01),
-    source=Sinusoid(),
-    network=MLP(hidden=(8,)),
-    test=Sizes(ways=1, shots=5, queries=6),
-    train=Sizes(ways=1, shots=7, queries=8),
-    fit=FitConfig(steps=3),
-)
+from .small_run import RUN, SPEC
 
 
 def another(kind: Any, name: str, default: Any) -> Any:

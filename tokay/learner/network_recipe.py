@@ -29,7 +29,7 @@ from .import_paths import import_path, resolve
 
 Factory = Callable[..., nn.Module] | Network
 Recipe = dict[str, Any]
-_HELP = "Give save a factory: factory=functools.partial(MyNet, width=32), with spec=... if the method built the rest."
+HELP = "Give save a factory: factory=functools.partial(MyNet, width=32), with spec=... if the method built the rest."
 
 
 def describe(net: nn.Module, factory: Factory | None, spec: TaskSpec | None) -> Recipe:
@@ -86,7 +86,7 @@ def check(net: nn.Module, again: nn.Module, x: Tensor | None) -> None:
         difference = "it answers differently, so an argument is not what it was"
     else:
         return
-    raise ConfigError(f"save: {type(net).__name__} cannot be built again from its recipe: {difference}. {_HELP}")
+    raise ConfigError(f"save: {type(net).__name__} cannot be built again from its recipe: {difference}. {HELP}")
 
 
 def _answer_alike(net: nn.Module, again: nn.Module, x: Tensor) -> bool:
@@ -112,7 +112,7 @@ def _describe_module(module: nn.Module) -> Recipe:
         is_torchs = type(module).__module__.startswith("torch.nn.")
         value = getattr(module, name, parameter.default if is_torchs else inspect.Parameter.empty)
         if value is inspect.Parameter.empty:
-            raise ConfigError(f"save: {path} cannot be built again, its argument {name} is no attribute. {_HELP}")
+            raise ConfigError(f"save: {path} cannot be built again, its argument {name} is no attribute. {HELP}")
         keywords[name] = _describe_argument(value, parameter.default, f"{path}, argument {name}")
     return {"class": path, "keywords": keywords}
 
@@ -159,7 +159,7 @@ def _plain(value: Any, where: str) -> Any:
         plain = json.loads(json.dumps(value))
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"save: arguments must be numbers, strings, tuples and lists ({where}: {error}). {_HELP}"
+            f"save: arguments must be numbers, strings, tuples and lists ({where}: {error}). {HELP}"
         ) from error
     return plain
 

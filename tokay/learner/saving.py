@@ -20,7 +20,7 @@ from ..files import read_tensors, write_tensors
 from ..runs.checkpoint import load_model, load_weights, tensors_below
 from ..runs.settings import make_registered, read, settings_json
 from .learner import Learner
-from .network_recipe import Factory, build, check, describe
+from .network_recipe import HELP, Factory, build, check, describe
 from .state_codec import decode, encode
 
 FORMAT = 1
@@ -60,7 +60,12 @@ def save(
         "learner": {"inductive": learner.inductive, "seed": learner.seed},
         "task": _encode_task(learner, tensors),
     }
-    again = _build(about, tensors, "save")
+    try:
+        again = _build(about, tensors, "save")
+    except DataError as error:
+        raise ConfigError(
+            f"save: {type(net).__name__} cannot be built again from its recipe: {error} {HELP}"
+        ) from error
     check(net, again, learner.support.x if learner.is_fitted else _blank(net, spec))
     write_tensors(Path(path), tensors, {_KEY: json.dumps(about), "tokay": __version__})
 
