@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import io
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from ..errors import ConfigError, TokayError
+from .names import suggestion
 
 T = TypeVar("T")
 
@@ -87,8 +87,7 @@ def _refuse_unknown(kind: type[Any], arguments: Sequence[str], prog: str) -> Non
     for argument in arguments:
         flag = argument.partition("=")[0]
         if flag.startswith("--") and flag not in flags:
-            nearest = difflib.get_close_matches(flag, flags, n=1)
-            guess = f" Did you mean {nearest[0]}?" if nearest else ""
+            guess = suggestion(flag, flags)
             raise ConfigError(f"{prog}: has no flag {flag}.{guess} It has {' '.join(sorted(flags))}.")
 
 
