@@ -154,7 +154,7 @@ def test_what_cannot_be_built_again(tmp_path: Path) -> None:
             partial(make_secretive, 9),
             r"Secretive cannot be built again from its recipe: .* Give save a factory",
         ),
-        (secretive, partial(make_secretive, 8), "it answers differently, so an argument is not what it was"),
+        (secretive, partial(make_secretive, 8), "it answers differently, so an argument differs"),
         (secretive, partial(make_secretive, torch.tensor(8)), "arguments must be numbers, strings, tuples and lists"),
         (secretive, MLP(), r"needs spec=\.\.\., got none"),
     ]

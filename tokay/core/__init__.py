@@ -1,1 +1,1 @@
-"""Pure functions on tensors; they import torch and nothing else of Tokay but its errors."""
+"""What all methods are made of: tasks, the base class, inner loops, readers, probability, and the engine that maps over tasks."""

@@ -1,4 +1,4 @@
-"""The contract: an algorithm is its hyper-parameters and a few pure functions of one task."""
+"""The base class of all methods: hyper-parameters, and a few pure functions of one task."""
 
 import math
 from abc import ABC, abstractmethod
@@ -26,9 +26,9 @@ _algorithms: Registry["Algorithm[Any]"] = Registry("algorithm", home="tokay.algo
 class Algorithm(ABC, Generic[State]):
     """One method of learning to learn, written for **one task**; ``over_tasks`` maps it over many.
 
-    The fields are its hyper-parameters, the ``nn.Module`` holds its meta-weights and is only ever read, and what it
-    learns from a task is the value that ``adapt`` returns. A subclass is final, is one file, and registers itself
-    under the name the command line uses: ``class MAML(Algorithm[Params], name="maml")``.
+    The fields are the hyper-parameters. The ``nn.Module`` holds the meta-weights; a method reads it and never changes it.
+    ``adapt`` returns what the method learns from a task. A subclass with a name is final and registers itself under that
+    name, which the command line uses: ``class MAML(Algorithm[Params], name="maml")``.
     """
 
     name: ClassVar[str]
@@ -48,9 +48,9 @@ class Algorithm(ABC, Generic[State]):
     exceptions: ClassVar[Mapping[str, str]] = {}  # conformance checks it cannot pass, each with the reason
 
     def __init_subclass__(cls, *, name: str | None = None, **kwargs: Any) -> None:
-        """Register a method under ``name``; a class without a name is an abstract layer that several methods share.
+        """Register a method under ``name``. A class without a name is an abstract layer that several methods share.
 
-        Raises ``ConfigError`` for a method that does not say its reference, summary and cost, or inherits from a method.
+        Raises ``ConfigError`` for a method without reference, summary or cost, or one that inherits from a method.
         """
         super().__init_subclass__(**kwargs)
         if name is None:
@@ -59,73 +59,73 @@ class Algorithm(ABC, Generic[State]):
         _algorithms.add(cls, name)
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
-        """All meta-weights: by default the backbone ([n, *x_shape] -> [n, features]) and a linear head to the targets.
+        """The network with all meta-weights. Default: the backbone ([n, *x_shape] -> [n, features]) and a linear head.
 
-        ``spec`` is that of the tasks it trains on.
+        ``spec`` describes the training tasks.
         """
         return with_head(backbone, spec)
 
     @abstractmethod
     def adapt(self, net: nn.Module, support: Examples) -> State:
-        """Learn the task."""
+        """Returns what the method learns from the support examples: x ``[n, *x_shape]``, y ``[n, d]``."""
 
     @abstractmethod
     def predict(self, net: nn.Module, state: State, x: Tensor) -> Tensor:
-        """Answer inputs ``[m, *x_shape]`` with logits or values ``[m, d]``."""
+        """Returns logits or values ``[m, d]`` for inputs ``[m, *x_shape]``."""
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
-        """The fast-adaptation cost of one task, and what reports show. By default the query loss after adapting.
+        """The cost of one task, and the metrics that reports show. Default: the query loss after adapting.
 
-        A scalar; or a vector, where ``reduce`` needs more than one number of each task.
+        The cost is a scalar, or a vector if ``reduce`` needs several numbers per task.
         """
-        measured = metrics(self.predict(net, self.adapt(net, task.support), task.query.x), task.query.y)
-        return measured["loss"], measured
+        query_metrics = metrics(self.predict(net, self.adapt(net, task.support), task.query.x), task.query.y)
+        return query_metrics["loss"], query_metrics
 
     def distribution(self, net: nn.Module, state: State, x: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Mean and standard deviation of the answer to each input, two ``[m, d]``; None for a method without them."""
+        """Mean and standard deviation of each prediction, two ``[m, d]``. None for a method that has no distribution."""
         return None
 
     def measures(self, net: nn.Module, state: State, query: Examples) -> Metrics:
-        """What ``evaluate`` shows beside the measures of what ``predict`` answers: one number per query, each ``[m]``."""
+        """Extra metrics for ``evaluate``: one number per query, each ``[m]``."""
         return {}
 
     def reduce(self, losses: Tensor) -> Tensor:
-        """The costs of a meta-batch ``[tasks]`` (or ``[tasks, k]``) to the scalar that is minimised."""
+        """Reduces the costs of a meta-batch, ``[tasks]`` or ``[tasks, k]``, to the scalar that training minimises."""
         return losses.mean()
 
     def takes(self) -> tuple[Kind, ...]:
-        """The kinds of tasks it learns with these settings: fewer than ``kinds``, where a setting is for one alone."""
+        """The kinds of tasks that this instance learns. A setting may exclude some of ``kinds``."""
         return self.kinds
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[State]:
-        """Every state on the way to the adapted one, which is the last; what the adaptation curve is drawn from."""
+        """Yields the state after each step of adapting. The last one equals ``adapt``. Adaptation curves use it."""
         yield self.adapt(net, support)
 
     def predict_along(self, net: nn.Module, support: Examples) -> Tensor:
-        """What is predicted of each support example ``[n, d]`` from those before it, for a method that is ``ordered``.
+        """The prediction for each support example ``[n, d]`` from the examples before it, for an ``ordered`` method.
 
-        Here by adapting to every beginning of the sequence, and asking the next input beside the inputs before it, as
-        ``inductive`` asks a query: batch norm sees those and nothing later. A method that finds it all in one pass says so.
+        Default: adapts to each prefix of the sequence and predicts the next input. Batch norm sees no later input.
+        Override it if one pass is enough.
         """
         x, y = support
         if not len(x):
             return x.new_zeros(y.shape)
-        starts = (self.adapt(net, Examples(x[:t], y[:t])) for t in range(len(x)))
-        return torch.cat([self.predict(net, state, x[: t + 1])[t:] for t, state in enumerate(starts)])
+        states = (self.adapt(net, Examples(x[:t], y[:t])) for t in range(len(x)))
+        return torch.cat([self.predict(net, state, x[: t + 1])[t:] for t, state in enumerate(states)])
 
     def at_test(self) -> Self:
-        """The same method with the settings the paper tests with (more inner steps, say)."""
+        """The same method with the settings that the paper uses in tests, for example more inner steps."""
         return self
 
     def at_progress(self, progress: float) -> Self:
-        """The same method at a moment of training, for costs that are annealed: 0 at its start, towards 1 at its end.
+        """The same method at a point of training, for costs that are annealed. ``progress`` goes from 0 towards 1.
 
-        ``fit`` asks before every outer step, always the method it was given, so that there is nothing to resume.
+        ``fit`` calls it before every outer step on the original method, so a resumed run needs no extra state.
         """
         return self
 
     def training_sizes(self, test: Sizes) -> Sizes:
-        """The episodes the paper trains on in order to be tested on ``test``."""
+        """The sizes of the episodes that the paper trains on, if the test tasks have the sizes ``test``."""
         return test
 
     def __str__(self) -> str:
@@ -173,8 +173,10 @@ def list_recipes() -> dict[str, tuple[type[Algorithm[Any]], Recipe]]:
 
 
 def require_positive(algorithm: Algorithm[Any], *names: str) -> None:
-    """Refuse a hyper-parameter that must be a number above zero and is not: no infinity, and no fraction where the
-    field is an ``int``. None is let pass where it is the default. Called from ``__post_init__``."""
+    """Raises ``ConfigError`` unless each field is finite and above 0, and whole if it is an ``int``.
+
+    None passes if it is the default. Call it from ``__post_init__``.
+    """
     definitions = {field.name: field for field in fields(algorithm)}
     for name in names:
         value, default = getattr(algorithm, name), definitions[name].default
@@ -190,7 +192,7 @@ def require_positive(algorithm: Algorithm[Any], *names: str) -> None:
 
 
 def require_not_negative(algorithm: Algorithm[Any], *names: str) -> None:
-    """Refuse a hyper-parameter below zero that may be no less; at zero what it weighs is switched off."""
+    """Raises ``ConfigError`` if a field is negative. 0 switches its term off."""
     for name in names:
         if not getattr(algorithm, name) >= 0:  # NaN too
             raise ConfigError(
@@ -199,7 +201,7 @@ def require_not_negative(algorithm: Algorithm[Any], *names: str) -> None:
 
 
 def require_choice(algorithm: Algorithm[Any], name: str, choices: tuple[object, ...]) -> None:
-    """Refuse a hyper-parameter that is none of its choices."""
+    """Raises ``ConfigError`` if the field is none of ``choices``."""
     value = getattr(algorithm, name)
     if value not in choices:
         options = ", ".join(map(str, choices))

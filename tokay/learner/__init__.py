@@ -1,1 +1,1 @@
-"""A trained method at work: fit and predict on your own arrays, saved for another process."""
+"""``Learner``: fit and predict on your own arrays; ``save`` and ``load`` for other processes."""

@@ -1,4 +1,4 @@
-"""Fit, predict, score: any method on your own arrays, in the habits of scikit-learn."""
+"""Fit, predict, score: any method on your own arrays, with the interface of scikit-learn."""
 
 from typing import Any, Self
 

@@ -75,27 +75,27 @@ def build(recipe: Recipe, method: Algorithm[Any], where: str) -> nn.Module:
     return backbone if spec is None else method.build(backbone, spec)
 
 
-def check(net: nn.Module, again: nn.Module, x: Tensor | None) -> None:
+def check(net: nn.Module, rebuilt: nn.Module, x: Tensor | None) -> None:
     """Refuse a recipe that makes another network than ``net``: another class, other weights, another answer to ``x``.
 
-    ``x`` is a batch of inputs, None if none are known. ``again`` has the weights of ``net``.
+    ``x`` is a batch of inputs, None if none are known. ``rebuilt`` has the weights of ``net``.
     """
-    if type(net) is not type(again):
-        difference = f"a {type(again).__name__} comes out"
-    elif x is not None and not _answer_alike(net, again, x):
-        difference = "it answers differently, so an argument is not what it was"
+    if type(net) is not type(rebuilt):
+        difference = f"the recipe makes a {type(rebuilt).__name__}"
+    elif x is not None and not _answer_alike(net, rebuilt, x):
+        difference = "it answers differently, so an argument differs"
     else:
         return
     raise ConfigError(f"save: {type(net).__name__} cannot be built again from its recipe: {difference}. {HELP}")
 
 
-def _answer_alike(net: nn.Module, again: nn.Module, x: Tensor) -> bool:
+def _answer_alike(net: nn.Module, rebuilt: nn.Module, x: Tensor) -> bool:
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             expected = net(x)
             torch.manual_seed(0)
-            answers = again.to(x.device)(x)
+            answers = rebuilt.to(x.device)(x)
     except NotImplementedError:  # a container of parts, which its method calls one by one
         return True
     return not isinstance(expected, Tensor) or torch.allclose(expected, answers, equal_nan=True)
@@ -109,8 +109,8 @@ def _describe_module(module: nn.Module) -> Recipe:
     for name, parameter in inspect.signature(type(module).__init__).parameters.items():
         if name in ("self", "device", "dtype") or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        is_torchs = type(module).__module__.startswith("torch.nn.")
-        value = getattr(module, name, parameter.default if is_torchs else inspect.Parameter.empty)
+        is_torch_layer = type(module).__module__.startswith("torch.nn.")
+        value = getattr(module, name, parameter.default if is_torch_layer else inspect.Parameter.empty)
         if value is inspect.Parameter.empty:
             raise ConfigError(f"save: {path} cannot be built again, its argument {name} is no attribute. {HELP}")
         keywords[name] = _describe_argument(value, parameter.default, f"{path}, argument {name}")

@@ -61,12 +61,12 @@ def save(
         "task": _encode_task(learner, tensors),
     }
     try:
-        again = _build(about, tensors, "save")
+        rebuilt = _build(about, tensors, "save")
     except DataError as error:
         raise ConfigError(
             f"save: {type(net).__name__} cannot be built again from its recipe: {error} {HELP}"
         ) from error
-    check(net, again, learner.support.x if learner.is_fitted else _blank(net, spec))
+    check(net, rebuilt, learner.support.x if learner.is_fitted else _blank(net, spec))
     write_tensors(Path(path), tensors, {_KEY: json.dumps(about), "tokay": __version__})
 
 

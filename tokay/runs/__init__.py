@@ -1,1 +1,1 @@
-"""Run folders: the settings and weights of a training, and all it takes to go on."""
+"""Run folders: the settings, weights and log of a training."""

@@ -71,7 +71,7 @@ def load_state(path: Path, run: Run, net: nn.Module, optimizer: torch.optim.Opti
 
 
 def load_weights(net: nn.Module, tensors: dict[str, Tensor], where: Path) -> None:
-    """Copy ``tensors`` into ``net``; ``DataError`` names the first weight that is missing, too many or misshapen."""
+    """Copy ``tensors`` into ``net``. ``DataError`` names the first weight that is missing, unexpected or of another shape."""
     own = net.state_dict()
     for name in {**own, **tensors}:
         if name not in tensors or name not in own:

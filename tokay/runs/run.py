@@ -1,4 +1,4 @@
-"""Every setting of a run, and what they make: tasks to draw from, and a network."""
+"""The settings of a run, and the tasks and the network that they make."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from ..training.config import FitConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Every setting of a run: with its weights, all it takes to use it or to go on."""
+    """The settings of a run. With the weights they are enough to use or resume it."""
 
     algorithm: Algorithm[Any]
     source: Source
@@ -27,12 +27,12 @@ class Run:
     train: Sizes
     fit: FitConfig
     fewest_shots: int | None = None
-    """of training episodes, which then have from so many to ``train.shots``; always that many if left out"""
+    """smallest number of shots in training (default: always ``train.shots``)"""
     fewest_ways: int | None = None
-    """of training episodes, which then have from so many to ``train.ways``; always that many if left out"""
+    """smallest number of ways in training (default: always ``train.ways``)"""
 
     def tasks(self, split: Split) -> TaskSource:
-        """Episodes of ``split``, of the training sizes for ``train`` and of the test sizes otherwise."""
+        """The tasks of ``split``: with the training sizes for ``train``, with the test sizes for the others."""
         if split == "train":
             tasks = (self.source.joint if self.algorithm.joint else self.source.tasks)(split, self.train)
             if self.fewest_shots is not None:
