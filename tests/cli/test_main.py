@@ -102,3 +102,9 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize("words", [["--import", "json", "--help"], ["--help", "--import=json"]])
+def test_help_with_an_import(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith("Usage: tokay COMMAND")

@@ -37,18 +37,8 @@ Start with:  tokay train reptile glyphs --out runs/first"""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help", "help"):
-        lines = "\n".join(f"  {name:<10}{summary}" for name, summary in COMMANDS.items())
-        print(USAGE.format(commands=lines))
-        return 0 if words else 2
-    if words[0] == "--version":
-        print(f"tokay {__version__}")
-        return 0
-    keep_freed_memory()
     try:
-        words = _import_plugins_of(words)
-        command = one_of(words[0] if words else "", list(COMMANDS), "command")
-        import_module(f".{command}", __package__).run(words[1:])
+        return _run(_import_plugins_of(words))
     except TokayError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
@@ -58,6 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output has gone (`tokay list | head`). Without this, Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(words: Sequence[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        lines = "\n".join(f"  {name:<10}{summary}" for name, summary in COMMANDS.items())
+        print(USAGE.format(commands=lines))
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"tokay {__version__}")
+        return 0
+    keep_freed_memory()
+    command = one_of(words[0], list(COMMANDS), "command")
+    import_module(f".{command}", __package__).run(words[1:])
     return 0
 
 

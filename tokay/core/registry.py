@@ -47,9 +47,13 @@ class Registry(Generic[T]):
         """Every registered class. Raises ``ConfigError`` if an entry point of an installed package cannot be loaded."""
         if not self._is_loaded:
             self._is_loaded = True  # the packages that are imported here may ask, too
-            import_module(self._home)
-            for entry_point in declared([self._group]):
-                _load(entry_point)
+            try:
+                import_module(self._home)
+                for entry_point in declared([self._group]):
+                    _load(entry_point)
+            except BaseException:
+                self._is_loaded = False  # the next look fails in the same way, instead of missing classes silently
+                raise
         return dict(self._classes)
 
     @contextmanager
@@ -79,7 +83,7 @@ def import_plugins(modules: Iterable[str]) -> None:
             import_module(module)
         except TokayError as error:
             raise ConfigError(f"--import {module}: {error}") from error
-        except Exception as error:  # whatever a module does when it is imported
+        except (Exception, SystemExit) as error:  # whatever a module does when it is imported
             raise ConfigError(
                 f"--import {module}: must be a module that can be imported, got {type(error).__name__}: {error}. "
                 "Give its dotted name (mypackage.methods), and run where Python finds it."
@@ -89,9 +93,9 @@ def import_plugins(modules: Iterable[str]) -> None:
 def _load(entry_point: EntryPoint) -> None:
     try:
         entry_point.load()
-    except Exception as error:  # whatever a package does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a package does when it is imported
         package = entry_point.dist.name if entry_point.dist else "an installed package"
         raise ConfigError(
             f"{entry_point.group}: the entry point {entry_point.name} = {entry_point.value} of {package} must load, "
-            f"got {type(error).__name__}: {error}. Update or uninstall {package}."
+            f"got {type(error).__name__}: {str(error).rstrip('.')}. Update or uninstall {package}."
         ) from error

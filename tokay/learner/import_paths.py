@@ -26,7 +26,11 @@ def import_path(code: Any, what: str) -> str:
             "Move it to a module (mynets.py), import it from there and build the network again."
         )
     path = f"{module}:{name}"
-    if _find(sys.modules[module], name) is not code:
+    try:
+        is_found = _find(sys.modules[module], name) is code
+    except (KeyError, AttributeError):  # a class that was made at run time, by parametrize say
+        is_found = False
+    if not is_found:
         raise ConfigError(f"save: {what} must be importable, {path} is something else. Give it a name of its own.")
     return path
 

@@ -12,7 +12,6 @@ one of the registered networks (``tokay.networks.Conv4(filters=32)``).
 """
 
 import inspect
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -25,7 +24,10 @@ from ..core.algorithm import Algorithm
 from ..core.task import TaskSpec
 from ..errors import ConfigError, DataError
 from ..networks import Network, list_networks
+from ..runs.settings import make_registered, settings_json
 from .import_paths import import_path, resolve
+from .network_difference import find_difference
+from .state_codec import decode, encode
 
 Factory = Callable[..., nn.Module] | Network
 Recipe = dict[str, Any]
@@ -42,7 +44,7 @@ def describe(net: nn.Module, factory: Factory | None, spec: TaskSpec | None) -> 
             raise ConfigError(
                 "save: a registered network as factory needs spec=..., got none. Give the spec of its tasks."
             )
-        return {**recipe, "network": {"name": factory.name, **asdict(factory)}}
+        return {**recipe, "network": settings_json(factory)}
     function, arguments, keywords = factory, (), {}
     if isinstance(factory, partial):
         function, arguments, keywords = factory.func, factory.args, factory.keywords
@@ -51,7 +53,12 @@ def describe(net: nn.Module, factory: Factory | None, spec: TaskSpec | None) -> 
         raise ConfigError(
             f"save: the factory must say that it makes an nn.Module, {path} does not. Annotate: -> nn.Module."
         )
-    return {**recipe, "factory": path, "arguments": _plain([*arguments], path), "keywords": _plain({**keywords}, path)}
+    return {
+        **recipe,
+        "factory": path,
+        "arguments": _encode([*arguments], path),
+        "keywords": _encode({**keywords}, path),
+    }
 
 
 def build(recipe: Recipe, method: Algorithm[Any], where: str) -> nn.Module:
@@ -60,33 +67,29 @@ def build(recipe: Recipe, method: Algorithm[Any], where: str) -> nn.Module:
         return _build_module(recipe["module"], where)
     spec = _spec(recipe["spec"])
     if "network" in recipe:
-        settings = dict(recipe["network"])
-        name = settings.pop("name")
-        if name not in list_networks() or spec is None:
-            raise DataError(
-                f"{where}: the network {name!r} is not known here. Import the module that defines it first."
-            )
-        backbone = list_networks()[name](**_tuples(settings)).build(spec.x_shape)
+        network: Network = make_registered(list_networks(), recipe["network"], "network", where)
+        if spec is None:
+            raise DataError(f"{where}: a registered network needs a spec, got none. Take the file from a backup.")
+        backbone = network.build(spec.x_shape)
     else:
         function = resolve(recipe["factory"], where)
         if not _makes_modules(function):
             raise DataError(f"{where}: {recipe['factory']} must make an nn.Module. Take the file from a backup.")
-        backbone = function(*_tuples(recipe["arguments"]), **_tuples(recipe["keywords"]))
+        arguments, keywords = (decode(recipe[part], {}, where) for part in ("arguments", "keywords"))
+        backbone = function(*arguments, **keywords)
     return backbone if spec is None else method.build(backbone, spec)
 
 
 def check(net: nn.Module, rebuilt: nn.Module, x: Tensor | None) -> None:
-    """Refuse a recipe that makes another network than ``net``: another class, other weights, another answer to ``x``.
+    """Refuse a recipe that makes another network than ``net``: other layers or settings, or another answer to ``x``.
 
-    ``x`` is a batch of inputs, None if none are known. ``rebuilt`` has the weights of ``net``.
+    ``x`` is a batch of inputs, None if none are known. ``rebuilt`` has the weights of ``net``. Raises ``ConfigError``.
     """
-    if type(net) is not type(rebuilt):
-        difference = f"the recipe makes a {type(rebuilt).__name__}"
-    elif x is not None and not _answer_alike(net, rebuilt, x):
-        difference = "it answers differently, so an argument differs"
-    else:
-        return
-    raise ConfigError(f"save: {type(net).__name__} cannot be built again from its recipe: {difference}. {HELP}")
+    difference = find_difference(net, rebuilt)
+    if difference is None and x is not None and not _answer_alike(net, rebuilt, x):
+        difference = "it answers differently"
+    if difference is not None:
+        raise ConfigError(f"save: {type(net).__name__} cannot be built again from its recipe: {difference}. {HELP}")
 
 
 def _answer_alike(net: nn.Module, rebuilt: nn.Module, x: Tensor) -> bool:
@@ -104,7 +107,10 @@ def _answer_alike(net: nn.Module, rebuilt: nn.Module, x: Tensor) -> bool:
 def _describe_module(module: nn.Module) -> Recipe:
     path = import_path(type(module), "the class of the network")
     if type(module) in (nn.Sequential, nn.ModuleDict, nn.ModuleList):
-        return {"class": path, "children": {name: _describe_module(child) for name, child in module.named_children()}}
+        return {
+            "class": path,
+            "children": {name: _describe_module(child) for name, child in module._modules.items() if child},
+        }
     keywords = {}
     for name, parameter in inspect.signature(type(module).__init__).parameters.items():
         if name in ("self", "device", "dtype") or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -124,7 +130,7 @@ def _describe_argument(value: Any, default: Any, where: str) -> Any:
         value = True
     if value is None and isinstance(default, bool):
         value = False
-    return {"value": _plain(value, where)}
+    return {"value": _encode(value, where)}
 
 
 def _build_module(recipe: Recipe, where: str) -> nn.Module:
@@ -140,7 +146,7 @@ def _build_module(recipe: Recipe, where: str) -> nn.Module:
             container.add_module(name, child)
         return container
     keywords = {
-        name: _build_module(argument["module"], where) if "module" in argument else _tuples(argument["value"])
+        name: _build_module(argument["module"], where) if "module" in argument else decode(argument["value"], {}, where)
         for name, argument in recipe["keywords"].items()
     }
     return cls(**keywords)
@@ -150,26 +156,20 @@ def _makes_modules(function: Any) -> bool:
     """A module class, or a function annotated to return one: a file cannot name any other function to be called."""
     product = function if isinstance(function, type) else None
     if product is None and inspect.isfunction(function):
-        product = get_type_hints(function).get("return")
+        try:
+            product = get_type_hints(function).get("return")
+        except NameError:  # an annotation that names nothing says nothing
+            return False
     return isinstance(product, type) and issubclass(product, nn.Module)
 
 
-def _plain(value: Any, where: str) -> Any:
-    try:
-        plain = json.loads(json.dumps(value))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"save: arguments must be numbers, strings, tuples and lists ({where}: {error}). {HELP}"
-        ) from error
-    return plain
-
-
-def _tuples(value: Any) -> Any:
-    """JSON with tuples in place of lists, as the arguments were."""
-    if isinstance(value, dict):
-        return {name: _tuples(part) for name, part in value.items()}
-    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
+def _encode(value: Any, where: str) -> Any:
+    tensors: dict[str, Tensor] = {}
+    data = encode(value, tensors, what=f"an argument of the network ({where})")
+    if tensors:
+        raise ConfigError(f"save: an argument of the network must not be a tensor ({where}). {HELP}")
+    return data
 
 
 def _spec(data: dict[str, Any] | None) -> TaskSpec | None:
-    return None if data is None else TaskSpec(**_tuples(data))
+    return None if data is None else TaskSpec(**{**data, "x_shape": tuple(data["x_shape"])})

@@ -49,6 +49,8 @@ def save(
     learner = learner_or_method if isinstance(learner_or_method, Learner) else Learner(learner_or_method, net)
     if learner.net is not net:
         raise ConfigError("save: net must be the network of the learner, got another one. Pass learner.net.")
+    if not Path(path).name:
+        raise ConfigError(f"save: path must name a file, got {str(path)!r}. Give one, such as mine.learner.")
     recipe = learner.recipe if factory is None and learner.recipe is not None else describe(net, factory, spec)
     tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
     about = {
@@ -62,11 +64,11 @@ def save(
     }
     try:
         rebuilt = _build(about, tensors, "save")
-    except DataError as error:
+    except Exception as error:  # whatever a class or a factory says to the arguments that were found
         raise ConfigError(
-            f"save: {type(net).__name__} cannot be built again from its recipe: {error} {HELP}"
+            f"save: {type(net).__name__} cannot be built again from its recipe: {error}. {HELP}"
         ) from error
-    check(net, rebuilt, learner.support.x if learner.is_fitted else _blank(net, spec))
+    check(net, rebuilt, learner.support.x if learner.is_fitted else _try_out_inputs(net, spec))
     write_tensors(Path(path), tensors, {_KEY: json.dumps(about), "tokay": __version__})
 
 
@@ -105,14 +107,19 @@ def _load_file(path: Path, net: nn.Module | None, device: str) -> Learner:
             net = _build(about, tensors, str(path))
         else:
             load_weights(net, tensors_below("net.", tensors), path)
+            _restore_modes(net, about)
         method = make_registered(list_algorithms(), about["algorithm"], "method", str(path))
         learner = Learner(method, net.to(device), recipe=recipe, **about["learner"])
-        _decode_task(learner, about["task"], {name: t.to(device) for name, t in tensors.items()}, str(path))
+        # Copies: memory that safetensors hands out may begin anywhere, where kernels round otherwise.
+        copies = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
+        _decode_task(learner, about["task"], copies, str(path))
         return learner
     except TokayError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{path}: misses or garbles {error}. Take it from a backup, or save it again.") from error
+    except Exception as error:  # whatever a damaged file leads to
+        raise DataError(
+            f"{path}: is damaged ({type(error).__name__}: {error}). Take it from a backup, or save it again."
+        ) from error
 
 
 def _build(about: dict[str, Any], tensors: dict[str, Tensor], where: str) -> nn.Module:
@@ -125,11 +132,16 @@ def _build(about: dict[str, Any], tensors: dict[str, Tensor], where: str) -> nn.
         if name in weights:
             own.data = own.data.to(weights[name].dtype)
     load_weights(net, weights, Path(where))
+    _restore_modes(net, about)
+    return net
+
+
+def _restore_modes(net: nn.Module, about: dict[str, Any]) -> None:
+    """Freeze the weights, and put the layers into evaluation mode, that were so when ``net`` was saved."""
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(name not in about["frozen"])
     for name, module in net.named_modules():
         module.training = name not in about["evaluating"]
-    return net
 
 
 def _encode_task(learner: Learner, tensors: dict[str, Tensor]) -> dict[str, Any] | None:
@@ -160,6 +172,9 @@ def _decode_task(learner: Learner, task: dict[str, Any] | None, tensors: dict[st
         learner.is_flat = task["is_flat"]
 
 
-def _blank(net: nn.Module, spec: TaskSpec | None) -> Tensor | None:
+def _try_out_inputs(net: nn.Module, spec: TaskSpec | None) -> Tensor | None:
     reference = next(net.parameters(), torch.zeros(()))
-    return None if spec is None else torch.zeros(2, *spec.x_shape, dtype=reference.dtype, device=reference.device)
+    if spec is None:
+        return None
+    x = torch.randn(4, *spec.x_shape, generator=torch.Generator().manual_seed(0))
+    return x.to(reference)

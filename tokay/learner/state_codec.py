@@ -14,8 +14,9 @@ from .import_paths import import_path, resolve
 _PLAIN = (bool, int, float, str, type(None))
 
 
-def encode(value: Any, tensors: dict[str, Tensor], prefix: str = "state") -> Any:
+def encode(value: Any, tensors: dict[str, Tensor], prefix: str = "state", *, what: str = "a task state") -> Any:
     """JSON for ``value``; its tensors are added to ``tensors`` under names that start with ``prefix``.
+    ``what`` names the value in the error message.
 
     Raises ``ConfigError`` for anything but tensors, numbers, strings, None, tuples, lists and dictionaries.
     """
@@ -26,16 +27,16 @@ def encode(value: Any, tensors: dict[str, Tensor], prefix: str = "state") -> Any
         return {"value": value}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         names = value._fields
-        parts = {name: encode(getattr(value, name), tensors, f"{prefix}.{name}") for name in names}
+        parts = {name: encode(getattr(value, name), tensors, f"{prefix}.{name}", what=what) for name in names}
         return {"named tuple": import_path(type(value), "the class of a task state"), "parts": parts}
     if isinstance(value, tuple | list):
-        parts_in_order = [encode(part, tensors, f"{prefix}.{index}") for index, part in enumerate(value)]
+        parts_in_order = [encode(part, tensors, f"{prefix}.{index}", what=what) for index, part in enumerate(value)]
         return {"tuple" if isinstance(value, tuple) else "list": parts_in_order}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {"dictionary": {key: encode(part, tensors, f"{prefix}.{key}") for key, part in value.items()}}
+        return {"dictionary": {key: encode(part, tensors, f"{prefix}.{key}", what=what) for key, part in value.items()}}
     raise ConfigError(
-        f"save: a task state must consist of tensors, numbers, tuples, lists and dictionaries, got {type(value).__name__}. "
-        "Save the learner before fit, or return a NamedTuple from adapt."
+        f"save: {what} must consist of tensors, numbers, strings, tuples, lists and dictionaries with strings as keys, "
+        f"got {type(value).__name__}. Use plain values (in adapt: a NamedTuple of tensors)."
     )
 
 
@@ -43,8 +44,8 @@ def decode(data: Any, tensors: Mapping[str, Tensor], where: str) -> Any:
     """The value that ``encode`` turned into ``data``. Raises ``DataError`` for anything else; ``where`` names the file."""
     try:
         return _decode(data, tensors, where)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{where}: the task state is damaged ({error}). Take the file from a backup.") from error
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, StopIteration) as error:
+        raise DataError(f"{where}: a saved value is damaged ({error}). Take the file from a backup.") from error
 
 
 def _decode(data: dict[str, Any], tensors: Mapping[str, Tensor], where: str) -> Any:
