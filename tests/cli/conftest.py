@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tokay.cli.main import main
-from tokay.cli.screen import stdout
+from tokay.cli.output import stdout
 
 from .helpers import SMALL, Call, Result, quietly, write_letters
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import tokay
-from tokay.cli.adaptation import adaptation_json
-from tokay.cli.screen import stdout
+from tokay.cli.adaptation_report import adaptation_json
+from tokay.cli.output import stdout
 from tokay.evaluation.adaptation_speed import adaptation
 from tokay.runs.checkpoint import load_model
 

@@ -119,7 +119,7 @@ def test_breaches_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         "tokay/core/task.py": "tokay.training.fit",
         "tokay/networks/mlp.py": "tokay.tasks.class_pool",
         "tokay/tasks/class_pool.py": "tokay.algorithms",
-        "tokay/training/fit.py": "tokay.cli.console",
+        "tokay/training/fit.py": "tokay.cli.formats",
         "tokay/errors.py": "tokay.core.task",
     }
     for file, module in upwards.items():

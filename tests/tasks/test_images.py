@@ -11,8 +11,8 @@ from tokay.core.task import Sizes, Split, check_task
 from tokay.errors import DataError, TaskError
 from tokay.tasks import Images, images as module, list_sources
 from tokay.tasks.data_folders import data_dir
+from tokay.tasks.image_decoding import Channels
 from tokay.tasks.images import list_class_folders, list_images, read_images
-from tokay.tasks.pictures import Channels
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ONE_EACH = Sizes(ways=1, shots=1, queries=1)

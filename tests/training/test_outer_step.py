@@ -6,8 +6,8 @@ import torch
 from tokay import DivergenceError, Task
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
 from tokay.core.seeding import generator
-from tokay.training.defaults import resolve
 from tokay.training.outer_step import MetaGradient, OuterStep, TaskStream
+from tokay.training.plan import resolve
 
 from .small_problem import MAML_HERE, Lines, config, equal, small_net, weights
 

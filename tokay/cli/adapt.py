@@ -14,16 +14,16 @@ from torch import Tensor
 
 from ..core.task import TaskSpec
 from ..errors import ConfigError
-from ..evaluation.company import answers_differ
+from ..evaluation.batch_dependence import answers_differ
 from ..learner.learner import Learner
 from ..runs.checkpoint import load_model
 from ..runs.run import Run
 from ..runs.settings import read
+from ..tasks.image_decoding import Channels
 from ..tasks.images import list_class_folders, list_images, read_images
-from ..tasks.pictures import Channels
-from .console import find_device, print_json
 from .flags import parse
-from .screen import stderr, stdout, table
+from .formats import find_device, print_json
+from .output import stderr, stdout, table
 
 
 @dataclass(frozen=True, kw_only=True)

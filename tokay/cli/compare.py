@@ -13,11 +13,11 @@ from ..evaluation.adaptation_speed import adaptation
 from ..evaluation.scores import Difference, Evaluation, paired_difference
 from ..runs.run import Run
 from ..runs.settings import read
-from .adaptation import adaptation_json, adaptation_table, target_measure
-from .console import find_device, format_score, print_json, score_json
+from .adaptation_report import adaptation_json, adaptation_table, target_measure
 from .flags import parse
+from .formats import find_device, format_score, print_json, score_json
+from .output import stderr, stdout, table
 from .scoring import EvaluationTasks, score_run, with_source, with_test_tasks
-from .screen import stderr, stdout, table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ from ..evaluation.adaptation_speed import Adaptation, adaptation
 from ..evaluation.by_instance import Instances
 from ..evaluation.scores import Evaluation, Score
 from ..runs.run import Run
-from .adaptation import adaptation_json, describe_adaptation, score_training_split, target_measure
-from .console import find_device, format_score, format_with_median, print_json, score_json
+from .adaptation_report import adaptation_json, describe_adaptation, score_training_split, target_measure
 from .flags import parse
+from .formats import find_device, format_score, format_with_median, print_json, score_json
+from .output import stderr, stdout, table
 from .scoring import EvaluationTasks, score_instances, score_run
-from .screen import stderr, stdout, table
 
 
 @dataclass(frozen=True, kw_only=True)

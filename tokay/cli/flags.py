@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from ..errors import ConfigError, TokayError
-from .names import suggestion
+from .suggestions import suggestion
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from .catalogue import read_catalogue
-from .names import one_of
-from .screen import stdout, table
+from .output import stdout, table
+from .suggestions import one_of
 
 TITLES = {
     "algorithms": "algorithms",

@@ -11,7 +11,7 @@ from .._version import __version__
 from ..core.engine.allocator import keep_freed_memory
 from ..core.registry import import_plugins
 from ..errors import ConfigError, TokayError
-from .names import one_of
+from .suggestions import one_of
 
 COMMANDS = {
     "train": "meta-train a method on a source of tasks, into a run folder",

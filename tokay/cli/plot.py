@@ -25,10 +25,10 @@ from ..runs.file_names import ADAPTATION_FIGURE, TASK_FIGURE, TRAINING_FIGURE
 from ..runs.log import read_log
 from ..runs.run import Run
 from ..runs.settings import read
-from .console import find_device
 from .flags import parse
+from .formats import find_device
+from .output import stderr
 from .scoring import EvaluationTasks, score_run
-from .screen import stderr
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,12 +20,12 @@ from ..runs.file_names import REPRODUCTION, SETTINGS
 from ..runs.machine import hardware
 from ..runs.settings import read
 from . import train
-from .console import find_device, format_with_median, print_json, score_json
 from .evaluate import Evaluate
 from .flags import parse
-from .names import one_of
+from .formats import find_device, format_with_median, print_json, score_json
+from .output import stderr, stdout, table
 from .scoring import score_instances, score_run
-from .screen import stderr, stdout, table
+from .suggestions import one_of
 
 
 @dataclass(frozen=True, kw_only=True)

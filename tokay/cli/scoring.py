@@ -17,10 +17,10 @@ from ..runs.checkpoint import load_model
 from ..runs.run import Run
 from ..runs.settings import read
 from ..tasks import list_sources
-from .console import progress
 from .flags import parse
-from .names import one_of
-from .screen import stderr
+from .formats import progress
+from .output import stderr
+from .suggestions import one_of
 
 
 @dataclass(frozen=True, kw_only=True)

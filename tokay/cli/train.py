@@ -17,14 +17,14 @@ from ..runs.run import Run
 from ..runs.settings import create, read
 from ..tasks import Source, list_sources
 from ..training.config import FitConfig, check_device
-from ..training.defaults import resolve
 from ..training.fit import FitState
-from .console import find_device
+from ..training.plan import resolve
 from .flags import combine, parse
-from .names import one_of
-from .screen import stderr
+from .formats import find_device
+from .output import stderr
+from .suggestions import one_of
 from .task_sizes import TestSizes, TrainingSizes, sizes_of
-from .training import train_in
+from .training_loop import train_in
 
 USAGE = """Usage: tokay train ALGORITHM SOURCE --out RUN [flags]     (all flags: tokay train ALGORITHM SOURCE --help)
        tokay train --resume RUN [--device auto]

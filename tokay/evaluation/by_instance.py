@@ -18,7 +18,7 @@ from ..core.predictions import check_compatible
 from ..core.seeding import BLOCK, derive_seed
 from ..core.task import Examples, Task, TaskSource, TaskSpec, check_task
 from ..errors import ConfigError
-from .company import answer_twice, depends_on_company
+from .batch_dependence import answer_twice, depends_on_batch
 from .scores import Score
 from .task_blocks import chunk_that_fits, count_scored, task_blocks
 
@@ -120,4 +120,4 @@ def _depends_on_later_inputs(algorithm: Algorithm[Any], net: nn.Module, tasks: T
         x, y = task.support
         return answer_twice(lambda inputs: algorithm.predict_along(net, Examples(inputs, y)), x)
 
-    return depends_on_company(answers, tasks, mode=mode)
+    return depends_on_batch(answers, tasks, mode=mode)

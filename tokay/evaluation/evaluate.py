@@ -16,7 +16,7 @@ from ..core.probability.calibration import expected_calibration_error
 from ..core.seeding import derive_seed
 from ..core.task import Task, TaskSource, check_task
 from ..errors import ConfigError
-from .company import answer_twice, depends_on_company
+from .batch_dependence import answer_twice, depends_on_batch
 from .scores import Evaluation, Score
 from .task_blocks import chunk_that_fits, count_scored, merge_blocks, task_blocks
 from .task_scores import TaskScorer, TaskScores
@@ -89,7 +89,7 @@ def _depends_on_other_queries(scorer: TaskScorer, tasks: Task) -> bool:
         state = scorer.algorithm.adapt(scorer.net, task.support)
         return answer_twice(partial(scorer.algorithm.predict, scorer.net, state), task.query.x)
 
-    return depends_on_company(answers, tasks, mode=scorer.mode)
+    return depends_on_batch(answers, tasks, mode=scorer.mode)
 
 
 def _summary(parts: list[TaskScores], *, transductive: bool, start: float) -> Evaluation:

@@ -7,5 +7,5 @@ from .conv4 import Conv4 as Conv4, Conv4Maps as Conv4Maps, Conv4Mean as Conv4Mea
 from .koch import Koch as Koch
 from .linear import Linear as Linear
 from .mlp import MLP as MLP
+from .norms import batch_statistics as batch_statistics
 from .registry import Network as Network, list_networks as list_networks
-from .statistics import batch_statistics as batch_statistics

@@ -5,7 +5,6 @@ from .completion import Completion as Completion
 from .fixed_tasks import FixedTasks as FixedTasks
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .glyphs import Glyphs as Glyphs
-from .growing_episodes import GrowingWays as GrowingWays, VaryingShots as VaryingShots
 from .images import Images as Images
 from .ntm_associative_recall import NTMAssociativeRecall as NTMAssociativeRecall
 from .ntm_copy import NTMCopy as NTMCopy
@@ -16,3 +15,4 @@ from .omniglot_runs import OmniglotRuns as OmniglotRuns
 from .quadratic import Quadratic as Quadratic
 from .sinusoid import Sinusoid as Sinusoid
 from .source import Source as Source, list_sources as list_sources
+from .varying_sizes import GrowingWays as GrowingWays, VaryingShots as VaryingShots

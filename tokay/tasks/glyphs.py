@@ -17,7 +17,7 @@ from ..core.task import Sizes, Split
 from ..errors import ConfigError, DataError
 from .class_pool import ClassPool, Episodes
 from .data_folders import cache_dir
-from .decoded_images import decode_once
+from .image_cache import decode_once
 from .source import Source
 
 SCRIPTS: dict[Split, tuple[str, ...]] = {

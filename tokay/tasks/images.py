@@ -15,8 +15,8 @@ from ..core.task import Sizes, Split
 from ..errors import ConfigError, DataError
 from .class_pool import ClassPool, Episodes
 from .data_folders import cache_dir
-from .decoded_images import decode_once
-from .pictures import Channels, decode_picture
+from .image_cache import decode_once
+from .image_decoding import Channels, decode_picture
 from .progress_bars import show_progress
 from .source import Source
 from .splits import check_split, shuffle_names, take_split
@@ -127,7 +127,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def read_images(paths: Sequence[Path], size: int, channels: Channels, *, invert: bool = False) -> Tensor:
-    """Reads pictures into one uint8 tensor ``[n, C, size, size]``: see `tokay.tasks.pictures.decode_picture`.
+    """Reads pictures into one uint8 tensor ``[n, C, size, size]``: see `tokay.tasks.image_decoding.decode_picture`.
 
     Raises ``DataError`` with the name of a file that is missing, damaged, cut short or not a picture.
     """

@@ -12,8 +12,8 @@ from ..core.task import Sizes, Split
 from ..errors import ConfigError
 from .class_pool import ClassPool, Episodes
 from .data_folders import cache_dir, data_dir
-from .decoded_images import decode_once
 from .download import download, fetch_missing
+from .image_cache import decode_once
 from .omniglot_archive import read_archive
 from .source import Source
 from .splits import check_split, shuffle_names, take_split

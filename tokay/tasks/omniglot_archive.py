@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import DataError
 from .class_pool import ClassPool
-from .pictures import decode_picture
+from .image_decoding import decode_picture
 from .progress_bars import show_progress
 
 _WHERE = "omniglot"

@@ -11,9 +11,9 @@ from ..core.task import Examples, Sizes, Split, Task, TaskSource, one_hot
 from ..errors import ConfigError, TaskError
 from .class_pool import ClassPool, Episodes
 from .data_folders import cache_dir, data_dir
-from .decoded_images import decode_once
 from .download import fetch_missing
 from .fixed_tasks import FixedTasks
+from .image_cache import decode_once
 from .omniglot import URL, alphabets_of, characters, split_characters, with_rotations
 from .omniglot_archive import read_runs
 from .source import Source

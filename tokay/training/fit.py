@@ -16,8 +16,8 @@ from ..core.task import TaskSource
 from ..evaluation.evaluate import evaluate
 from ..evaluation.scores import Evaluation
 from .config import FitConfig as FitConfig
-from .defaults import resolve
 from .outer_step import OuterStep
+from .plan import resolve
 
 
 @dataclass

@@ -19,7 +19,7 @@ from ..core.source_abilities import Paced
 from ..core.task import Task, TaskSource, check_task
 from ..errors import DivergenceError
 from .config import FitConfig, check_device
-from .defaults import TrainingPlan
+from .plan import TrainingPlan
 
 
 class StepResult(NamedTuple):

@@ -24,8 +24,8 @@ from torch import nn
 
 from ...core.algorithm import Outer, require_not_negative, require_positive
 from ...core.cost import Cost
-from ...core.readers.reader import SequenceReader
 from ...core.readers.recurrent import GRUMemory
+from ...core.readers.sequence_reader import SequenceReader
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,8 @@ from torch import nn
 
 from ...core.algorithm import Outer, require_positive
 from ...core.cost import Cost
-from ...core.readers.reader import SequenceReader
 from ...core.readers.recurrent import LSTMMemory
+from ...core.readers.sequence_reader import SequenceReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class LSTM(SequenceReader, name="lstm"):
     standardiser of the features (centre [features] and spread []; 0 and 1 without ``standardise``).
 
     The most general learner, with the fewest assumptions. It must learn to bind labels to inputs, which takes many
-    thousands of episodes. ``standardise`` (our own addition, see ``core/readers/sequence.py``) needs fewer. Prefer SNAIL or
+    thousands of episodes. ``standardise`` (our own addition, see ``core/readers/sequence_net.py``) needs fewer. Prefer SNAIL or
     MANN for classes, and MAML if you can afford gradient steps.
 
     >>> net = LSTM().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))

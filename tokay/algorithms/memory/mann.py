@@ -38,8 +38,8 @@ from ...core.readers.external_memory import (
     read_slots,
     update_usage,
 )
-from ...core.readers.reader import SequenceReader
 from ...core.readers.recurrent import LSTMMemory
+from ...core.readers.sequence_reader import SequenceReader
 from ...core.recipe import Check, Recipe
 from ...errors import ConfigError
 
@@ -112,7 +112,7 @@ class MANN(SequenceReader, name="mann"):
 
     Use it to learn from a stream of examples, with any number of examples per class. ``tokay evaluate --instances`` shows the
     accuracy at each presentation of a class. Training takes 100,000 episodes, as in the paper. ``standardise`` (our own
-    addition, see ``core/readers/sequence.py``) needs fewer, but reads a stream again for each of its examples. Prefer
+    addition, see ``core/readers/sequence_net.py``) needs fewer, but reads a stream again for each of its examples. Prefer
     ProtoNet or SNAIL if you have fewer episodes.
 
     >>> net = MANN().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))

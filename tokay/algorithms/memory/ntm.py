@@ -45,8 +45,8 @@ from ...core.readers.external_memory import (
     sharpen_weights,
     shift_weights,
 )
-from ...core.readers.reader import SequenceReader
 from ...core.readers.recurrent import Feedforward, LSTMMemory
+from ...core.readers.sequence_reader import SequenceReader
 from ...core.recipe import Check, Recipe
 from ...errors import ConfigError
 

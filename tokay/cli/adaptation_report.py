@@ -14,9 +14,9 @@ from ..evaluation.adaptation_speed import Adaptation
 from ..evaluation.scores import Evaluation
 from ..runs.run import Run
 from ..runs.settings import read
-from .console import format_score, score_json
+from .formats import format_score, score_json
+from .output import table
 from .scoring import EvaluationTasks, score_run
-from .screen import table
 
 
 def target_measure(run: Run, reach: float | None) -> float | None:

@@ -11,8 +11,8 @@ from torch import nn
 import tokay
 from tokay import Examples, Task, TaskSpec, one_hot
 from tokay.core.algorithm import Algorithm
-from tokay.core.readers.reader import SequenceReader
-from tokay.core.readers.sequence import predict_queries, read_support, sequence_loss
+from tokay.core.readers.sequence_net import predict_queries, read_support, sequence_loss
+from tokay.core.readers.sequence_reader import SequenceReader
 
 READERS = [kind for kind in tokay.list_algorithms().values() if issubclass(kind, SequenceReader)]
 each_reader = pytest.mark.parametrize("kind", READERS, ids=lambda kind: kind.name)

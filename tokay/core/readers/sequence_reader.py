@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ..algorithm import Algorithm
 from ..objectives import Metrics
 from ..task import Examples, Kind, Task, TaskSpec
-from .sequence import ReaderState, SequenceNet, predict_queries, read_support, sequence_loss, standardisable_kinds
+from .sequence_net import ReaderState, SequenceNet, predict_queries, read_support, sequence_loss, standardisable_kinds
 
 
 class SequenceReader(Algorithm[ReaderState]):

@@ -13,7 +13,7 @@ from PIL import Image, ImageFile
 from torch import Tensor
 
 from tokay.errors import DataError
-from tokay.tasks.pictures import Channels, decode_picture
+from tokay.tasks.image_decoding import Channels, decode_picture
 
 RED_BLUE = Image.new("RGB", (8, 8), "red")
 RED_BLUE.paste("blue", (4, 0, 8, 8))

@@ -1,4 +1,4 @@
-"""Formats and devices that the commands share. Results go to stdout, everything else to stderr (see ``screen``)."""
+"""Formats and devices that the commands share. Results go to stdout, everything else to stderr (see ``output``)."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..errors import ConfigError
 from ..evaluation.scores import Difference, Score
 from ..files import finite_json
-from .screen import stderr
+from .output import stderr
 
 
 def print_json(value: Any) -> None:

@@ -16,8 +16,8 @@ from ..runs.log import append_to_log, cut_log
 from ..runs.run import Run
 from ..tasks.source import on_device
 from ..training.fit import FitState, Step, fit
-from .console import progress
-from .screen import stderr
+from .formats import progress
+from .output import stderr
 from .tensorboard import board
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from tokay.cli.console import find_device, format_score, format_with_median, print_json, progress
+from tokay.cli.formats import find_device, format_score, format_with_median, print_json, progress
 from tokay.errors import ConfigError
 from tokay.evaluation.scores import Score
 

@@ -12,7 +12,7 @@ import tokay
 from tokay import ConfigError, Examples, Task, TaskSpec, one_hot, over_tasks
 from tokay.core.predictions import check_kind
 from tokay.core.readers.recurrent import LSTMMemory
-from tokay.core.readers.sequence import SequenceNet, predict_queries, read_support, sequence_loss
+from tokay.core.readers.sequence_net import SequenceNet, predict_queries, read_support, sequence_loss
 
 D = 3
 

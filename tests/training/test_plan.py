@@ -5,7 +5,7 @@ import torch
 
 from tokay import MAML, FitConfig, NetworkError, Reptile
 from tokay.core.outer_optimizer import rate_factor
-from tokay.training.defaults import resolve
+from tokay.training.plan import resolve
 
 from .small_problem import small_net
 

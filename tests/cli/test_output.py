@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tokay.cli.screen import stderr, stdout, table
+from tokay.cli.output import stderr, stdout, table
 
 
 def test_results_and_everything_else_are_separate(capsys: pytest.CaptureFixture[str]) -> None:

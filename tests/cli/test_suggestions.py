@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokay.cli.names import one_of
+from tokay.cli.suggestions import one_of
 from tokay.errors import ConfigError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tokay import ConfigError
-from tokay.cli.adaptation import adaptation_json, describe_adaptation, target_measure
+from tokay.cli.adaptation_report import adaptation_json, describe_adaptation, target_measure
 from tokay.evaluation.adaptation_speed import Adaptation
 from tokay.evaluation.evaluate import evaluate
 from tokay.evaluation.scores import Difference, Score

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from tokay.errors import DataError
 from tokay.tasks import ClassPool
-from tokay.tasks.decoded_images import decode_once
+from tokay.tasks.image_cache import decode_once
 
 
 def pool() -> ClassPool:

@@ -13,7 +13,7 @@ from ..core.engine.batching import Mode, over_tasks, task_slice
 from ..core.task import Task
 
 
-def depends_on_company(answers: Callable[[Task], tuple[Tensor, Tensor]], tasks: Task, *, mode: Mode) -> bool:
+def depends_on_batch(answers: Callable[[Task], tuple[Tensor, Tensor]], tasks: Task, *, mode: Mode) -> bool:
     """Probes the first of ``tasks``. ``answers`` gives two answers to the same inputs, as ``answer_twice`` does."""
     first, second = over_tasks(answers, task_slice(tasks, 0, 1), mode=mode)
     return answers_differ(first, second)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tokay import Examples, Task
-from tokay.evaluation.company import answer_twice, answers_differ, depends_on_company
+from tokay.evaluation.batch_dependence import answer_twice, answers_differ, depends_on_batch
 
 
 def tasks(queries: int) -> Task:
@@ -24,8 +24,8 @@ def test_a_mean_over_inputs_is_seen(queries: int, depends: bool, mode: Any) -> N
     def row_by_row(task: Task) -> tuple[Tensor, Tensor]:
         return answer_twice(lambda x: x - x.mean(1, keepdim=True), task.query.x)
 
-    assert depends_on_company(centred, tasks(queries), mode=mode) is depends
-    assert depends_on_company(row_by_row, tasks(queries), mode=mode) is False
+    assert depends_on_batch(centred, tasks(queries), mode=mode) is depends
+    assert depends_on_batch(row_by_row, tasks(queries), mode=mode) is False
 
 
 def test_only_the_first_task_is_probed() -> None:
@@ -36,7 +36,7 @@ def test_only_the_first_task_is_probed() -> None:
         inputs.append(task.query.x)
         return task.query.x, task.query.x
 
-    assert depends_on_company(answers, batch, mode="vmap") is False
+    assert depends_on_batch(answers, batch, mode="vmap") is False
     (x,) = inputs
     assert torch.equal(x, batch.query.x[0])
 
