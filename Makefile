@@ -5,7 +5,7 @@ RUNS := runs/demo
 # What suits a training of one minute better than the paper's Adam inside and plain steps outside: the other way round.
 SHORT := --optimizer adam --lr 8e-3 --inner sgd --inner-lr 0.4 --test-steps 20 --test-batch 25
 
-.PHONY: demo test docs catalogue install clean
+.PHONY: demo test test-all checks docs catalogue install clean
 
 demo: .venv/installed
 	$(BIN)/tokay train scratch  glyphs --out $(RUNS)/scratch  --overwrite
@@ -14,12 +14,18 @@ demo: .venv/installed
 	$(BIN)/tokay compare $(RUNS)/scratch $(RUNS)/finetune $(RUNS)/reptile --shots 1 5 --tasks 100
 	$(BIN)/tokay plot $(RUNS)/reptile --tasks 100
 
-test: .venv/installed
+# Every check but the tests marked slow (long trainings, real archives): `make test-all` runs those, too.
+test: checks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: checks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+checks: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy tokay
 	$(MAKE) docs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 # Where matplotlib has not looked for fonts yet, importing it runs fc-list, which pdoc must be told to let it.
 docs: .venv/installed

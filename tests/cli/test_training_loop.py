@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import tokay
-from tokay.cli import training
+from tokay.cli import training_loop
 from tokay.cli.main import main
 from tokay.files import read_tensors
 from tokay.runs.checkpoint import load_model, save_model, save_state
@@ -124,7 +124,7 @@ def test_killed_between_the_two_saves_of_the_last_step(
         real(path, run, net, state)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, part, stops_at_the_end)
+        patch.setattr(training_loop, part, stops_at_the_end)
         assert call(*words("reptile", broken, 24)).code == 130
     assert call("train", "--resume", broken, "--save-every", "3").code == 0
     same(uncut, broken)
@@ -218,7 +218,7 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path, call: Call, mo
     settings = json.loads((run / "run.json").read_text())
     settings["fit"]["steps"] = 10
     (run / "run.json").write_text(json.dumps(settings))
-    monkeypatch.setattr(training, "cut_log", lambda run, step: None)
+    monkeypatch.setattr(training_loop, "cut_log", lambda run, step: None)
     (run / "metrics.jsonl").symlink_to("/dev/full")
     result = call("train", "--resume", run)
     assert result.code == 2

@@ -109,6 +109,7 @@ needs_data = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @needs_data
 def test_the_real_archives(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ class _Bumps:
         return _bumps(tasks, generator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases(defaults_only=True, accepts=lambda case: case.algorithm.learns))
 def test_learns(case: Case) -> None:
     """Training beats both chance and the method's own untrained start, on classes (functions) it has not seen."""

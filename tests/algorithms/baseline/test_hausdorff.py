@@ -106,6 +106,7 @@ def test_the_recipe_is_the_demo_of_the_challenge() -> None:
     assert "38.8 % error" in recipe.checks[0].published
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif(
     not (data_dir() / "omniglot" / "all_runs.zip").exists(),
