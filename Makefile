@@ -5,7 +5,7 @@ RUNS := runs/demo
 # What suits a training of one minute better than the paper's Adam inside and plain steps outside: the other way round.
 SHORT := --optimizer adam --lr 8e-3 --inner sgd --inner-lr 0.4 --test-steps 20 --test-batch 25
 
-.PHONY: demo test test-all checks docs catalogue install clean
+.PHONY: demo test test-all test-oldest checks docs catalogue install clean
 
 demo: .venv/installed
 	$(BIN)/tokay train scratch  glyphs --out $(RUNS)/scratch  --overwrite
@@ -17,6 +17,12 @@ demo: .venv/installed
 # Every check but the tests marked slow (long trainings, real archives): `make test-all` runs those, too.
 test: checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+# The oldest versions that pyproject.toml allows. Its torch is a GPU build of several GB.
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable . pytest pytest-xdist hypothesis
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 -m "not slow" tests
 
 test-all: checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
@@ -44,4 +50,4 @@ install: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-oldest build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

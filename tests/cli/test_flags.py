@@ -124,7 +124,7 @@ def test_a_part_without_a_text_joins_the_settings_in_the_help(capsys: pytest.Cap
     kind = combine("Both", {"sizes": (Sizes, ""), "fit": (FitConfig, "training")}, Extra)
     with pytest.raises(SystemExit):
         parse(kind, ["--help"], prog="tokay example", description="")
-    settings, fit = capsys.readouterr().out.split(" settings options ")[1].split(" fit options ")
+    settings, fit = capsys.readouterr().out.split(" run options ")[1].split(" fit options ")
     assert all(flag in settings for flag in ("--out", "--ways", "--shots", "--queries"))
     assert "--steps" not in settings
     assert "--steps" in fit

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
@@ -55,6 +56,8 @@ def test_formats(kind: str) -> None:
 
 @pytest.mark.parametrize("mode", ["P", "RGBA", "CMYK", "YCbCr"])
 def test_colour_modes(mode: str) -> None:
+    if mode == "YCbCr" and int(PIL.__version__.split(".")[0]) < 13:
+        pytest.skip("Pillow before 13 cannot read the YCbCr TIFF that it writes")
     kind = "tiff" if mode in ("CMYK", "YCbCr") else "png"
     got = decode(encode(RED_BLUE.convert(mode), kind)).int()
     assert (got - decode(encode(RED_BLUE)).int()).abs().max() <= 2

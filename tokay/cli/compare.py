@@ -33,17 +33,17 @@ class Compare:
     inductive: bool = False
     """predict each query separately, without the other queries"""
     ways: int | None = None
-    """classes in a task; if left out: as in the training of the first run"""
+    """classes in a task (default: as in the training of the first run)"""
     shots: tuple[int, ...] = ()
-    """support examples per class; each number gives a column; if left out: as in the training of the first run"""
+    """support examples per class; each number gives a column (default: as in the training of the first run)"""
     queries: int | None = None
-    """query examples per class; if left out: as in the training of the first run"""
+    """query examples per class (default: as in the training of the first run)"""
     on: str | None = None
-    """score on tasks of another source, given with its flags: --on 'omniglot --split lake'"""
+    """score on tasks of another source, given with its flags: --on 'omniglot --split lake' (default: that of the run)"""
     adaptation: bool = False
     """print how fast each run adapts, too, and the cost that it was trained for"""
     reach: float | None = None
-    """accuracy (or error) that counts as learned; if left out: 0.9 for classes"""
+    """accuracy (or error) that counts as learned (default: 0.9 for classes)"""
     plot: str | None = None
     """draw the adaptation curves of all runs into this PNG file, for the first number of shots"""
     device: str = "auto"

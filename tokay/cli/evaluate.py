@@ -27,7 +27,7 @@ class Evaluate(EvaluationTasks):
     run: Annotated[str, tyro.conf.Positional]
     """run folder"""
     reach: float | None = None
-    """accuracy (or error) that counts as learned; if left out: 0.9 for classes"""
+    """accuracy (or error) that counts as learned (default: 0.9 for classes)"""
     seen_tasks: int = 100
     """number of tasks of the training split, to measure the gap between seen and unseen tasks (0: no gap)"""
     instances: bool = False

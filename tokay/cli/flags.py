@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from ..errors import ConfigError, TokayError
+from .flag_help import HELP
 from .suggestions import suggestion
 
 T = TypeVar("T")
@@ -32,7 +33,12 @@ def parse(kind: type[T], arguments: Sequence[str], *, prog: str, description: st
                 args=arguments,
                 prog=prog,
                 description=description,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+                config=(
+                    tyro.conf.OmitArgPrefixes,
+                    tyro.conf.FlagCreatePairsOff,
+                    tyro.conf.PositionalMetavarFromFieldName,
+                ),
+                registry=HELP if {"-h", "--help"} & set(arguments) else None,
             )
     except SystemExit as stop:
         if not stop.code:
@@ -51,9 +57,9 @@ def combine(name: str, parts: dict[str, tuple[Any, str]], settings: type[Any]) -
     A part is a dataclass, or an instance of one whose values are the defaults. Its text is the title of its flags in the
     help. The flags of a part without a text are listed with those of ``settings``.
     """
-    members: list[Any] = [("settings", Annotated[settings, tyro.conf.arg(help="")])]
+    members: list[Any] = [("settings", Annotated[settings, tyro.conf.arg(name="run", help="")])]
     for part, (kind, text) in parts.items():
-        title = tyro.conf.arg(help=text) if text else tyro.conf.arg(name="settings", help="")
+        title = tyro.conf.arg(help=text) if text else tyro.conf.arg(name="run", help="")
         if isinstance(kind, type):
             members.append((part, Annotated[kind, title]))
         else:

@@ -37,13 +37,13 @@ class Reproduce:
     fraction: float = 1.0
     """part of the paper's outer steps to train for; schedules are shortened with it"""
     out: str | None = None
-    """run folder; if left out: runs/reproduce/RECIPE"""
+    """run folder (default: runs/reproduce/RECIPE)"""
     overwrite: bool = False
     """replace the run folder if it exists"""
     resume: bool = False
     """continue the run in the folder, exactly where it stopped"""
     tasks: int | None = None
-    """number of unseen tasks in every check; if left out: as in the recipe"""
+    """number of unseen tasks in every check (default: as in the recipe)"""
     seed: int = 0
     """decides the initial weights, the tasks and all random draws"""
     device: str = "auto"

@@ -34,13 +34,13 @@ class EvaluationTasks:
     inductive: bool = False
     """predict each query separately, without the other queries"""
     ways: int | None = None
-    """classes in a task; if left out: as in training"""
+    """classes in a task (default: as in training)"""
     queries: int | None = None
-    """query examples per class; if left out: as in training"""
+    """query examples per class (default: as in training)"""
     shots: int | None = None
-    """support examples per class; if left out: as in training"""
+    """support examples per class (default: as in training)"""
     on: str | None = None
-    """score on tasks of another source, given with its flags: --on 'omniglot --split lake'"""
+    """score on tasks of another source, given with its flags: --on 'omniglot --split lake' (default: that of the run)"""
 
     def __post_init__(self) -> None:
         if self.tasks < 2:  # checked before anything slow starts

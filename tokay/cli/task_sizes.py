@@ -32,15 +32,15 @@ class ClassificationTraining:
     """Sizes of the training episodes of a source with classes."""
 
     train_ways: int | None = None
-    """classes in a training episode; if left out: as in the method's paper"""
+    """classes in a training episode (default: as in the method's paper)"""
     train_shots: int | None = None
-    """support examples per class in a training episode; if left out: as in the method's paper"""
+    """support examples per class in a training episode (default: as in the method's paper)"""
     train_queries: int | None = None
-    """query examples per class in a training episode; if left out: as in the method's paper"""
+    """query examples per class in a training episode (default: as in the method's paper)"""
     train_fewest_shots: int | None = None
-    """smallest number of shots: each step draws a number from this to --train-shots; if left out: always --train-shots"""
+    """smallest number of shots: each step draws a number from this to --train-shots (default: always --train-shots)"""
     train_fewest_ways: int | None = None
-    """smallest number of ways, for methods that read a task as a sequence; if left out: always --train-ways"""
+    """smallest number of ways, for methods that read a task as a sequence (default: always --train-ways)"""
 
     def training(self, default: Sizes) -> Sizes:
         """``default``, with the sizes that the user set."""
@@ -81,9 +81,9 @@ class RegressionTraining:
     """Sizes of the training episodes of a source without classes."""
 
     train_shots: int | None = None
-    """support points in a training episode; if left out: as in the method's paper"""
+    """support points in a training episode (default: as in the method's paper)"""
     train_queries: int | None = None
-    """query points in a training episode; if left out: as in the method's paper"""
+    """query points in a training episode (default: as in the method's paper)"""
     train_ways: ClassVar[None] = None
     fewest_shots: ClassVar[None] = None
     fewest_ways: ClassVar[None] = None
@@ -114,7 +114,7 @@ class SequenceTraining:
     """The length of training sequences."""
 
     train_shots: int | None = None
-    """length of the longest training sequence; if left out: as in the method's paper"""
+    """length of the longest training sequence (default: as in the method's paper)"""
     train_ways: ClassVar[None] = None
     fewest_shots: ClassVar[None] = None
     fewest_ways: ClassVar[None] = None

@@ -42,7 +42,7 @@ class Settings:
     overwrite: bool = False
     """replace the run folder if it exists"""
     network: str | None = None
-    """backbone, see tokay list networks; if left out: that of the papers of the method or the source"""
+    """backbone, see tokay list networks (default: that of the papers of the method or the source)"""
     save_every: int = 100
     """outer steps between saves: at most so many are lost if the process is killed"""
     device: str = "auto"

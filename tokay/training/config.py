@@ -16,17 +16,17 @@ class FitConfig:
     steps: int = 2000
     """number of outer steps"""
     meta_batch: int | None = None
-    """tasks per outer step"""
+    """tasks per outer step (default: as in the method's paper)"""
     optimizer: OptimizerName | None = None
-    """outer optimizer"""
+    """outer optimizer (default: that of the method's paper)"""
     lr: float | None = None
-    """outer learning rate (for reptile: the meta step)"""
+    """outer learning rate (for reptile: the meta step) (default: that of the method's paper)"""
     schedule: Schedule | None = None
-    """outer learning rate over time: constant, linear to 0, cosine to 0, or half every 2000 steps"""
+    """outer learning rate over time: constant, linear or cosine to 0, or half every 2000 steps (default: the paper's)"""
     clip_norm: float | None = None
-    """largest norm of the meta-gradient: a larger gradient is scaled down to it"""
+    """largest norm of the meta-gradient: a larger gradient is scaled down to it (default: no limit)"""
     clip_value: float | None = None
-    """largest absolute value in the meta-gradient: larger entries are clamped (most papers do not clamp)"""
+    """largest absolute value in the meta-gradient: larger entries are clamped (default: the paper's, mostly no limit)"""
     validate_every: int = 500
     """outer steps between two validations on held-out classes; the best weights are kept (0: never, keep the last)"""
     validation_tasks: int = 100
@@ -38,7 +38,7 @@ class FitConfig:
     chunk_size: int | None = None
     """tasks computed at once (default: all)"""
     memory: int | None = None
-    """memory in MiB for the tasks computed at once; decides the chunk size"""
+    """memory in MiB for the tasks computed at once; decides the chunk size (default: no limit)"""
     cuda_graph: bool = False
     """on a CUDA device: record one outer step and replay it; several times faster for small networks"""
 

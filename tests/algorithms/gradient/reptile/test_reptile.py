@@ -102,7 +102,7 @@ def test_minibatches_cycle_without_replacement() -> None:
 
     class RecordingLinear(nn.Linear):
         def forward(self, x: Tensor) -> Tensor:
-            inputs.extend(x[:, 0].detach().int().tolist())
+            inputs.extend(int(value) for value in x[:, 0])
             return super().forward(x)
 
     support = Examples(torch.arange(6.0)[:, None], torch.randn(6, 1))
