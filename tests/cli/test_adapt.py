@@ -49,7 +49,7 @@ def probabilities(report: dict[str, Any]) -> torch.Tensor:
 def test_json(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     report = labelled(call, trained, "--support", letters, "--query", queries)
     assert set(report) == {"algorithm", "classes", "transductive", "predictions"}
-    assert (report["algorithm"], report["classes"], report["transductive"]) == ("protonet", ["c0", "c1", "c2"], True)
+    assert (report["algorithm"], report["classes"], report["transductive"]) == ("protonet", ["c0", "c1", "c2"], False)
     assert [entry["file"] for entry in report["predictions"]] == [str(file) for file in sorted(queries.iterdir())]
     for entry in report["predictions"]:
         assert set(entry) == {"file", "class", "probabilities"}
@@ -59,14 +59,16 @@ def test_json(call: Call, trained: Path, letters: Path, queries: Path) -> None:
 
 
 def test_it_is_right(call: Call, trained: Path, letters: Path, queries: Path) -> None:
-    report = labelled(call, trained, "--support", letters, "--query", queries, "--inductive")
+    report = labelled(call, trained, "--support", letters, "--query", queries)
     assert all(Path(entry["file"]).name.startswith(entry["class"] + "_") for entry in report["predictions"])
 
 
 def test_few_pictures_give_a_warning(call: Call, trained: Path, letters: Path, queries: Path) -> None:
-    warning = "all 6 pictures, which are few for that: --inductive may be more accurate"
-    assert warning in call("adapt", trained, "--support", letters, "--query", queries).err
-    assert warning not in call("adapt", trained, "--support", letters, "--query", queries, "--inductive").err
+    warning = "all 6 pictures, which are few for that: without --transductive the labels may be more accurate"
+    transductive = call("adapt", trained, "--support", letters, "--query", queries, "--transductive", "--json")
+    assert warning in transductive.err
+    assert json.loads(transductive.out)["transductive"] is True
+    assert warning not in call("adapt", trained, "--support", letters, "--query", queries).err
 
 
 def test_it_is_what_the_library_says(call: Call, trained: Path, letters: Path, queries: Path) -> None:
@@ -100,13 +102,13 @@ def test_one_file(call: Call, trained: Path, letters: Path, queries: Path) -> No
     report = labelled(call, trained, "--support", letters, "--query", file)
     assert [entry["file"] for entry in report["predictions"]] == [str(file)]
     assert report["transductive"] is False  # there is no other picture
-    assert report == labelled(call, trained, "--support", letters, "--query", file, "--inductive")
+    assert report == labelled(call, trained, "--support", letters, "--query", file, "--transductive")
 
 
 def test_inductive_answers_do_not_depend_on_the_others(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     file = sorted(queries.iterdir())[3]
-    all_at_once = labelled(call, trained, "--support", letters, "--query", queries, "--inductive")
-    one_file = labelled(call, trained, "--support", letters, "--query", file, "--inductive")
+    all_at_once = labelled(call, trained, "--support", letters, "--query", queries)
+    one_file = labelled(call, trained, "--support", letters, "--query", file)
     assert all_at_once["transductive"] is False
     torch.testing.assert_close(probabilities(all_at_once)[3:4], probabilities(one_file), rtol=1e-4, atol=1e-5)
 
@@ -114,7 +116,7 @@ def test_inductive_answers_do_not_depend_on_the_others(call: Call, trained: Path
 def test_table(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     result = call("adapt", trained, "--support", letters, "--query", queries)
     assert result.code == 0
-    assert "protonet, 3 classes (transductive" in " ".join(result.out.split())
+    assert "protonet, 3 classes (each picture is labelled separately" in " ".join(result.out.split())
     report = labelled(call, trained, "--support", letters, "--query", queries)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.out.splitlines() if "│" in line]
     for row, entry in zip(rows, report["predictions"], strict=True):

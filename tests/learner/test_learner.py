@@ -157,12 +157,12 @@ def test_the_net_and_the_random_state_stay_as_they_were(normed: nn.Module) -> No
     first, second = learner.predict_proba(QUERY[0]), learner.predict_proba(QUERY[0])
     assert torch.equal(torch.random.get_rng_state(), state)
     assert (np.random.get_state()[1] == numpy_state).all()  # type: ignore[index]
-    np.testing.assert_array_equal(first, second)  # dropout's draws are the learner's own
+    np.testing.assert_array_equal(first, second)  # dropout is off
     assert all(torch.equal(initial[name], value) for name, value in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
     assert net.training
-    other = Learner(algorithm, net, seed=1).fit(*SUPPORT).predict_proba(QUERY[0])
-    assert np.abs(other - first).max() > 1e-3
+    without = Learner(algorithm, nn.Sequential(net[0][0], net[1])).fit(*SUPPORT).predict_proba(QUERY[0])
+    np.testing.assert_allclose(first, without, rtol=1e-5)
 
 
 @pytest.mark.parametrize("algorithm", [tokay.ProtoNet(), tokay.MAML(inner_lr=0.1)], ids=["protonet", "maml"])
@@ -227,12 +227,12 @@ def test_what_fit_refuses(proto: Learner, reptile: Learner) -> None:
         reptile.fit(torch.rand(12, 5), y)
 
 
-def test_a_single_query_is_answered_beside_the_support_set(normed: nn.Module) -> None:
+def test_a_single_query_is_always_answered_inductively(normed: nn.Module) -> None:
     net = tokay.MAML().build(normed, FEATURES)
     usual, inductive = (Learner(tokay.MAML(inner_lr=0.1), net, inductive=how).fit(*SUPPORT) for how in (False, True))
     one = QUERY[0][:1]
     np.testing.assert_array_equal(usual.predict_proba(one), inductive.predict_proba(one))
-    assert np.abs(usual.predict_proba(QUERY[0])[:1] - inductive.predict_proba(one)).max() > 1e-3
+    assert np.abs(usual.predict_proba(QUERY[0])[:1] - inductive.predict_proba(one)).max() > 1e-4
 
 
 def test_what_predict_refuses(proto: Learner) -> None:

@@ -38,8 +38,8 @@ class Adapt:
     """pictures to label: a folder of pictures, or one file"""
     invert: Literal["auto", "yes", "no"] = "auto"
     """swap light and dark: auto does it as the run's source does, or if the border of a picture is light"""
-    inductive: bool = False
-    """label each picture separately, without the other pictures"""
+    transductive: bool = False
+    """label all pictures together, as in most published figures; better only if there are many"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -60,15 +60,14 @@ def run(arguments: Sequence[str]) -> None:
     support, queries = _read(args, run, spec, [file for images in folders.values() for file in images], files)
     labels = [name for name, images in folders.items() for _ in images]
     run, net = load_model(Path(args.run), device=device)
-    # Batch statistics of one picture mean nothing, so a single picture is always labelled inductively.
-    inductive = args.inductive or len(files) == 1
-    learner = Learner(run.algorithm, net, inductive=inductive).fit(support, labels)
+    learner = Learner(run.algorithm, net, inductive=not args.transductive).fit(support, labels)
     classes = learner.classes_.tolist()
     probabilities = learner.predict_proba(queries)  # [files, classes]
-    transductive = not inductive and _is_transductive(learner, queries, probabilities)
+    transductive = args.transductive and len(files) > 1 and _is_transductive(learner, queries, probabilities)
     if transductive and len(files) < len(labels):
         stderr.print(
-            f"Each label depends on all {len(files)} pictures, which are few for that: --inductive may be more accurate."
+            f"Each label depends on all {len(files)} pictures, which are few for that: without --transductive the labels "
+            "may be more accurate."
         )
     if args.json:
         print_json(as_json(run, classes, transductive, files, probabilities))

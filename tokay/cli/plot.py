@@ -93,6 +93,7 @@ def _predict_one_task(path: Path, seed: int, device: torch.device) -> tuple[Task
     Returns the task, the predictions for its queries before and after adapting, and the standard deviation of the latter.
     """
     run, net = load_model(path, device=device)
+    net.eval()
     if run.source.kind == "regression":
         run = replace(run, test=replace(run.test, queries=run.source.points_shown()))
     batch = to_device(run.tasks("test").sample(1, generator(seed, "episode")), device)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..core.algorithm import Algorithm
 from ..core.engine.batching import Mode, over_tasks, to_device
+from ..core.engine.private_copy import evaluation_copy
 from ..core.network import device_of
 from ..core.predictions import check_compatible
 from ..core.seeding import BLOCK, derive_seed
@@ -56,6 +57,7 @@ def by_instance(
         raise ConfigError(f"instances: tasks must be at least 2 for an interval, got {tasks}. 600 is usual.")
     tasks = count_scored(source, tasks)
     check_compatible(algorithm, net, source.spec, where="instances")
+    net = evaluation_copy(net)
     algorithm = algorithm.at_test()
     parts: list[Tensor] = []
     transductive = False

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..core.algorithm import Algorithm
 from ..core.engine.batching import Mode, over_tasks, to_device
+from ..core.engine.private_copy import evaluation_copy
 from ..core.network import device_of
 from ..core.predictions import check_compatible
 from ..core.probability.calibration import expected_calibration_error
@@ -44,6 +45,8 @@ def evaluate(
     ``Evaluation.transductive`` says whether this happened. ``inductive`` answers each query alone beside the support
     set, as in the Reptile paper.
 
+    The network is in evaluation mode meanwhile (dropout is off), and unchanged afterwards.
+
     ``curve`` also scores the states on the way to the adapted one. ``on_progress`` is called with the number of tasks
     scored so far, for a progress bar.
 
@@ -52,6 +55,7 @@ def evaluate(
     """
     start = time.perf_counter()
     _check_arguments(algorithm, net, source, tasks, inductive=inductive)
+    net = evaluation_copy(net)
     scorer = TaskScorer(algorithm.at_test(), net, inductive=inductive, curve=curve, mode=mode)
     parts: list[TaskScores] = []
     transductive = False

@@ -1,5 +1,6 @@
 """Fit, predict, score: any method on your own arrays, with the interface of scikit-learn."""
 
+import threading
 from typing import Any, Self
 
 import numpy as np
@@ -9,11 +10,15 @@ from torch import Tensor, nn
 
 from ..core.algorithm import Algorithm
 from ..core.engine.exact_gradients import exact_gradients
-from ..core.network import feature_size
-from ..core.predictions import check_compatible, predict_queries
+from ..core.engine.private_copy import evaluation_copy
+from ..core.network import check_statistics, feature_size
+from ..core.predictions import check_compatible
 from ..core.seeding import derive_seed
 from ..core.task import Examples, Kind, TaskSpec, one_hot
 from ..errors import TaskError
+from .query_protocol import query_protocol
+
+_RANDOM_STATE = threading.Lock()  # torch has one random state for all threads
 
 
 class Learner:
@@ -23,9 +28,11 @@ class Learner:
     Labels are integers, strings or booleans (classes) or floats (real targets). For classes, ``y`` is ``[n]``.
     Inputs are arrays or tensors ``[n, *x_shape]``. Bytes (uint8 pictures) are scaled to [0, 1].
 
-    With ``inductive``, each query is answered alone beside the support set, so an answer does not depend on the other
-    queries. Without, all queries are answered together, as in most published figures. With batch norm that needs many
-    queries: use ``inductive`` if there are fewer queries than support examples. A single query is always answered alone.
+    An answer does not depend on the other queries: batch norm uses the statistics of the support set (see
+    ``query_protocol``). With ``inductive=False`` all queries are answered together, as in most published figures. With
+    batch norm that needs many queries. A single query is always answered inductively.
+
+    Dropout is off. Any number of threads may share a learner or a network, as long as none of them trains it.
 
     ``recipe`` says how ``save`` builds the network again. ``load`` sets it.
 
@@ -42,7 +49,7 @@ class Learner:
         algorithm: Algorithm[Any],
         net: nn.Module,
         *,
-        inductive: bool = False,
+        inductive: bool = True,
         seed: int = 0,
         recipe: dict[str, Any] | None = None,
     ) -> None:
@@ -72,12 +79,20 @@ class Learner:
         spec = TaskSpec(x_shape=tuple(inputs.shape[1:]), y_dim=targets.shape[1], kind=self.kind_)
         if self.kind_ == "classification" and not self.algorithm.any_ways:
             self._require_ways(spec)
-        check_compatible(self.algorithm, self.net, spec, where="fit")
+        check_statistics(self.net, where="fit")
+        net = evaluation_copy(self.net)
+        check_compatible(self.algorithm, net, spec, where="fit")
         self.support = Examples(inputs, targets.to(inputs.device))
-        with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
+        with _RANDOM_STATE, torch.no_grad(), torch.random.fork_rng(), exact_gradients():
             torch.manual_seed(derive_seed(self.seed, "learner"))
-            self.state_ = self.algorithm.at_test().adapt(self.net, self.support)
+            self.state_ = self.algorithm.at_test().adapt(net, self.support)
+        self.remember_support(net)
         return self
+
+    def remember_support(self, net: nn.Module | None = None) -> None:
+        """Keep what later predictions need of the support set. ``fit`` and ``load`` call it."""
+        net = evaluation_copy(self.net) if net is None else net
+        self._protocol = query_protocol(self.algorithm.at_test(), net, self.state_, self.support.x)
 
     def predict(self, x: ArrayLike | Tensor) -> NDArray[Any]:
         """The class of each input ``[m]``, as in ``y`` of ``fit``; or its values, shaped like ``y``."""
@@ -95,13 +110,13 @@ class Learner:
 
     def score(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> float:
         """Accuracy for classes, R² for real targets: as in scikit-learn, 1 is perfect."""
-        truth = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
-        guess = self.predict(x)
-        if guess.shape != truth.shape:
-            raise TaskError(f"score: y must have shape {guess.shape}, got {truth.shape}.")
+        targets = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
+        predictions = self.predict(x)
+        if predictions.shape != targets.shape:
+            raise TaskError(f"score: y must have shape {predictions.shape}, got {targets.shape}.")
         if self.kind_ == "classification":
-            return float((guess == truth).mean())
-        return float(1 - ((truth - guess) ** 2).sum() / ((truth - truth.mean(0)) ** 2).sum())
+            return float((predictions == targets).mean())
+        return float(1 - ((targets - predictions) ** 2).sum() / ((targets - targets.mean(0)) ** 2).sum())
 
     @property
     def is_fitted(self) -> bool:
@@ -155,9 +170,8 @@ class Learner:
                 f"predict: inputs must have shape {tuple(self.support.x.shape[1:])} as in fit, "
                 f"got {tuple(inputs.shape[1:])}."
             )
-        with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
-            torch.manual_seed(derive_seed(self.seed, "learner", 1))
-            is_alone = self.inductive or len(inputs) == 1  # statistics of a single example say nothing
-            return predict_queries(
-                self.algorithm.at_test(), self.net, self.state_, self.support.x, inputs, inductive=is_alone
-            )
+        net, algorithm = evaluation_copy(self.net), self.algorithm.at_test()
+        if self.inductive or len(inputs) == 1:  # statistics of a single example say nothing
+            return self._protocol.predict(algorithm, net, self.state_, inputs)
+        with torch.no_grad(), exact_gradients():
+            return algorithm.predict(net, self.state_, inputs)

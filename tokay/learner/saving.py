@@ -72,7 +72,7 @@ def save(
     write_tensors(Path(path), tensors, {_KEY: json.dumps(about), "tokay": __version__})
 
 
-def load(path: str | Path, *, net: nn.Module | None = None, device: str = "cpu", inductive: bool = False) -> Learner:
+def load(path: str | Path, *, net: nn.Module | None = None, device: str = "cpu", inductive: bool = True) -> Learner:
     """A run folder, or a file that ``save`` wrote, as a ``Learner``.
 
     ``net`` takes the weights in place of the network that the run or the file describes. ``inductive`` is for run
@@ -170,6 +170,7 @@ def _decode_task(learner: Learner, task: dict[str, Any] | None, tensors: dict[st
         learner.classes_ = np.array(task["classes"], dtype=task["dtype"])
     else:
         learner.is_flat = task["is_flat"]
+    learner.remember_support()
 
 
 def _try_out_inputs(net: nn.Module, spec: TaskSpec | None) -> Tensor | None:

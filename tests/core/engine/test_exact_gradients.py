@@ -1,6 +1,7 @@
 """Compares meta-gradients of networks with norms and attention with plain torch and with finite differences."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
@@ -301,3 +302,17 @@ def test_nested_modes_change_nothing() -> None:
     expected = gradients(ours(net, tasks, "vmap"), net)
     with exact_gradients():
         assert error(gradients(ours(net, tasks, "vmap"), net), expected) < 1e-14
+
+
+def test_threads_that_overlap_restore_the_switches_of_the_process() -> None:
+    """The first that enters leaves first. What it restores must not reach the second, nor stay."""
+    initial = torch.backends.mha.get_fastpath_enabled(), torch.backends.cuda.flash_sdp_enabled()
+    first, second = exact_gradients(), exact_gradients()
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as two:
+        one.submit(first.__enter__).result()
+        two.submit(second.__enter__).result()
+        one.submit(first.__exit__, None, None, None).result()
+        assert not torch.backends.mha.get_fastpath_enabled()
+        assert not torch.backends.cuda.flash_sdp_enabled()
+        two.submit(second.__exit__, None, None, None).result()
+    assert (torch.backends.mha.get_fastpath_enabled(), torch.backends.cuda.flash_sdp_enabled()) == initial

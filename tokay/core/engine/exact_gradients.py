@@ -9,8 +9,9 @@ second derivative, so its plain formula is used.
 ``over_tasks`` uses this mode with ``vmap`` and with ``loop``, so that both compute the same.
 """
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -124,6 +125,37 @@ class _ExactMode(TorchFunctionMode):
         return _replacements.get(func, func)(*args, **(kwargs or {}))
 
 
+class _PlainAttention:
+    """Attention by its plain formula, while any thread is inside.
+
+    The switches are those of the whole process, so the first thread that enters sets them and the last one restores.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.switches = ExitStack()
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.inside == 0:
+                # In eval mode, transformer layers use a fused kernel that has no vmap rule and no gradient.
+                fast_path = torch.backends.mha.get_fastpath_enabled()
+                self.switches.callback(torch.backends.mha.set_fastpath_enabled, fast_path)
+                torch.backends.mha.set_fastpath_enabled(False)
+                self.switches.enter_context(sdpa_kernel(SDPBackend.MATH))
+            self.inside += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.switches.close()
+
+
+_plain_attention = _PlainAttention()
+
+
 @contextmanager
 def exact_gradients() -> Iterator[None]:
     """Make first and second derivatives correct for every norm and for attention, with and without ``vmap``.
@@ -131,11 +163,9 @@ def exact_gradients() -> Iterator[None]:
     ``over_tasks`` uses it. Use it yourself if you map over tasks without ``over_tasks``. It can be nested, and it
     changes no module.
     """
-    # In eval mode, transformer layers use a fused kernel that has no vmap rule and no gradient.
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
+    _plain_attention.enter()
     try:
-        with sdpa_kernel(SDPBackend.MATH), _ExactMode():
+        with _ExactMode():
             yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
+        _plain_attention.leave()
