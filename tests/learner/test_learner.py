@@ -263,3 +263,26 @@ def test_a_net_that_keeps_running_statistics(proto: Learner) -> None:
         learner.fit(*SUPPORT)
     learner.net.eval()
     assert learner.fit(*SUPPORT).score(*QUERY) == 1.0
+
+
+def test_integer_targets_of_a_method_for_real_targets() -> None:
+    algorithm = tokay.CNP()
+    net = algorithm.build(nn.Flatten(), TaskSpec(x_shape=(2,), y_dim=1, kind="regression"))
+    x = torch.randn(6, 2)
+    ratings = np.array([1, 5, 3, 4, 2, 5])
+    predictions = [Learner(algorithm, net).fit(x, y).predict(x) for y in (ratings, ratings.astype(float))]
+    np.testing.assert_array_equal(*predictions)
+
+
+def test_class_labels_for_a_network_with_one_output() -> None:
+    algorithm = tokay.MAML()
+    net = algorithm.build(nn.Flatten(), TaskSpec(x_shape=(2,), y_dim=1, kind="regression"))
+    with pytest.raises(TaskError, match="has one output, for real targets, got class labels"):
+        Learner(algorithm, net).fit(torch.randn(3, 2), [1, 2, 3])
+
+
+def test_inputs_have_the_shape_of_training() -> None:
+    learner = Learner(tokay.ProtoNet(), nn.Flatten(), x_shape=(1, 4, 4))
+    with pytest.raises(TaskError, match=r"inputs must have shape \(1, 4, 4\), as in training, got \(1, 8, 8\)"):
+        learner.fit(torch.randn(2, 1, 8, 8), [0, 1])
+    assert learner.fit(torch.randn(2, 1, 4, 4), [0, 1]).is_fitted

@@ -144,6 +144,11 @@ def _check_examples(examples: Examples, part: str, spec: TaskSpec, where: str) -
             f"{where}: {part} examples must have shape {spec.x_shape}, got {tuple(x.shape[2:])}. "
             "Resize them, or build the network for this shape."
         )
+    if spec.kind == "classification" and y.ndim == 2 and not y.is_floating_point():
+        raise TaskError(
+            f"{where}: {part} targets must be boolean one-hot rows {(*x.shape[:2], spec.y_dim)}, got labels "
+            f"{tuple(y.shape)}. Convert them with tokay.one_hot(labels, {spec.y_dim})."
+        )
     if y.shape[:2] != x.shape[:2] or y.ndim != 3 or y.shape[2] != spec.y_dim:
         raise TaskError(
             f"{where}: {part} targets must have shape {(*x.shape[:2], spec.y_dim)}, got {tuple(y.shape)}. "

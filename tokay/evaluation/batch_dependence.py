@@ -20,15 +20,16 @@ def depends_on_batch(answers: Callable[[Task], tuple[Tensor, Tensor]], tasks: Ta
 
 
 def answer_twice(predict: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """The answers to the first half of ``x`` ``[n, ...]``, beside the second half and beside a changed second half.
+    """The answers to the first half of ``x`` ``[n, ...]``, beside the second half and beside itself.
 
-    ``predict`` maps ``[n, ...]`` to ``[n, d]``. The first half is rounded up. The change turns the sign of the inputs.
+    ``predict`` maps ``[n, ...]`` to ``[n, d]``. The first half is rounded up. Its rows stand in for the others,
+    so the inputs of the second call are real ones, too: token indices stay token indices.
 
     >>> answer_twice(lambda x: x - x.mean(), torch.tensor([1.0, 2.0, 3.0]))
-    (tensor([-1.,  0.]), tensor([1., 2.]))
+    (tensor([-1.,  0.]), tensor([-0.3333,  0.6667]))
     """
     half = (len(x) + 1) // 2
-    changed = torch.cat([x[:half], -x[half:]])
+    changed = torch.cat([x[:half], x[: len(x) - half]])
     return predict(x)[:half], predict(changed)[:half]
 
 

@@ -16,6 +16,7 @@ from ..core.predictions import check_compatible
 from ..core.seeding import derive_seed
 from ..core.task import Examples, Kind, TaskSpec, one_hot
 from ..errors import TaskError
+from .labels import read_labels
 from .query_protocol import query_protocol
 
 _RANDOM_STATE = threading.Lock()  # torch has one random state for all threads
@@ -34,7 +35,8 @@ class Learner:
 
     Dropout is off. Any number of threads may share a learner or a network, as long as none of them trains it.
 
-    ``recipe`` says how ``save`` builds the network again. ``load`` sets it.
+    ``x_shape`` is the shape of an input in training; ``fit`` refuses others. ``recipe`` says how ``save`` builds the
+    network again. ``load`` sets both.
 
     After ``fit``: ``classes_`` (classes only), ``state_`` (what it learned), ``kind_`` and ``support`` (the examples).
 
@@ -51,12 +53,14 @@ class Learner:
         *,
         inductive: bool = True,
         seed: int = 0,
+        x_shape: tuple[int, ...] | None = None,
         recipe: dict[str, Any] | None = None,
     ) -> None:
         self.algorithm = algorithm
         self.net = net
         self.inductive = inductive
         self.seed = seed
+        self.x_shape = x_shape
         self.recipe = recipe
 
     def fit(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> Self:
@@ -64,7 +68,12 @@ class Learner:
         for name in ("state_", "classes_"):  # a fit that fails must not leave old answers under new labels
             self.__dict__.pop(name, None)
         inputs = self._inputs(x)
-        labels = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
+        if self.x_shape is not None and tuple(inputs.shape[1:]) != self.x_shape:
+            raise TaskError(
+                f"fit: inputs must have shape {self.x_shape}, as in training, got {tuple(inputs.shape[1:])}. "
+                "Resize or reorder them."
+            )
+        labels = read_labels(y, is_regression="classification" not in self.algorithm.takes())
         if len(labels) != len(inputs):
             raise TaskError(f"fit: x and y must have one row per example, got {len(inputs)} and {len(labels)}.")
         if not len(labels):
@@ -145,6 +154,8 @@ class Learner:
 
     def _require_ways(self, spec: TaskSpec) -> None:
         ways = feature_size(self.net, spec)
+        if ways == 1:
+            raise TaskError("fit: the network has one output, for real targets, got class labels. Give y as floats.")
         if ways != spec.y_dim:
             labels = " ".join(map(str, self.classes_.tolist()[:20]))
             raise TaskError(

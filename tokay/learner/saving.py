@@ -59,7 +59,7 @@ def save(
         "network": recipe,
         "evaluating": [name for name, module in net.named_modules() if not module.training],
         "frozen": [name for name, parameter in net.named_parameters() if not parameter.requires_grad],
-        "learner": {"inductive": learner.inductive, "seed": learner.seed},
+        "learner": {"inductive": learner.inductive, "seed": learner.seed, "x_shape": learner.x_shape},
         "task": _encode_task(learner, tensors),
     }
     try:
@@ -85,10 +85,9 @@ def load(path: str | Path, *, net: nn.Module | None = None, device: str = "cpu",
     if path.is_file():
         return _load_file(path, net, device)
     run, loaded_net = load_model(path, net=net, device=device)
-    recipe = None
-    if net is None:
-        recipe = {"spec": asdict(read(path)[1]), "network": settings_json(run.network)}
-    return Learner(run.algorithm, loaded_net, inductive=inductive, recipe=recipe)
+    spec = read(path)[1]
+    recipe = {"spec": asdict(spec), "network": settings_json(run.network)} if net is None else None
+    return Learner(run.algorithm, loaded_net, inductive=inductive, x_shape=spec.x_shape, recipe=recipe)
 
 
 def _load_file(path: Path, net: nn.Module | None, device: str) -> Learner:
@@ -109,7 +108,9 @@ def _load_file(path: Path, net: nn.Module | None, device: str) -> Learner:
             load_weights(net, tensors_below("net.", tensors), path)
             _restore_modes(net, about)
         method = make_registered(list_algorithms(), about["algorithm"], "method", str(path))
-        learner = Learner(method, net.to(device), recipe=recipe, **about["learner"])
+        settings = about["learner"]
+        x_shape = tuple(settings["x_shape"]) if settings.get("x_shape") else None  # older files have none
+        learner = Learner(method, net.to(device), recipe=recipe, **{**settings, "x_shape": x_shape})
         # Copies: memory that safetensors hands out may begin anywhere, where kernels round otherwise.
         copies = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
         _decode_task(learner, about["task"], copies, str(path))
