@@ -1,6 +1,10 @@
 """The two screens and their tables."""
 
+import os
+import subprocess
+import sys
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -36,3 +40,34 @@ def test_the_console_asks_for_its_stream_anew_each_time(monkeypatch: pytest.Monk
     monkeypatch.setattr("sys.stdout", elsewhere)
     stdout.print("here")
     assert elsewhere.getvalue() == "here\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    for command in (["list"], ["--help"]):
+        with Path("/dev/full").open("w") as full:
+            process = subprocess.run(
+                [sys.executable, "-m", "tokay", *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert process.returncode == 2
+        assert process.stderr == "tokay: the output cannot be written: the disk is full. Free some space.\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin1", "cp1252"])
+def test_letters_that_the_terminal_lacks(encoding: str) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "tokay", "list"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0, b"")
+    assert "reptile" in process.stdout.decode(encoding)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_closed_streams(closed: str) -> None:
+    process = subprocess.run(
+        f"{sys.executable} -m tokay list {closed}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (process.returncode, process.stderr) == (0, "")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tokay.cli.scoring import EvaluationTasks, score_run, with_test_tasks
+from tokay.cli.scoring import EvaluationTasks, check_reach, score_run, with_test_tasks
 from tokay.core.task import Sizes
 from tokay.errors import ConfigError
 from tokay.runs.settings import read
@@ -55,3 +55,22 @@ def test_divergence_on_new_tasks_is_reported(call: Call, sine_run: Path, tmp_pat
     assert "scratch: the loss did not stay finite on 3 of 3 tasks, first after" in line
     assert "lower --inner-lr" in line
     assert "finite" not in call("evaluate", sine_run, "--tasks", "3", "--seen-tasks", "0").err
+
+
+def test_validation_tasks_are_others(proto_run: Path) -> None:
+    scores = {
+        split: score_run(proto_run, EvaluationTasks(tasks=4, split=split), torch.device("cpu"), curve=False)[1]
+        for split in ("test", "validation")
+    }
+    assert scores["test"]["loss"].mean != scores["validation"]["loss"].mean
+
+
+@pytest.mark.parametrize("reach", [-1.0, 0.0, 90.0, float("nan")])
+def test_targets_that_cannot_be_reached(proto_run: Path, reach: float) -> None:
+    with pytest.raises(ConfigError, match=r"--reach must be an accuracy above 0, up to 1"):
+        check_reach(read(proto_run)[0], reach)
+
+
+def test_one_class_tells_nothing_apart(proto_run: Path) -> None:
+    with pytest.raises(ConfigError, match="--ways must be at least 2, got 1"):
+        with_test_tasks(read(proto_run)[0], EvaluationTasks(ways=1))

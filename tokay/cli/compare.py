@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.markup import escape
@@ -17,7 +17,7 @@ from .adaptation_report import adaptation_json, adaptation_table, target_measure
 from .flags import parse
 from .formats import find_device, format_score, print_json, score_json
 from .output import stderr, stdout, table
-from .scoring import EvaluationTasks, score_run, with_source, with_test_tasks
+from .scoring import EvaluationTasks, check_reach, score_run, with_source, with_test_tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,8 @@ class Compare:
     """query examples per class (default: as in the training of the first run)"""
     on: str | None = None
     """score on tasks of another source, given with its flags: --on 'omniglot --split lake' (default: that of the run)"""
+    split: Literal["test", "validation"] = "test"
+    """classes to draw tasks from: choose between runs on validation, and report test"""
     adaptation: bool = False
     """print how fast each run adapts, too, and the cost that it was trained for"""
     reach: float | None = None
@@ -59,6 +61,7 @@ def run(arguments: Sequence[str]) -> None:
     device = find_device(args.device)
     runs = {name: with_source(read(Path(name))[0], args.on) for name in args.runs}
     first = runs[args.runs[0]]
+    check_reach(first, args.reach)
     columns = [_column(args, first, shots) for shots in args.shots or (first.test.shots,)]
     _check_same_tasks(runs, columns)
     reach, curve = target_measure(first, args.reach), args.adaptation or args.plot is not None
@@ -103,6 +106,7 @@ def _column(args: Compare, first: Run, shots: int) -> EvaluationTasks:
         shots=shots,
         queries=args.queries or first.test.queries if has_classes_or_points else args.queries,
         on=args.on,
+        split=args.split,
     )
 
 
@@ -193,7 +197,7 @@ def _plot(
 
     curves = {label: evaluations[name] for name, label in _labels(runs, runs).items()}
     chance = 1 / (column.ways or first.test.ways) if first.source.kind == "classification" else None
-    title = f"{first.source.name}: {_count_tasks(evaluations)} unseen {_sizes(first, column)} tasks, the same for all"
+    title = f"{first.source.name}: {_count_tasks(evaluations)} {column.group} {_sizes(first, column)} tasks, the same for all"
     write_figure(path, adaptation_figure(curves, title, chance=chance))
     stderr.print(f"Drew {path}", markup=False)
 
@@ -207,7 +211,7 @@ def _print(
     for column in columns:
         heads += [_sizes(first, column), f"minus {labels[last]}"]
     unit = ", per cent" if first.source.kind == "classification" else ""
-    tasks = f"{_count_tasks(scores[0])} unseen tasks, the same for all"
+    tasks = f"{_count_tasks(scores[0])} {columns[0].group} tasks, the same for all"
     listing = table(f"{first.source.name}: {tasks}, 95% intervals{unit}", "run", *heads)
     for name, label in labels.items():
         row = []

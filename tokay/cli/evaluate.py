@@ -9,15 +9,17 @@ import tyro
 from rich.table import Table
 
 from ..core.source_abilities import ExactlyScored
+from ..core.task import Split
 from ..evaluation.adaptation_speed import Adaptation, adaptation
 from ..evaluation.by_instance import Instances
 from ..evaluation.scores import Evaluation, Score
 from ..runs.run import Run
+from ..runs.settings import read
 from .adaptation_report import adaptation_json, describe_adaptation, score_training_split, target_measure
 from .flags import parse
 from .formats import find_device, format_score, format_with_median, print_json, score_json
 from .output import stderr, stdout, table
-from .scoring import EvaluationTasks, score_instances, score_run
+from .scoring import EvaluationTasks, check_reach, check_seen_tasks, score_instances, score_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +39,25 @@ class Evaluate(EvaluationTasks):
     json: bool = False
     """print exactly one JSON object"""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_seen_tasks(self.seen_tasks)
+
 
 def run(arguments: Sequence[str]) -> None:
     """Score and print."""
     args = parse(Evaluate, arguments, prog="tokay evaluate", description="Score a run on tasks it has never seen.")
     path, device = Path(args.run), find_device(args.device)
+    check_reach(read(path)[0], args.reach)  # before anything slow starts
     instances = score_instances(path, args, device) if args.instances else None
     run, evaluation = score_run(path, args, device, curve=True)
     training = score_training_split(path, args, device, args.seen_tasks)
     speed = adaptation(evaluation, reach=target_measure(run, args.reach), training=training)
-    exact = exact_score(run, evaluation, args.seed)
+    exact = exact_score(run, evaluation, args.seed, args.split)
     if args.json:
-        print_json(as_json(run, evaluation, speed, instances, exact))
+        print_json(as_json(run, evaluation, speed, instances, exact, split=args.split))
         return
-    _print(run, evaluation, speed)
+    _print(run, evaluation, speed, args.group)
     stderr.print(f"{evaluation.seconds:.1f} s, seed {args.seed}")
     if exact:
         log_likelihood = format_score("log_likelihood", exact)
@@ -59,12 +66,12 @@ def run(arguments: Sequence[str]) -> None:
         stdout.print(instances_table(run, instances))
 
 
-def exact_score(run: Run, evaluation: Evaluation, seed: int) -> Score | None:
+def exact_score(run: Run, evaluation: Evaluation, seed: int, split: Split = "test") -> Score | None:
     """The log-likelihood of the exact posterior, which no method can exceed.
 
     None if the source does not know its posterior, or if the method has no log-likelihood.
     """
-    source = run.source.tasks("test", run.test)
+    source = run.source.tasks(split, run.test)
     if not isinstance(source, ExactlyScored) or "log_likelihood" not in evaluation.scores:
         return None
     return Score.of(source.exact_log_likelihood(tasks=evaluation["loss"].tasks, seed=seed))
@@ -76,11 +83,14 @@ def as_json(
     speed: Adaptation,
     instances: Instances | None = None,
     exact: Score | None = None,
+    *,
+    split: Split = "test",
 ) -> dict[str, Any]:
     """The object that ``--json`` prints. Other programs read it, so its keys do not change."""
     return {
         "algorithm": run.algorithm.name,
         "source": run.source.name,
+        "split": split,
         "ways": run.test.ways,
         "shots": run.test.shots,
         "queries": run.test.queries,
@@ -117,13 +127,13 @@ def instances_table(run: Run, instances: Instances) -> Table:
     return listing
 
 
-def _print(run: Run, evaluation: Evaluation, speed: Adaptation) -> None:
+def _print(run: Run, evaluation: Evaluation, speed: Adaptation, group: str) -> None:
     """Print the adaptation curve as a table, and the final scores below it."""
     measure = evaluation.measure
     own = [name for name in evaluation.scores if name not in (measure, "loss") and not name.startswith("support_")]
     support = ["support_loss"] if "support_loss" in evaluation.scores else []
     names = (measure, "loss", *support, *own)
-    tasks = f"{run.source.describe_sizes(run.test)}, {evaluation['loss'].tasks} unseen tasks"
+    tasks = f"{run.source.describe_sizes(run.test)}, {evaluation['loss'].tasks} {group} tasks"
     listing = table(
         f"{run.algorithm.name} on {run.source.name}, {tasks} ({_how(run, evaluation)})",
         "steps",

@@ -1,6 +1,7 @@
 """``tokay COMMAND ...``: finds the command, and turns every error of ours into one line and exit code 2."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from .._version import __version__
 from ..core.engine.allocator import keep_freed_memory
 from ..core.registry import import_plugins
 from ..errors import ConfigError, TokayError
+from .output import open_streams
 from .suggestions import one_of
 
 COMMANDS = {
@@ -37,8 +39,11 @@ Start with:  tokay train reptile glyphs --out runs/first"""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    open_streams()
     try:
-        return _run(_import_plugins_of(words))
+        code = _run(_import_plugins_of(words))
+        sys.stdout.flush()  # here, where a full disk can still be reported
+        return code
     except TokayError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
@@ -49,6 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (`tokay list | head`). Without this, Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("tokay: the output cannot be written: the disk is full. Free some space.", file=sys.stderr)
+        return 2
 
 
 def _run(words: Sequence[str]) -> int:

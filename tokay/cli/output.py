@@ -1,6 +1,9 @@
 """The two screens: results go to stdout, everything else to stderr. This file needs no torch, so commands start at once."""
 
+import io
+import os
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -13,8 +16,18 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-stderr = _Console(stderr=True, highlight=False, emoji=False, soft_wrap=True, width=None if sys.stderr.isatty() else 140)
+_is_terminal = sys.stderr is not None and sys.stderr.isatty()
+stderr = _Console(stderr=True, highlight=False, emoji=False, soft_wrap=True, width=None if _is_terminal else 140)
 stdout = _Console(highlight=False, emoji=False)
+
+
+def open_streams() -> None:
+    """Make writing safe: a closed stream takes and drops all text, and a letter that a terminal lacks becomes a ``?``."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller (2>&-)
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open as long as the process
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def table(title: str, *columns: str) -> Table:

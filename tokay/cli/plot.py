@@ -28,7 +28,7 @@ from ..runs.settings import read
 from .flags import parse
 from .formats import find_device
 from .output import stderr
-from .scoring import EvaluationTasks, score_run
+from .scoring import EvaluationTasks, check_seen_tasks, score_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,9 @@ class Plot:
     """decides which tasks are drawn"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
+
+    def __post_init__(self) -> None:
+        check_seen_tasks(self.seen_tasks)
 
 
 def run(arguments: Sequence[str]) -> None:

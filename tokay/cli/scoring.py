@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -21,6 +22,7 @@ from .flags import parse
 from .formats import progress
 from .output import stderr
 from .suggestions import one_of
+from .task_sizes import check_ways
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +44,17 @@ class EvaluationTasks:
     on: str | None = None
     """score on tasks of another source, given with its flags: --on 'omniglot --split lake' (default: that of the run)"""
 
+    split: Literal["test", "validation"] = "test"
+    """classes to draw tasks from: choose between runs on validation, and report test"""
+
     def __post_init__(self) -> None:
         if self.tasks < 2:  # checked before anything slow starts
             raise ConfigError(f"tokay: --tasks must be at least 2 for an interval, got {self.tasks}. Default: 600.")
+
+    @property
+    def group(self) -> str:
+        """The adjective of these tasks in titles."""
+        return "unseen" if self.split == "test" else "validation"
 
 
 def with_source(run: Run, words: str | None) -> Run:
@@ -75,6 +85,8 @@ def with_test_tasks(run: Run, test: EvaluationTasks) -> Run:
             f"{run.source.name}: a sequence has only a length. Leave out --ways and --queries, give --shots."
         )
     sizes: Sizes = replace(run.test, **changes)
+    if run.source.kind == "classification":
+        check_ways(sizes.ways)
     if sizes.ways != run.test.ways and not run.algorithm.any_ways:
         raise ConfigError(
             f"{run.algorithm.name}: must be tested on the {run.test.ways} ways of its last layer, "
@@ -83,14 +95,27 @@ def with_test_tasks(run: Run, test: EvaluationTasks) -> Run:
     return replace(run, test=sizes)
 
 
+def check_reach(run: Run, reach: float | None) -> None:
+    """Raises ``ConfigError`` for a target that cannot be reached: an accuracy that is not a part of 1."""
+    if reach is not None and not (0 < reach <= 1 if run.source.kind == "classification" else reach > 0):
+        what = "an accuracy above 0, up to 1 (0.9)" if run.source.kind == "classification" else "an error above 0"
+        raise ConfigError(f"tokay: --reach must be {what}, got {reach:g}.")
+
+
+def check_seen_tasks(seen_tasks: int) -> None:
+    """Raises ``ConfigError`` for a number of training tasks that gives no interval."""
+    if seen_tasks != 0 and seen_tasks < 2:
+        raise ConfigError(f"tokay: --seen-tasks must be at least 2 for an interval, or 0, got {seen_tasks}.")
+
+
 def score_run(
-    path: Path, test: EvaluationTasks, device: torch.device, *, curve: bool, split: Split = "test"
+    path: Path, test: EvaluationTasks, device: torch.device, *, curve: bool, split: Split | None = None
 ) -> tuple[Run, Evaluation]:
     """Load a run and score it, with a live bar. With ``curve``, score it after every adaptation step.
 
-    ``split="train"`` scores tasks of the training classes. They have the same sizes as the unseen tasks.
+    ``split`` replaces that of ``test``: "train" scores tasks of the training classes, with the same sizes.
     """
-    run, net, source = _load(path, test, device, split)
+    run, net, source = _load(path, test, device, split or test.split)
     total = count_scored(source, test.tasks)
     if total < test.tasks:
         stderr.print(f"{run.source.name}: has only {total} such tasks; each is scored once.", markup=False)
@@ -115,7 +140,7 @@ def score_run(
 
 def score_instances(path: Path, test: EvaluationTasks, device: torch.device) -> Instances:
     """Load a run and measure its accuracy at each presentation of a class, with a live bar."""
-    run, net, source = _load(path, test, device, "test")
+    run, net, source = _load(path, test, device, test.split)
     check_ordered(run.algorithm, source.spec)
     with progress(f"{run.algorithm.name} by instance") as bar:
         task = bar.add_task("", total=test.tasks, text="")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..core.task import Sizes
+from ..errors import ConfigError
 from ..tasks import Source
 
 
@@ -23,7 +24,8 @@ class ClassificationSizes:
     """query examples per class"""
 
     def test(self) -> Sizes:
-        """Raises ``ConfigError`` if a size is below 1."""
+        """Raises ``ConfigError`` if a size is below 1, or if there is only one class."""
+        check_ways(self.ways)
         return Sizes(ways=self.ways, shots=self.shots, queries=self.queries)
 
 
@@ -137,6 +139,12 @@ def sizes_of(source: type[Source]) -> tuple[TestSizes, type[TrainingSizes]]:
     if source.kind == "regression":
         return RegressionSizes(), RegressionTraining
     return SequenceSizes(shots=usual.shots), SequenceTraining
+
+
+def check_ways(ways: int) -> None:
+    """Raises ``ConfigError`` for tasks with one class, which are always answered right."""
+    if ways == 1:
+        raise ConfigError("tokay: --ways must be at least 2, got 1: a task with one class has nothing to tell apart.")
 
 
 def _or_default(size: int | None, default: int) -> int:
