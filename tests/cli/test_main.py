@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 import tokay
 from tokay.cli import list as listing
@@ -108,3 +109,37 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 def test_help_with_an_import(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     assert main(words) == 0
     assert capsys.readouterr().out.startswith("Usage: tokay COMMAND")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), "not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"), "not enough memory"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "not enough memory"),
+        (OSError(36, "File name too long", "x" * 300), "File name too long"),
+        (PermissionError(13, "Permission denied", "secret"), "secret: Permission denied"),
+    ],
+)
+def test_errors_of_the_machine_are_one_line(
+    error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(words: object) -> int:
+        raise error
+
+    monkeypatch.setattr("tokay.cli.main._run", fail)
+    assert main(["list"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert len(err) < 300
+    assert expected in err
+
+
+def test_errors_of_the_program_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(words: object) -> int:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("tokay.cli.main._run", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["list"])

@@ -55,11 +55,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print("tokay: the output cannot be written: the disk is full. Free some space.", file=sys.stderr)
+        if error.errno == errno.ENOSPC and error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            print("tokay: the output cannot be written: the disk is full. Free some space.", file=sys.stderr)
+        else:  # a name that is too long, a folder that may not be read, ...
+            print(f"tokay: {str(error.filename)[:200]}: {error.strerror}.", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        print(
+            "tokay: there is not enough memory. Give --memory (MiB for the tasks computed at once) or --chunk-size, or "
+            "lower --meta-batch or the sizes of the tasks.",
+            file=sys.stderr,
+        )
+        return 2
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, torch on a CPU, or torch on an accelerator could not get memory."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "not enough memory" in str(error)
+        or "allocate memory" in str(error)
+    )
 
 
 def _run(words: Sequence[str]) -> int:
