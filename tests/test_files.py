@@ -1,6 +1,7 @@
 """A write replaces a file wholly or not at all, and an unreadable file gives an error of one line."""
 
 import errno
+import itertools
 import json
 import os
 import pickle
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tokay.errors import DataError
 from tokay.files import (
     append_line,
     clear_temporaries,
+    compute_checksum,
+    has_checksum,
     read_json,
     read_tensors,
     replace_atomically,
@@ -151,6 +155,13 @@ def test_json(tmp_path: Path) -> None:
         (tmp_path / "x.json").write_bytes(content)
         with pytest.raises(DataError, match="must be a JSON file, but is not"):
             read_json(tmp_path / "x.json")
+    for content in (b"[" * 100_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000):
+        (tmp_path / "x.json").write_bytes(content)
+        with pytest.raises(DataError, match=r"nested too deeply|but is not"):
+            read_json(tmp_path / "x.json")
+    (tmp_path / "x.json").write_text("9" * 5000)
+    with pytest.raises(DataError, match="must be a JSON file, but is not"):
+        read_json(tmp_path / "x.json")
 
 
 def test_tensors(tmp_path: Path) -> None:
@@ -172,6 +183,41 @@ def test_tensors(tmp_path: Path) -> None:
     for name, tensor in tensors.items():
         assert torch.equal(loaded[name], tensor)
         assert loaded[name].dtype == tensor.dtype
+
+
+def test_every_flipped_bit_of_a_tensor_file_is_noticed(tmp_path: Path) -> None:
+    """A flip gives an error, or changes nothing (a space of the padding that becomes another white space)."""
+    file = tmp_path / "t.safetensors"
+    tensors = {"weight": torch.rand(3, 2), "count": torch.tensor(7)}
+    write_tensors(file, tensors, {"step": "12"})
+    content, silent = file.read_bytes(), 0
+    for index, bit in itertools.product(range(len(content)), (1, 16)):
+        file.write_bytes(content[:index] + bytes([content[index] ^ bit]) + content[index + 1 :])
+        try:
+            loaded, metadata = read_tensors(file)
+        except DataError:
+            continue
+        if has_checksum(file):  # else the flip is in the word "checksum", and a run asks for one
+            silent += 1
+            assert metadata == {"step": "12"}
+            assert all(torch.equal(loaded[name], tensors[name]) for name in tensors)
+    assert silent < 20
+
+
+def test_a_checksum_does_not_depend_on_order_or_layout(tmp_path: Path) -> None:
+    a, b = torch.rand(3, 2), torch.tensor(True)
+    reference = compute_checksum({"a": a, "b": b}, {"x": "1", "y": "2"})
+    assert reference == compute_checksum({"b": b, "a": a.T.contiguous().T}, {"y": "2", "x": "1"})
+    for tensors, metadata in (
+        ({"a": a.reshape(2, 3), "b": b}, {"x": "1", "y": "2"}),
+        ({"a": a, "c": b}, {"x": "1", "y": "2"}),
+        ({"a": a, "b": b.to(torch.uint8)}, {"x": "1", "y": "2"}),
+        ({"a": a, "b": b}, {"x": "1", "y": "3"}),
+    ):
+        assert compute_checksum(tensors, metadata) != reference
+    save_file({"a": a}, tmp_path / "t.safetensors")
+    assert not has_checksum(tmp_path / "t.safetensors")
+    assert torch.equal(read_tensors(tmp_path / "t.safetensors")[0]["a"], a)
 
 
 @pytest.mark.parametrize("keep", [1, 7, 8, 50, -1])

@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .errors import DataError
+
+_CHECKSUM = "checksum"
+"""the key of the checksum in the metadata of a safetensors file"""
 
 
 @contextlib.contextmanager
@@ -89,7 +93,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file. Raises ``DataError`` if the file is missing or is not JSON."""
+    """Read a JSON file. Raises ``DataError`` if the file is missing, is not JSON, or is nested too deeply."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -98,28 +102,73 @@ def read_json(path: Path) -> Any:
         raise DataError(
             f"{path}: must be a JSON file, but is not ({error}). Restore it from a backup, or train again."
         ) from error
+    except RecursionError as error:
+        raise DataError(
+            f"{path}: must be a JSON file of a few levels, but is nested too deeply. Restore it from a backup."
+        ) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write ``tensors`` as a safetensors file, with ``write_atomically``."""
+    """Write ``tensors`` as a safetensors file with a checksum, with ``write_atomically``."""
     # Safetensors stores only contiguous tensors that share no memory.
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_atomically(path, save(copies, metadata=metadata))
+    checksum = {_CHECKSUM: compute_checksum(copies, metadata)}
+    write_atomically(path, save(copies, metadata={**metadata, **checksum}))
 
 
 def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read (tensors, metadata). Raises ``DataError`` if the file is missing, truncated or not a safetensors file."""
+    """Read (tensors, metadata). The metadata has no checksum: it is compared here, if the file has one.
+
+    Raises ``DataError`` if the file is missing, truncated, not a safetensors file, or not what its checksum says.
+    """
     if not path.is_file():
         raise DataError(f"{path}: must be a safetensors file, but does not exist. Is this a run folder?")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: must be a safetensors file, but is empty. Restore it from a backup, or train again.")
     try:
+        if path.stat().st_size == 0:
+            raise DataError(
+                f"{path}: must be a safetensors file, but is empty. Restore it from a backup, or train again."
+            )
         with safe_open(path, framework="pt", device=str(device)) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
+    except DataError:
+        raise
     except (SafetensorError, OSError, ValueError) as error:
-        with path.open("rb") as raw:
-            start = raw.read(2)
-        kind = "a pickle, which Tokay never opens" if start[:1] == b"\x80" or start == b"PK" else "truncated or damaged"
         raise DataError(
-            f"{path}: must be a safetensors file, but is {kind} ({error}). Restore it from a backup, or train again."
+            f"{path}: must be a safetensors file, but is {_kind(path)} ({error}). "
+            "Restore it from a backup, or train again."
         ) from error
+    checksum = metadata.pop(_CHECKSUM, None)
+    if checksum is not None and checksum != compute_checksum(tensors, metadata):
+        raise DataError(
+            f"{path}: must match its checksum, but does not: it was damaged or changed after it was written. "
+            "Restore it from a backup, or train again."
+        )
+    return tensors, metadata
+
+
+def has_checksum(path: Path) -> bool:
+    """Whether the safetensors file ``path`` has a checksum. Those of earlier versions have none."""
+    with safe_open(path, framework="pt") as file:
+        return _CHECKSUM in (file.metadata() or {})
+
+
+def compute_checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """A hash of the names, dtypes, shapes and bytes of ``tensors``, and of ``metadata``. The order does not matter."""
+    digest = blake2b(json.dumps(sorted(metadata.items())).encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _kind(path: Path) -> str:
+    """What a file that is no safetensors file seems to be."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError:
+        return "unreadable"
+    # A safetensors file begins with a number of 8 bytes, which may look like a pickle's mark, and then a brace.
+    is_pickle = start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5") and start[8:] != b"{"
+    return "a pickle, which Tokay never opens" if is_pickle or start[:2] == b"PK" else "truncated or damaged"

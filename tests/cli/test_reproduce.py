@@ -1,6 +1,7 @@
 """``tokay reproduce``: the commands of a recipe, its figures, and bad input."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,8 +95,38 @@ def test_goes_on_where_it_stopped(call: Call, tmp_path: Path) -> None:
     assert json.loads(resumed.out)["results"] == json.loads(first.out)["results"]
     assert [json.loads(result.out)["resumed"] for result in (first, resumed)] == [False, True]
     assert "s of training since it was resumed" in call(*words, "--resume").err
-    refused(call(*words[:3], "0.1", *words[4:], "--resume"), "for 2 steps", "--fraction")
+    refused(call(*words[:3], "0.1", *words[4:], "--resume"), "fit.steps must be 4, the run has 2", "--fraction")
     assert call(*words, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    "change, seed, expected",
+    [
+        ({"flags": TINY.flags + " --order 1"}, "0", "algorithm.order must be 1, the run has 2. Give"),
+        (
+            {"flags": TINY.flags + " --shots 3 --train-shots 4"},
+            "0",
+            "test.shots must be 3, the run has 10 (the first of 3 diff",
+        ),
+        ({"flags": TINY.flags + " --hidden 8"}, "0", "network.hidden must be (8,), the run has (40, 40)"),
+        ({"flags": TINY.flags + " --network linear"}, "0", "network must be linear, the run has mlp"),
+        ({"source": "quadratic"}, "0", "source must be quadratic, the run has sinusoid"),
+        ({}, "7", "fit.seed must be 7, the run has 0. Give those of the run"),
+    ],
+)
+def test_the_run_of_another_recipe_is_not_resumed(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], seed: str, expected: str
+) -> None:
+    """No figure of one recipe is printed beside what another one measured."""
+    out = tmp_path / "run"
+    words = ("reproduce", "tiny", "--fraction", "0.05", "--tasks", "2", "--out", out)
+    assert call(*words).code == 0
+    report = (out / "reproduction.json").read_bytes()
+    monkeypatch.setattr(tokay.MAML, "recipes", (replace(TINY, **change),))
+    result = call(*words, "--seed", seed, "--resume")
+    assert expected in result.err, result.err
+    refused(result, str(out), "--resume needs the recipe, --fraction and --seed")
+    assert (out / "reproduction.json").read_bytes() == report
 
 
 def test_bad_words(call: Call, tmp_path: Path) -> None:
@@ -103,6 +134,8 @@ def test_bad_words(call: Call, tmp_path: Path) -> None:
     for fraction in ("0", "-1", "1.5", "nan"):
         refused(call("reproduce", "tiny", "--fraction", fraction), "--fraction must be above 0")
     refused(call("reproduce", "tiny", "--resume", "--overwrite"), "exclude each other")
+    for out in ("", " "):
+        refused(call("reproduce", "tiny", "--overwrite", "--out", out), f"--out must name a folder, got {out!r}")
     refused(call("reproduce", "tiny", "--resume", "--out", tmp_path / "none"), "is no run folder")
 
 

@@ -244,6 +244,20 @@ def test_the_log(sine_run: Path, reptile_run: Path) -> None:
     assert 0 <= first["validation"]["accuracy"]["mean"] <= 1
 
 
+def test_a_damaged_line_of_the_log_is_named_and_nothing_is_lost(tmp_path: Path, call: Call) -> None:
+    """Even of a complete run, whose log nobody could write again."""
+    run = tmp_path / "run"
+    quietly(*words("maml", run, 21))
+    file = run / "metrics.jsonl"
+    content = b"#" + file.read_bytes()[1:]
+    assert content.count(b"\n") == 3
+    file.write_bytes(content)
+    result = call("train", "--resume", run)
+    assert result.code == 0
+    assert f"{file}: line 1 must be one JSON object of a step, and is not. It stays as it is" in result.err
+    assert file.read_bytes() == content
+
+
 def test_left_over_temporary_files_are_removed(tmp_path: Path, call: Call) -> None:
     quietly(*words("maml", tmp_path / "run", 3))
     (tmp_path / "run" / ".model.safetensors.123.tmp").write_bytes(b"half")

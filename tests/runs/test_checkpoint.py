@@ -17,8 +17,9 @@ from tokay.files import read_tensors, write_tensors
 from tokay.networks import MLP
 from tokay.runs.checkpoint import load_model, load_state, load_weights, save_model, save_state
 from tokay.runs.run import Run
-from tokay.runs.settings import create
 from tokay.tasks import Sinusoid
+
+from .small_run import create
 
 SIZES = Sizes(ways=1, shots=5, queries=5)
 RUN = Run(
@@ -40,8 +41,7 @@ def train(run: Run, net: nn.Module, state: FitState, steps: int) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    create(tmp_path / "run", RUN, RUN.tasks("train").spec, overwrite=False)
-    return tmp_path / "run"
+    return create(tmp_path / "run", RUN, RUN.tasks("train").spec)
 
 
 def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:

@@ -12,27 +12,35 @@ from tokay.runs.checkpoint import load_model
 from tokay.runs.format import CONVERSIONS, FORMAT, convert
 from tokay.runs.settings import read
 
-OLD = sorted((Path(__file__).parent / "format_0").iterdir())
+OLD = sorted(Path(__file__).parent.glob("format_*/*"))
 
 
 def test_every_older_format_has_a_conversion() -> None:
     assert sorted(CONVERSIONS) == list(range(FORMAT))
 
 
+def test_every_older_format_has_an_example() -> None:
+    assert {old.parent.name for old in OLD} == {f"format_{number}" for number in range(FORMAT)}
+
+
 def test_format_0_knew_no_fewest_shots() -> None:
-    assert convert({}, "run.json") == {"format": FORMAT, "fewest_shots": None, "fewest_ways": None}
+    assert convert({}, "run.json") == {"format": FORMAT, "fewest_shots": None, "fewest_ways": None, "id": None}
     assert convert({"fewest_shots": 3}, "run.json")["fewest_shots"] == 3
 
 
-@pytest.mark.parametrize("old", OLD, ids=lambda path: path.name)
+@pytest.mark.parametrize("old", OLD, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_a_run_that_an_older_version_wrote(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Written half way through its training: it loads, goes on to the end and is evaluated."""
     run = tmp_path / "run"
     shutil.copytree(old, run)
-    assert "format" not in json.loads((run / "run.json").read_text())
+    number = int(old.parent.name.removeprefix("format_"))
+    settings = (run / "run.json").read_bytes()
+    assert json.loads(settings).get("format", 0) == number
     load_model(run)
     assert main(["train", "--resume", str(run)]) == 0
     assert json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["step"] == read(run)[0].fit.steps
+    load_model(run)
+    assert (run / "run.json").read_bytes() == settings
     capsys.readouterr()
     assert main(["evaluate", str(run), "--tasks", "3", "--seen-tasks", "0", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tasks"] == 3

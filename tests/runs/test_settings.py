@@ -1,6 +1,8 @@
 """``run.json``: every setting there and back, and folders that are no runs."""
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -10,13 +12,13 @@ import torch
 
 from tokay.core.algorithm import list_algorithms
 from tokay.core.task import Sizes, TaskSpec
-from tokay.errors import ConfigError, DataError
-from tokay.networks import list_networks
-from tokay.runs.settings import create, read
+from tokay.errors import DataError
+from tokay.networks import Linear, list_networks
+from tokay.runs.settings import differences, read, read_id
 from tokay.tasks import list_sources
 from tokay.training.fit import FitConfig
 
-from .small_run import RUN, SPEC
+from .small_run import RUN, SPEC, create
 
 
 def another(kind: Any, name: str, default: Any) -> Any:
@@ -56,37 +58,37 @@ def test_every_setting_of_everything_registered_survives(tmp_path: Path, part: s
     assert len(set(all_settings)) > len(registered[part])
     for settings in all_settings:
         run = replace(RUN, **{part: settings})
-        create(tmp_path / "run", run, SPEC, overwrite=True)
+        create(tmp_path / "run", run, SPEC)
         assert read(tmp_path / "run") == (run, SPEC)
 
 
 def test_spec_survives(tmp_path: Path) -> None:
     for index, spec in enumerate((SPEC, TaskSpec(x_shape=(3, 84, 84), y_dim=5))):
-        create(tmp_path / str(index), RUN, spec, overwrite=False)
+        create(tmp_path / str(index), RUN, spec)
         assert read(tmp_path / str(index)) == (RUN, spec)
 
 
 def test_what_is_recorded(tmp_path: Path) -> None:
-    create(tmp_path / "run", RUN, SPEC, overwrite=False)
+    create(tmp_path / "run", RUN, SPEC)
     saved = json.loads((tmp_path / "run" / "run.json").read_text())
     assert saved["algorithm"] == {"name": "maml", **asdict(RUN.algorithm)}
     assert saved["algorithm"]["inner_lr"] == 0.01
     assert saved["torch"] == torch.__version__
     assert set(saved) == {
-        *("format", "tokay", "torch", "commit", "spec", "algorithm", "source", "network", "test", "train", "fit"),
+        *("format", "id", "tokay", "torch", "commit", "spec", "algorithm", "source", "network", "test", "train", "fit"),
         *("fewest_shots", "fewest_ways"),
     }
 
 
 def test_the_fewest_shots_and_ways_survive(tmp_path: Path) -> None:
     run = replace(RUN, fewest_shots=2, fewest_ways=3)
-    create(tmp_path / "run", run, SPEC, overwrite=False)
+    create(tmp_path / "run", run, SPEC)
     assert read(tmp_path / "run") == (run, SPEC)
 
 
 def test_a_part_of_another_package_names_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the message can say what to import, should it be missing."""
-    create(tmp_path / "run", RUN, SPEC, overwrite=False)
+    create(tmp_path / "run", RUN, SPEC)
     file = tmp_path / "run" / "run.json"
     saved = json.loads(file.read_text())
     assert "module" not in saved["algorithm"]
@@ -96,46 +98,91 @@ def test_a_part_of_another_package_names_its_module(tmp_path: Path, monkeypatch:
         read(tmp_path / "run")
 
 
-def test_an_existing_folder(tmp_path: Path) -> None:
-    create(tmp_path / "run", RUN, SPEC, overwrite=False)
-    (tmp_path / "run" / "old.png").write_text("")
-    with pytest.raises(ConfigError, match=r"already exists\. Add --overwrite to replace it, or go on with --resume"):
-        create(tmp_path / "run", RUN, SPEC, overwrite=False)
-    assert (tmp_path / "run" / "old.png").exists()
-    create(tmp_path / "run", RUN, SPEC, overwrite=True)
-    assert [file.name for file in (tmp_path / "run").iterdir()] == ["run.json"]
+def test_differences_of_runs() -> None:
+    assert differences(RUN, replace(RUN)) == []
+    other = replace(RUN, fit=replace(RUN.fit, seed=7), network=Linear(), fewest_ways=2, test=replace(RUN.test, shots=9))
+    assert differences(RUN, other) == [
+        ("network", "mlp", "linear"),
+        ("test.shots", 5, 9),
+        ("fit.seed", 0, 7),
+        ("fewest_ways", None, 2),
+    ]
 
 
-def test_overwriting_an_empty_folder_and_one_that_is_no_run(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    create(tmp_path / "empty", RUN, SPEC, overwrite=True)
-    assert read(tmp_path / "empty") == (RUN, SPEC)
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "letter.txt").write_text("")
-    with pytest.raises(ConfigError, match="--overwrite only replaces a run folder"):
-        create(tmp_path / "home", RUN, SPEC, overwrite=True)
-    assert (tmp_path / "home" / "letter.txt").exists()
+BAD_VALUES: list[Any] = [
+    *(None, True, -1, 0, 1.5, 10**30, -(10**400), float("nan"), float("inf"), "", "x" * 10_000, "\u0000"),
+    *([], {}, [[]], [None], ["a"], {"name": 3}, {"name": []}, {"name": "mlp", "module": 7}),
+]
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    create(tmp_path / "run", RUN, SPEC, overwrite=False)
-    (tmp_path / "link").symlink_to(tmp_path / "run")
-    with pytest.raises(DataError, match="cannot be made"):
-        create(tmp_path / "link", RUN, SPEC, overwrite=True)
-    assert read(tmp_path / "run") == (RUN, SPEC)
+def places(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a JSON value."""
+    yield path
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield from places(value, (*path, key))
 
 
-def _be_killed(*args: object) -> None:
-    raise KeyboardInterrupt
+def with_value(data: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """A copy of ``data`` with another value at ``path``."""
+    if not path:
+        return value
+    copy = deepcopy(data)
+    inner = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return copy
 
 
-def test_a_folder_that_a_kill_left_before_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The temporary file of ``run.json`` is all there is. ``--overwrite`` takes the folder for the run that it was to be."""
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", _be_killed)
-        patch.setattr(Path, "unlink", lambda *args, **options: None)  # a killed process cleans nothing up
-        with pytest.raises(KeyboardInterrupt):
-            create(tmp_path / "run", RUN, SPEC, overwrite=False)
-    assert [file.suffix for file in (tmp_path / "run").iterdir()] == [".tmp"]
-    create(tmp_path / "run", RUN, SPEC, overwrite=True)
-    assert read(tmp_path / "run") == (RUN, SPEC)
+def test_any_value_at_any_place_is_read_or_refused_with_one_line(tmp_path: Path) -> None:
+    file = create(tmp_path / "run") / "run.json"
+    good = json.loads(file.read_text())
+    messages = []
+    for path in places(good):
+        for value in BAD_VALUES:
+            file.write_text(json.dumps(with_value(good, path, value)))
+            try:
+                read(tmp_path / "run")
+                read_id(tmp_path / "run")
+            except DataError as error:
+                messages.append(str(error))
+    assert len(messages) > 400
+    for message in messages:
+        assert str(file) in message
+        assert "\n" not in message
+        assert len(message) < len(str(file)) + 600
+
+
+@pytest.mark.parametrize("name", ["spec", "algorithm", "source", "network", "test", "fit"])
+def test_a_part_that_is_missing(tmp_path: Path, name: str) -> None:
+    file = create(tmp_path / "run") / "run.json"
+    settings = json.loads(file.read_text())
+    del settings[name]
+    file.write_text(json.dumps(settings))
+    with pytest.raises(DataError, match=f"misses or garbles '{name}'"):
+        read(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "part, name, value, message",
+    [
+        ("fit", "mode", "maybe", "fit.mode must be vmap or loop, got 'maybe'"),
+        ("fit", "optimizer", "adamw", "fit.optimizer must be adam or sgd or rmsprop or null, got 'adamw'"),
+        ("fit", "schedule", "steep", "fit.schedule must be constant or linear or cosine or halving or null"),
+        ("fit", "steps", -3, "fit: steps must not be negative, got -3"),
+        ("algorithm", "order", 3, "method.order must be 1 or 2, got 3"),
+        ("network", "hidden", "8", "network.hidden must be a list"),
+        ("spec", "kind", "art", "spec.kind must be classification or regression or sequence, got 'art'"),
+        ("spec", "y_dim", 0, "spec must have sizes of at least 1"),
+    ],
+)
+def test_settings_that_are_unknown_or_out_of_range(
+    tmp_path: Path, part: str, name: str, value: Any, message: str
+) -> None:
+    file = create(tmp_path / "run") / "run.json"
+    settings = json.loads(file.read_text())
+    settings[part][name] = value
+    file.write_text(json.dumps(settings))
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "run")
+    assert str(caught.value).startswith(f"{file}: {message}")

@@ -7,22 +7,32 @@ from tokay.core.seeding import generator
 from tokay.core.task import Sizes, Split, check_task
 from tokay.errors import ConfigError, TaskError
 from tokay.tasks import ClassPool, Omniglot, list_sources, omniglot as module
-from tokay.tasks.omniglot import Scheme, split_characters, with_rotations
+from tokay.tasks.omniglot import with_rotations
+from tokay.tasks.omniglot_splits import VINYALS_LIST
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ONE_EACH = Sizes(ways=5, shots=1, queries=1)
 
 
-def names_of(background: int, evaluation: int) -> tuple[str, ...]:
-    """964 + 659 characters, spread over the alphabets as evenly as possible."""
+EVALUATION_ALPHABETS = """
+Angelic Atemayar_Qelisayer Atlantean Aurek-Besh Avesta Ge_ez Glagolitic Gurmukhi Kannada Keble Malayalam Manipuri
+Mongolian Old_Church_Slavonic_(Cyrillic) Oriya Sylheti Syriac_(Serto) Tengwar Tibetan ULOG
+"""
+
+
+def official_names() -> tuple[str, ...]:
+    """The names of all 1,623 characters in the order of the archives."""
+    rows = [line.split() for line in VINYALS_LIST.read_text().splitlines() if not line.startswith("#")]
     return tuple(
-        f"{part}/{part}{c % alphabets:02d}/character{c // alphabets + 1:02d}"
-        for part, count, alphabets in (("background", background, 30), ("evaluation", evaluation, 20))
-        for c in range(count)
+        sorted(
+            f"{'evaluation' if alphabet in EVALUATION_ALPHABETS.split() else 'background'}/{alphabet}/character{number:02d}"
+            for _, alphabet, first, last in rows
+            for number in range(int(first), int(last) + 1)
+        )
     )
 
 
-NAMES = names_of(964, 659)
+NAMES = official_names()
 
 
 @pytest.fixture
@@ -40,24 +50,6 @@ def alphabet(name: str) -> str:
 
 def test_is_registered() -> None:
     assert list_sources()["omniglot"] is Omniglot
-
-
-@pytest.mark.parametrize("scheme", ["random", "vinyals", "lake"])
-def test_splits_are_disjoint_and_complete(scheme: Scheme) -> None:
-    parts = [split_characters(NAMES, scheme, split, 1) for split in SPLITS]
-    assert sorted(name for part in parts for name in part) == sorted(NAMES)
-    if scheme == "random":
-        assert [len(part) for part in parts] == [1100, 100, 423]
-        assert len({alphabet(name) for name in parts[2]}) == 50  # characters of all alphabets
-    else:
-        alphabets = [{alphabet(name) for name in part} for part in parts]
-        assert [len(a) for a in alphabets] == ([33, 5, 12] if scheme == "vinyals" else [25, 5, 20])
-        assert len(set.union(*alphabets)) == 50
-    if scheme == "lake":
-        assert parts[2] == list(NAMES[964:])
-    again = [split_characters(NAMES[::-1], scheme, split, 1) for split in SPLITS]
-    assert [set(part) for part in again] == [set(part) for part in parts]
-    assert set(split_characters(NAMES, scheme, "train", 2)) != set(parts[0])
 
 
 def test_rotations_turn_left_and_are_classes_of_their_own() -> None:
@@ -81,6 +73,15 @@ def test_which_splits_are_rotated(synthetic: ClassPool, rotations: Any, classes:
     assert len(set.union(*upright)) == 1623  # no character is in two splits, in any rotation
 
 
+def test_the_vinyals_split_has_the_published_number_of_classes(synthetic: ClassPool) -> None:
+    sources = [Omniglot(split="vinyals").tasks(split, ONE_EACH) for split in SPLITS]
+    assert [len(source.pool.names) for source in sources] == [4112, 688, 1692]  # rotations are classes of their own
+    upright = [{name.partition("@")[0] for name in source.pool.names} for source in sources]
+    assert len(set.union(*upright)) == 1623  # no character is in two splits, in any rotation
+    again = Omniglot(split="vinyals", split_seed=2).tasks("test", ONE_EACH)
+    assert again.pool.names == sources[2].pool.names
+
+
 def test_tasks(synthetic: ClassPool) -> None:
     source = Omniglot().tasks("test", Sizes(ways=20, shots=5, queries=15))
     task = source.sample(3, generator(0, "test"))
@@ -99,8 +100,8 @@ def test_within_one_alphabet(synthetic: ClassPool, monkeypatch: pytest.MonkeyPat
             name for name, group in zip(source.pool.names, source.groups.tolist(), strict=True) if group == number
         ]
         assert len({(alphabet(name), name.partition("@")[2]) for name in inside}) == 1
-    with pytest.raises(TaskError, match="40 ways needs 40 classes, the largest group of this split has 33"):
-        Omniglot(split="lake", within_alphabet=True).tasks("test", Sizes(ways=40, shots=1, queries=1))
+    with pytest.raises(TaskError, match="50 ways needs 50 classes, the largest group of this split has 47"):
+        Omniglot(split="lake", within_alphabet=True).tasks("test", Sizes(ways=50, shots=1, queries=1))
 
 
 def test_a_split_too_small(synthetic: ClassPool) -> None:
@@ -116,7 +117,7 @@ def test_a_split_too_small(synthetic: ClassPool) -> None:
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"split": "mini"}, "omniglot: split must be one of random, vinyals, lake, got 'mini'."),
+        ({"split": "mini"}, "omniglot: split must be one of random, vinyals, alphabets, lake, got 'mini'."),
         ({"rotations": True}, "omniglot: rotations must be one of train, all, none, got True."),
         ({"size": 0}, "omniglot: size must be at least 1 pixel, got 0."),
     ],

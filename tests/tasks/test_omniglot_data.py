@@ -17,8 +17,9 @@ from tokay.tasks import ClassPool, Omniglot, omniglot as module
 from tokay.tasks.data_folders import data_dir
 from tokay.tasks.download import download
 from tokay.tasks.images import read_images
-from tokay.tasks.omniglot import characters, fetch, split_characters
+from tokay.tasks.omniglot import characters, fetch
 from tokay.tasks.omniglot_archive import read_archive
+from tokay.tasks.omniglot_splits import split_characters
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ONE_EACH = Sizes(ways=5, shots=1, queries=1)
@@ -120,7 +121,7 @@ def test_the_real_archives(tmp_path: Path) -> None:
     assert 0.05 < pool.images.float().mean() / 255 < 0.15  # much less ink than paper
     braille = pool.subset(["background/Braille/character01"]).images
     assert torch.equal(braille[2], braille[18])  # a known duplicate of the data set
-    for scheme in ("random", "vinyals", "lake"):
+    for scheme in ("random", "vinyals", "alphabets", "lake"):
         parts = [set(split_characters(pool.names, scheme, split, 1)) for split in SPLITS]
         assert sum(len(part) for part in parts) == len(set.union(*parts)) == 1623
     task = Omniglot().tasks("train", ONE_EACH).sample(32, generator(0, "test"))

@@ -22,8 +22,8 @@ from tokay.tasks import (
 from tokay.tasks.data_folders import data_dir
 from tokay.tasks.omniglot_runs import run_drawings, runs_of
 
-from .test_omniglot import NAMES
 from .test_omniglot_archive_runs import entries, write
+from .test_omniglot_splits import NAMES
 
 RUN = Sizes(ways=20, shots=1, queries=1)
 ONE_EACH = Sizes(ways=5, shots=1, queries=1)

@@ -18,7 +18,7 @@ from ..evaluation.scores import Evaluation
 from ..files import finite_json, read_json, write_json
 from ..runs.file_names import REPRODUCTION, SETTINGS
 from ..runs.machine import hardware
-from ..runs.settings import read
+from ..runs.settings import differences, read
 from . import train
 from .evaluate import Evaluate
 from .flags import parse
@@ -58,6 +58,10 @@ class Reproduce:
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"tokay reproduce: --fraction must be above 0 and at most 1, got {self.fraction}.")
+        if self.out is not None and not self.out.strip():
+            raise ConfigError(
+                f"tokay reproduce: --out must name a folder, got {self.out!r}. Leave it out, or name one."
+            )
         if self.resume and self.overwrite:
             raise ConfigError("tokay reproduce: --resume and --overwrite exclude each other. Give one of them.")
 
@@ -66,7 +70,7 @@ def run(arguments: Sequence[str]) -> None:
     """Train or resume, score, print, and write ``reproduction.json`` into the run folder."""
     args = parse(Reproduce, arguments, prog="tokay reproduce", description="Run a paper's setting.")
     kind, recipe = list_recipes()[one_of(args.recipe, sorted(list_recipes()), "recipe")]
-    out = Path(args.out or f"runs/reproduce/{recipe.name}")
+    out = Path(f"runs/reproduce/{recipe.name}" if args.out is None else args.out)
     words = training_words(kind, recipe, args.fraction, args.seed)
     words += ["--cuda-graph"] if args.cuda_graph else []
     start = time.perf_counter()
@@ -111,12 +115,14 @@ def check_words(check: Check, out: Path, tasks: int | None, seed: int) -> list[s
 
 
 def _check_resumable(out: Path, words: list[str]) -> None:
-    """Raises ``ConfigError`` if the run has another method or another number of steps than the recipe."""
-    run, _ = read(out)
-    if run.algorithm.name != words[0] or run.fit.steps != int(words[words.index("--steps") + 1]):
+    """Raises ``ConfigError`` if a setting of the run is not that of the recipe, or its seed not the one that was given."""
+    rows = differences(read(out)[0], train.planned_run([*words, "--out", str(out)]))
+    if rows:
+        name, value, wanted_value = rows[0]
+        more = f" (the first of {len(rows)} differences)" if len(rows) > 1 else ""
         raise ConfigError(
-            f"{out}: --resume needs the recipe and fraction that the run was started with, this run is {run.algorithm.name} for "
-            f"{run.fit.steps} steps. Give its --fraction, or another --out."
+            f"{out}: --resume needs the recipe, --fraction and --seed that the run was started with: {name} must be "
+            f"{wanted_value}, the run has {value}{more}. Give those of the run, or another --out."
         )
 
 

@@ -2,19 +2,20 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from ..core.algorithm import Algorithm, list_algorithms
-from ..core.task import Sizes, TaskSource
+from ..core.task import TaskSource
 from ..errors import ConfigError, TaskError
 from ..networks import Network, list_networks
-from ..runs.checkpoint import load_state
+from ..runs.checkpoint import build_network, load_state
+from ..runs.folder import check_place, existing_folder, new_folder
 from ..runs.run import Run
-from ..runs.settings import create, read
+from ..runs.settings import read, write
 from ..tasks import Source, list_sources
 from ..training.config import FitConfig, check_device
 from ..training.fit import FitState
@@ -25,6 +26,7 @@ from .output import stderr
 from .suggestions import one_of
 from .task_sizes import TestSizes, TrainingSizes, sizes_of
 from .training_loop import train_in
+from .training_sizes import default_sizes, is_episodic, spec_of_test_tasks
 
 USAGE = """Usage: tokay train ALGORITHM SOURCE --out RUN [flags]     (all flags: tokay train ALGORITHM SOURCE --help)
        tokay train --resume RUN [--device auto]
@@ -50,6 +52,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check_save_every(self.save_every)
+        if not self.out.strip():
+            raise ConfigError(f"tokay train: --out must name a folder, got {self.out!r}. Give one, such as runs/first.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,15 +92,20 @@ def run(arguments: Sequence[str]) -> None:
         resume = parse(Resume, arguments, prog="tokay train", description="Continue a run.")
         _resume(Path(resume.resume), find_device(resume.device), resume.save_every)
         return
+    _start(_parse(arguments))
+
+
+def planned_run(arguments: Sequence[str]) -> Run:
+    """The run that ``tokay train`` makes from these arguments."""
+    return _make_run(_parse(arguments))
+
+
+def _parse(arguments: Sequence[str]) -> Arguments:
     if len(arguments) < 2 or arguments[0].startswith("-") or arguments[1].startswith("-"):
         raise ConfigError("tokay train: name an algorithm and a source first: tokay train reptile glyphs --out RUN.")
     algorithm = list_algorithms()[one_of(arguments[0], sorted(list_algorithms()), "algorithm")]
     source = list_sources()[one_of(arguments[1], sorted(list_sources()), "source")]
-    prog = f"tokay train {arguments[0]} {arguments[1]}"
-    _start(_parse(algorithm, source, arguments[2:], prog=prog))
-
-
-def _parse(algorithm: type[Algorithm[Any]], source: type[Source], words: Sequence[str], *, prog: str) -> Arguments:
+    prog, words = f"tokay train {arguments[0]} {arguments[1]}", arguments[2:]
     backbone = list_networks()[_network_name(algorithm, source, words)]
     test, training = sizes_of(source)
     parts: dict[str, tuple[Any, str]] = {
@@ -125,8 +134,7 @@ def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], words: 
 
 def _start(args: Arguments) -> None:
     device, out = find_device(args.settings.device), Path(args.settings.out)
-    if out.exists() and not args.settings.overwrite:  # checked before anything slow starts
-        raise ConfigError(f"{out}: already exists. Add --overwrite to replace it, or continue it with --resume {out}.")
+    check_place(out, overwrite=args.settings.overwrite)  # before anything slow starts
     run = _make_run(args)
     # Data and network are checked before the folder is made.
     if run.algorithm.learns:
@@ -135,16 +143,17 @@ def _start(args: Arguments) -> None:
         training, validation = run.tasks("test"), None
     check_device(run.fit, device, where=run.algorithm.name)
     net = run.build(training.spec).to(device)
-    create(out, run, training.spec, overwrite=args.settings.overwrite)
-    train_in(out, run, net, training, validation, FitState(), save_every=args.settings.save_every)
+    with new_folder(out, overwrite=args.settings.overwrite) as folder:
+        write(folder.path, run, training.spec)
+        train_in(folder, run, net, training, validation, FitState(), save_every=args.settings.save_every)
 
 
 def _make_run(args: Arguments) -> Run:
     """The run. Training episodes have the sizes of the method's paper, unless the user sets others."""
-    algorithm, test = args.algorithm, args.test.test()
-    default = algorithm.training_sizes(test)
-    if args.training.train_ways is None and algorithm.any_ways and _is_episodic(algorithm):
-        default = _cap_ways(default, test, args.source)
+    test = args.test.test()
+    spec = spec_of_test_tasks(args.source, test)
+    algorithm = args.algorithm.for_task(spec)
+    default = default_sizes(algorithm, args.source, test, spec, args.training)
     train = args.training.training(default)
     if not algorithm.any_ways and train.ways != test.ways:
         raise ConfigError(
@@ -152,7 +161,7 @@ def _make_run(args: Arguments) -> Run:
             f"got {train.ways} and {test.ways}. Leave out --train-ways."
         )
     fewest_shots, fewest_ways = args.training.fewest_shots, args.training.fewest_ways
-    if fewest_shots is not None and not _is_episodic(algorithm):
+    if fewest_shots is not None and not is_episodic(algorithm):
         raise ConfigError(
             f"{algorithm.name}: --train-fewest-shots is for methods that train on episodes, got {fewest_shots}. "
             "Leave it out."
@@ -172,18 +181,6 @@ def _make_run(args: Arguments) -> Run:
         fewest_shots=fewest_shots,
         fewest_ways=fewest_ways,
     )
-
-
-def _cap_ways(train: Sizes, test: Sizes, source: Source) -> Sizes:
-    """Cap the number of ways, which comes from a paper, at the number that the source has. Not below the test ways."""
-    if source.kind != "classification":
-        return train
-    return replace(train, ways=max(test.ways, min(train.ways, source.most_ways("train"))))
-
-
-def _is_episodic(algorithm: Algorithm[Any]) -> bool:
-    """Whether the method trains on episodes."""
-    return algorithm.learns and not algorithm.joint
 
 
 def _training_tasks(run: Run) -> TaskSource:
@@ -206,15 +203,16 @@ def _validation_tasks(run: Run) -> TaskSource | None:
 
 
 def _resume(path: Path, device: torch.device, save_every: int) -> None:
-    run, spec = read(path)
-    net = run.build(spec).to(device)
-    optimizer = None
-    if run.algorithm.learns:
-        optimizer = resolve(run.algorithm, run.fit).make_optimizer(net, where=run.algorithm.name)
-    state = load_state(path, run, net, optimizer)
-    if state.step >= run.fit.steps:
-        stderr.print(f"{path}: is complete, all {state.step} steps are done.", markup=False)
-    train_in(path, run, net, run.tasks("train"), _validation_tasks(run), state, save_every=save_every)
+    with existing_folder(path) as folder:
+        run, spec = read(path)
+        net = build_network(path, run, spec).to(device)
+        optimizer = None
+        if run.algorithm.learns:
+            optimizer = resolve(run.algorithm, run.fit).make_optimizer(net, where=run.algorithm.name)
+        state = load_state(path, run, net, optimizer)
+        if state.step >= run.fit.steps:
+            stderr.print(f"{path}: is complete, all {state.step} steps are done.", markup=False)
+        train_in(folder, run, net, run.tasks("train"), _validation_tasks(run), state, save_every=save_every)
 
 
 def _check_save_every(save_every: int) -> None:

@@ -1,7 +1,7 @@
 """The training loop of the command line: a live bar, a log, and saves that stay whole if the process is killed."""
 
 import time
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -11,8 +11,9 @@ from ..core.network import device_of
 from ..core.task import TaskSource
 from ..files import clear_temporaries
 from ..runs.checkpoint import save_model, save_state
-from ..runs.file_names import MODEL
-from ..runs.log import append_to_log, cut_log
+from ..runs.file_names import MODEL, STATE
+from ..runs.folder import RunFolder
+from ..runs.log import append_to_log, cut_log, describe_damage
 from ..runs.run import Run
 from ..tasks.source import on_device
 from ..training.fit import FitState, Step, fit
@@ -22,7 +23,7 @@ from .tensorboard import board
 
 
 def train_in(
-    path: Path,
+    folder: RunFolder,
     run: Run,
     net: nn.Module,
     training: TaskSource,
@@ -31,23 +32,35 @@ def train_in(
     *,
     save_every: int,
 ) -> None:
-    """Train from ``state`` to the end of ``run`` in the folder ``path``. Every tenth step is logged."""
+    """Train from ``state`` to the end of ``run`` in ``folder``. Every tenth step is logged.
+
+    The first save publishes the folder: only then it takes the place of an older run.
+    """
     device = device_of(net)
     training, validation = on_device(training, device), validation and on_device(validation, device)
     stderr.print(_describe(run, device), markup=False)
-    clear_temporaries(path)
-    cut_log(path, state.step)
+    clear_temporaries(folder.path)
+    for damage in describe_damage(folder.path):
+        stderr.print(f"{damage}. It stays as it is; the other lines are used.", markup=False)
+    cut_log(folder.path, state.step)
     try:
-        _train(path, run, net, training, validation, state, save_every)
+        _train(folder, run, net, training, validation, state, save_every)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"Interrupted after step {state.step}; the last save stays. Continue with: tokay train --resume {path}"
-        ) from None
-    stderr.print(f"Saved {path}. Next: tokay evaluate {path}", markup=False)
+        raise KeyboardInterrupt(f"Interrupted after step {state.step}{_remains(folder)}") from None
+    stderr.print(f"Saved {folder.name}. Next: tokay evaluate {folder.name}", markup=False)
+
+
+def _remains(folder: RunFolder) -> str:
+    """What an interrupted training leaves, and how to go on: the end of a sentence."""
+    if not folder.is_published:
+        return f", before the first save; the old run in {folder.name} stays."
+    if (folder.path / STATE).exists():
+        return f"; the last save stays. Continue with: tokay train --resume {folder.name}"
+    return f", before the first save. Start again with: tokay train --resume {folder.name}"
 
 
 def _train(
-    path: Path,
+    folder: RunFolder,
     run: Run,
     net: nn.Module,
     training: TaskSource,
@@ -56,7 +69,8 @@ def _train(
     save_every: int,
 ) -> None:
     start, tasks, held_out = time.perf_counter(), 0, ""
-    with progress(run.algorithm.name) as bar, board(path) as write_scalars:
+    with progress(run.algorithm.name) as bar, ExitStack() as stack:
+        write_scalars = stack.enter_context(board(folder.path))
         task = bar.add_task("", total=run.fit.steps if run.algorithm.learns else 0, completed=state.step, text="")
         for step in fit(run.algorithm, net, training, run.fit, validation=validation, state=state):
             tasks += step.tasks
@@ -66,14 +80,19 @@ def _train(
             bar.update(task, completed=step.step, text=f"{_brief(step.metrics)}  {rate:.0f} tasks/s{held_out}")
             if step.step % 10 == 0 or step.validation or step.step == run.fit.steps:
                 line = _log_line(step, rate)
-                append_to_log(path, line)
+                append_to_log(folder.path, line)
                 write_scalars(line)
             if step.step % save_every == 0 or step.step == run.fit.steps:
                 # The state comes last: once it holds the last step, resuming writes no more weights.
-                save_model(path, run, net, state)
-                save_state(path, run, net, state)
-    if not (path / MODEL).exists():  # no step was trained: save the initial weights
-        save_model(path, run, net, state)
+                save_model(folder.path, run, net, state)
+                save_state(folder.path, run, net, state)
+                if not folder.is_published:
+                    stack.close()  # the event file is open under the name that the folder had
+                    folder.publish()
+                    write_scalars = stack.enter_context(board(folder.path))
+    if not (folder.path / MODEL).exists():  # no step was trained: save the initial weights
+        save_model(folder.path, run, net, state)
+    folder.publish()
 
 
 def _describe(run: Run, device: torch.device) -> str:

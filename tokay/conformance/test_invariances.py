@@ -6,7 +6,7 @@ import torch
 from tokay import Task
 from tokay.core.task import Examples
 
-from .helpers import WITHOUT_BATCH_STATISTICS, Case, cases, each_case, excused, one_task, relative
+from .helpers import WITHOUT_BATCH_STATISTICS, Case, cases, each_case, excused, one_task, relative, with_batches_of
 
 each_classifier = pytest.mark.parametrize("case", cases(accepts=lambda case: case.kind == "classification"))
 each_ordered = pytest.mark.parametrize("case", cases(accepts=lambda case: case.algorithm.ordered))
@@ -24,6 +24,18 @@ def test_support_order(case: Case) -> None:
         assert relative([a.detach()], [b.detach()]) > 1e-6, "it is declared to be ordered, and is not"
         return
     with excused(case.algorithm, "support_order", case.variant):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", cases(accepts=lambda case: with_batches_of(case.algorithm, 2) != case.algorithm))
+def test_support_order_in_mini_batches(case: Case) -> None:
+    """A method that adapts by mini-batches of rows says so: ``support_order[mini-batches]`` in its ``exceptions``."""
+    net, task = case.build("none"), one_task(case.tasks("none"))
+    algorithm = with_batches_of(case.algorithm, 2)
+    reordered = Examples(task.support.x.flip(0), task.support.y.flip(0))
+    states = (algorithm.adapt(net, support) for support in (task.support, reordered))
+    a, b = (algorithm.predict(net, state, task.query.x) for state in states)
+    with excused(algorithm, "support_order", "mini-batches"):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
 
 

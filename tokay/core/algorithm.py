@@ -128,6 +128,17 @@ class Algorithm(ABC, Generic[State]):
         """The sizes of the episodes that the paper trains on, if the test tasks have the sizes ``test``."""
         return test
 
+    def for_task(self, spec: TaskSpec) -> Self:
+        """The same method with the paper's settings for tasks of ``spec`` in place of those that are None.
+
+        Default: the method itself.
+        """
+        return self
+
+    def training_sizes_for(self, test: Sizes, spec: TaskSpec) -> Sizes:
+        """``training_sizes``, if the paper's sizes also depend on what the tasks look like. Default: they do not."""
+        return self.training_sizes(test)
+
     def __str__(self) -> str:
         settings = {field.name: getattr(self, field.name) for field in fields(self)}
         arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value is not None)

@@ -1,7 +1,7 @@
 """The files of a run folder. No other module writes these names."""
 
 SETTINGS = "run.json"
-"""every setting, the format number, the versions and the git commit"""
+"""every setting, the id of the run, the format number, the versions and the git commit"""
 MODEL = "model.safetensors"
 """the weights to use: the best validated step, or the last"""
 STATE = "state.safetensors"
@@ -15,3 +15,10 @@ ADAPTATION_FIGURE = "adaptation.png"
 TASK_FIGURE = "episodes.png"
 REPRODUCTION = "reproduction.json"
 """what ``tokay reproduce`` measured, beside the published figures"""
+LOCK = ".lock"
+"""the process that trains in the folder, while it does"""
+
+RUN_FILES = frozenset(
+    {SETTINGS, MODEL, STATE, LOG, TENSORBOARD, TRAINING_FIGURE, ADAPTATION_FIGURE, TASK_FIGURE, REPRODUCTION, LOCK}
+)
+"""every name that a run folder may hold; ``--overwrite`` replaces no folder that holds another one"""

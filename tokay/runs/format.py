@@ -9,8 +9,9 @@ from typing import Any
 
 from .._version import __version__
 from ..errors import DataError
+from .typed_json import show
 
-FORMAT = 1
+FORMAT = 2
 
 
 def _from_0(data: dict[str, Any]) -> dict[str, Any]:
@@ -18,7 +19,12 @@ def _from_0(data: dict[str, Any]) -> dict[str, Any]:
     return {"fewest_shots": None, "fewest_ways": None, **data}
 
 
-CONVERSIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_0}
+def _from_1(data: dict[str, Any]) -> dict[str, Any]:
+    """Runs had no id, and weights no checksum: nothing tied the files of a run to each other."""
+    return {**data, "id": None}
+
+
+CONVERSIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_0, 1: _from_1}
 """by the format that a function converts from, to the next one"""
 
 
@@ -31,10 +37,12 @@ def convert(data: Any, where: str) -> dict[str, Any]:
         raise DataError(f"{where}: must hold one JSON object, got {type(data).__name__}. Take it from a backup.")
     number = data.get("format", 0)
     if type(number) is not int or number < 0:
-        raise DataError(f"{where}: format must be a number from 0 to {FORMAT}, got {number!r}. Take it from a backup.")
+        raise DataError(
+            f"{where}: format must be a number from 0 to {FORMAT}, got {show(number)}. Take it from a backup."
+        )
     if number > FORMAT:
         raise DataError(
-            f"{where}: has format {number}, written by Tokay {data.get('tokay', 'of an unknown version')}; "
+            f"{where}: has format {show(number)}, written by Tokay {str(data.get('tokay', 'of an unknown version'))[:40]}; "
             f"this is Tokay {__version__}, which reads formats up to {FORMAT}. Upgrade: pip install --upgrade tokay."
         )
     for older in range(number, FORMAT):

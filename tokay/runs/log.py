@@ -1,12 +1,24 @@
-"""The log of a training: one JSON object per line, which a kill may cut short."""
+"""The log of a training: one JSON object per line, which a kill may cut short.
+
+A damaged line is never removed: ``read_log`` refuses it by its number, and a resumed training keeps it and names it.
+"""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import DataError
 from ..files import append_line, finite_json, write_atomically
 from .file_names import LOG
+
+
+class LogLine(NamedTuple):
+    """A whole line of a log: its number from 1, its bytes, and its content, or what is wrong with it."""
+
+    number: int
+    raw: bytes
+    content: dict[str, Any] | None
+    damage: str
 
 
 def append_to_log(run: Path, line: dict[str, Any]) -> None:
@@ -17,28 +29,70 @@ def append_to_log(run: Path, line: dict[str, Any]) -> None:
 def read_log(run: Path) -> list[dict[str, Any]]:
     """The lines of the log. The last one is left out if it is not whole: a training may be writing it.
 
-    Raises ``DataError`` if a whole line is not JSON.
+    Raises ``DataError`` with the number of the first line that is damaged.
     """
-    log = run / LOG
-    if not log.exists():
-        return []
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    try:
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-    except ValueError as error:
-        raise DataError(f"{log}: must be one JSON object per line, and is not ({error}). Train again.") from error
+    lines, _ = _read_lines(run / LOG)
+    for line in lines:
+        if line.content is None:
+            raise DataError(f"{_describe(run, line)}. Remove the line, or take the file from a backup.")
+    return [line.content for line in lines if line.content is not None]
+
+
+def describe_damage(run: Path) -> list[str]:
+    """A sentence for each damaged line of the log."""
+    return [_describe(run, line) for line in _read_lines(run / LOG)[0] if line.content is None]
 
 
 def cut_log(run: Path, step: int) -> None:
-    """Remove the lines after ``step``, which a resumed run writes again, and a last line that a kill left unfinished."""
-    log = run / LOG
-    if not log.exists():
-        return
-    lines = []
-    for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            if json.loads(line)["step"] <= step and line.endswith("\n"):
-                lines.append(line)
-        except ValueError:  # half a line, the last one before the kill
-            break
-    write_atomically(log, "".join(lines).encode())
+    """Remove the lines after ``step``, which a resumed run writes again, and a last line that a kill left unfinished.
+
+    Damaged lines stay. The file is not written if there is nothing to remove.
+    """
+    lines, rest = _read_lines(run / LOG)
+    remaining = [line for line in lines if line.content is None or line.content["step"] <= step]
+    if rest or len(remaining) < len(lines):
+        write_atomically(run / LOG, b"".join(line.raw for line in remaining))
+
+
+def _read_lines(log: Path) -> tuple[list[LogLine], bytes]:
+    """The whole lines of a log, and what follows the last one."""
+    if not log.is_file():  # nothing, or a device or pipe, which may have no end
+        return [], b""
+    try:
+        *lines, rest = log.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(f"{log}: cannot be read ({error.strerror}). Make it readable, or remove it.") from error
+    return [_parse(number, raw + b"\n") for number, raw in enumerate(lines, start=1)], rest
+
+
+def _parse(number: int, raw: bytes) -> LogLine:
+    try:
+        content = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return LogLine(number, raw, None, "is not")
+    damage = _damage_of(content)
+    return LogLine(number, raw, None if damage else content, damage)
+
+
+def _damage_of(content: Any) -> str:
+    """What is wrong with the content of a line. Empty for a line that a training writes."""
+    if not isinstance(content, dict):
+        return f"is {type(content).__name__}"
+    step = content.get("step")
+    if type(step) is not int or not 0 < step < 2**63:
+        return "has no step" if step is None else "has a step that is no number of a step"
+    for name, value in content.items():
+        scores = value.values() if name == "validation" and isinstance(value, dict) else ()
+        is_good = all(isinstance(score, dict) and all(map(_is_number, score.values())) for score in scores)
+        if not (is_good if scores else _is_number(value)):
+            return f"has a value of {name[:40]!r} that is no number"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    """Whether JSON holds a number, or null for one that was not finite."""
+    return value is None or type(value) is float or (type(value) is int and abs(value) < 2**63)
+
+
+def _describe(run: Path, line: LogLine) -> str:
+    return f"{run / LOG}: line {line.number} must be one JSON object of a step, and {line.damage}"

@@ -3,18 +3,19 @@
 Random draws are a pure function of (seed, step), so the step is all the random state there is to save.
 """
 
-import shutil
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from .._version import __version__
 from ..core.algorithm import list_algorithms
-from ..core.task import Kind, Sizes, TaskSpec
-from ..errors import ConfigError, DataError, TokayError
+from ..core.task import Sizes, TaskSpec
+from ..errors import DataError
 from ..files import read_json, write_json
 from ..networks import list_networks
 from ..tasks import list_sources
@@ -23,47 +24,69 @@ from .file_names import SETTINGS
 from .format import FORMAT, convert
 from .machine import git_commit
 from .run import Run
+from .typed_json import read_dataclass, read_value, show
 
-T = TypeVar("T")
 
-
-def create(path: Path, run: Run, spec: TaskSpec, *, overwrite: bool) -> None:
-    """Make the folder ``path`` and write ``run.json``. ``overwrite`` replaces an existing run folder.
-
-    Raises ``ConfigError`` if the folder exists, or is no run folder; ``DataError`` if it cannot be made.
-    """
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path}: already exists. Add --overwrite to replace it, or go on with --resume {path}.")
-    if path.exists() and not _is_replaceable(path):
-        raise ConfigError(f"{path}: --overwrite only replaces a run folder, and this is none. Choose another --out.")
-    try:
-        if path.exists():
-            shutil.rmtree(path)
-        path.mkdir(parents=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{path}: the folder cannot be made ({reason}). Choose another --out.") from error
+def write(path: Path, run: Run, spec: TaskSpec) -> None:
+    """Write ``run.json`` into the folder ``path``. Raises ``DataError`` if it cannot be written."""
     write_json(
         path / SETTINGS,
         {
             "format": FORMAT,
+            "id": identify(run, spec),
             "tokay": __version__,
             "torch": torch.__version__,
             "commit": git_commit(),
             "spec": asdict(spec),
-            **{name: settings_json(getattr(run, name)) for name in ("algorithm", "source", "network")},
-            **{name: asdict(getattr(run, name)) for name in ("test", "train", "fit")},
-            "fewest_shots": run.fewest_shots,
-            "fewest_ways": run.fewest_ways,
+            **run_json(run),
         },
     )
 
 
-def _is_replaceable(path: Path) -> bool:
-    """A run folder, or one that a kill left before its ``run.json`` was renamed: only a temporary file lies there."""
-    return path.is_dir() and (
-        (path / SETTINGS).is_file() or all(file.name.startswith(f".{SETTINGS}.") for file in path.iterdir())
-    )
+def identify(run: Run, spec: TaskSpec) -> str:
+    """The id of a run: a hash of what decides its weights, so equal runs have equal files.
+
+    The number of steps is left out: the weights of a shorter run are on the way to those of a longer one.
+    """
+    settings = {**run_json(run), "spec": asdict(spec)}
+    settings["fit"] = {name: value for name, value in settings["fit"].items() if name != "steps"}
+    return blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def read_id(path: Path) -> str | None:
+    """The id of the run in the folder ``path``. None for a run of an earlier version."""
+    run_id = convert(read_json(path / SETTINGS), str(path / SETTINGS)).get("id")
+    if not isinstance(run_id, str | None):
+        raise DataError(f"{path / SETTINGS}: id must be a text, got {type(run_id).__name__}. Take it from a backup.")
+    return run_id
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """JSON for every setting of a run."""
+    return {
+        **{name: settings_json(getattr(run, name)) for name in ("algorithm", "source", "network")},
+        **{name: asdict(getattr(run, name)) for name in ("test", "train", "fit")},
+        "fewest_shots": run.fewest_shots,
+        "fewest_ways": run.fewest_ways,
+    }
+
+
+def differences(run: Run, other: Run) -> list[tuple[str, Any, Any]]:
+    """The settings in which two runs differ, as (name, value in ``run``, value in ``other``): ``fit.seed``, 0, 7.
+
+    A part of another kind (another method, source or network) is one difference: its name.
+    """
+    rows: list[tuple[str, Any, Any]] = []
+    for part, mine in run_json(run).items():
+        theirs = run_json(other)[part]
+        if not isinstance(mine, dict):
+            rows += [(part, mine, theirs)] if mine != theirs else []
+        elif mine.get("name") != theirs.get("name"):
+            rows.append((part, mine.get("name"), theirs.get("name")))
+        else:
+            names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+            rows += [(f"{part}.{name}", mine.get(name), theirs.get(name)) for name in names]
+    return rows
 
 
 def read(path: Path) -> tuple[Run, TaskSpec]:
@@ -78,22 +101,22 @@ def read(path: Path) -> tuple[Run, TaskSpec]:
     where = str(path / SETTINGS)
     data = convert(read_json(path / SETTINGS), where)
     try:
-        kind: Kind = data["spec"]["kind"]
+        spec = read_dataclass(TaskSpec, data["spec"], "spec", where)
+        if min((spec.y_dim, *spec.x_shape)) < 1:
+            raise DataError(f"{where}: spec must have sizes of at least 1, got {spec}. Take it from a backup.")
         run = Run(
             algorithm=make_registered(list_algorithms(), data["algorithm"], "method", where),
             source=make_registered(list_sources(), data["source"], "source", where),
             network=make_registered(list_networks(), data["network"], "network", where),
-            test=_make(Sizes, data["test"], where),
-            train=_make(Sizes, data["train"], where),
-            fit=_make(FitConfig, data["fit"], where),
-            fewest_shots=data["fewest_shots"],
-            fewest_ways=data["fewest_ways"],
+            test=read_dataclass(Sizes, data["test"], "test", where),
+            train=read_dataclass(Sizes, data["train"], "train", where),
+            fit=read_dataclass(FitConfig, data["fit"], "fit", where),
+            fewest_shots=read_value(int | None, data["fewest_shots"], "fewest_shots", where),
+            fewest_ways=read_value(int | None, data["fewest_ways"], "fewest_ways", where),
         )
-        return run, TaskSpec(x_shape=tuple(data["spec"]["x_shape"]), y_dim=data["spec"]["y_dim"], kind=kind)
-    except TokayError:
-        raise
-    except (KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
         raise DataError(f"{where}: misses or garbles {error}. Take it from a backup, or train again.") from error
+    return run, spec
 
 
 def settings_json(part: Any) -> dict[str, Any]:
@@ -106,26 +129,22 @@ def _is_ours(module: str) -> bool:
     return module.split(".")[0] == "tokay"
 
 
-def make_registered(registry: Mapping[str, type[Any]], data: dict[str, Any], what: str, where: str) -> Any:
+def make_registered(registry: Mapping[str, type[Any]], data: Any, what: str, where: str) -> Any:
     """The registered class that ``data`` names, with the settings in it. ``what`` and ``where`` are for error messages.
 
     Raises ``DataError`` if the name is not registered or a setting is unknown.
     """
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise DataError(
+            f"{where}: the {what} must be a JSON object with a name, got {show(data)}. Take it from a backup."
+        )
     name, module = data["name"], data.get("module")
     if name not in registry:
         origin = f"It was defined in {module}: add --import {module}, or import it first in Python."
         newer = "Does it belong to a newer Tokay, or to a package that is not installed?"
         raise DataError(
-            f"{where}: the {what} {name!r} is not known here, only {', '.join(registry)}. {origin if module else newer}"
+            f"{where}: the {what} {show(name)} is not known here, only {', '.join(registry)}. "
+            f"{origin if isinstance(module, str) else newer}"
         )
-    return _make(registry[name], {key: value for key, value in data.items() if key not in ("name", "module")}, where)
-
-
-def _make(kind: type[T], data: dict[str, Any], where: str) -> T:
-    """A dataclass from its JSON: lists become the tuples they were."""
-    unknown = data.keys() - {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    if unknown:
-        raise DataError(
-            f"{where}: {kind.__name__} has no setting {', '.join(sorted(unknown))}. Does it belong to another version?"
-        )
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+    settings = {key: value for key, value in data.items() if key not in ("name", "module")}
+    return read_dataclass(registry[name], settings, what, where)

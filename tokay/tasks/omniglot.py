@@ -15,10 +15,10 @@ from .data_folders import cache_dir, data_dir
 from .download import download, fetch_missing
 from .image_cache import decode_once
 from .omniglot_archive import read_archive
+from .omniglot_splits import Scheme, split_characters
 from .source import Source
-from .splits import check_split, shuffle_names, take_split
+from .splits import check_split
 
-Scheme = Literal["random", "vinyals", "lake"]
 Rotations = Literal["train", "all", "none"]
 
 _WHERE = "omniglot"
@@ -35,9 +35,10 @@ class Omniglot(Source, name="omniglot"):
 
     - ``random``: 1,100 / 100 / 423 characters for training / validation / test, of any alphabet. MAML and most later
       papers use this split.
-    - ``vinyals``: 33 / 5 / 12 whole alphabets, in the *style* of Vinyals et al. (2016). Their list of alphabets is not
-      published here. Papers often cite 33 / 5 / 13, but there are only 50 alphabets. Ours are drawn by ``split_seed``,
-      so compare with published numbers with care.
+    - ``vinyals``: 1,028 / 172 / 423 characters of 33 / 5 / 13 alphabets, from the lists that the authors of prototypical
+      networks published as the split of Vinyals et al. (2016). Alphabets are whole, except that Gurmukhi has 41 characters
+      in training and 4 in test. With rotations: 4,112 / 688 / 1,692 classes. ``split_seed`` changes nothing here.
+    - ``alphabets``: 33 / 5 / 12 whole alphabets, drawn by ``split_seed``.
     - ``lake``: the 30 background alphabets for training, 5 of them for validation, and the 20 evaluation alphabets for
       test.
 
@@ -56,7 +57,7 @@ class Omniglot(Source, name="omniglot"):
     bright_ink = True
 
     split: Scheme = "random"
-    """classes held out for validation and test: random characters, whole alphabets (vinyals), or the evaluation set (lake)"""
+    """classes held out: random characters, the published lists (vinyals), whole random alphabets, or the evaluation set (lake)"""
     rotations: Rotations = "all"
     """add copies rotated by 90, 180 and 270 degrees as new classes: in training only (train), in all splits, or none"""
     within_alphabet: bool = False
@@ -64,7 +65,7 @@ class Omniglot(Source, name="omniglot"):
     size: int = 28
     """side of the square images, in pixels"""
     split_seed: int = 1
-    """seed that chooses the characters or alphabets held out"""
+    """seed that chooses the characters or alphabets held out (not with --split vinyals)"""
 
     def __post_init__(self) -> None:
         for field, choices in (("split", Scheme), ("rotations", Rotations)):
@@ -94,21 +95,6 @@ def characters(size: int) -> ClassPool:
     fetch(folder)
     status = [(folder / name).stat() for name in _ARCHIVES]
     return _load(folder, cache_dir(), " ".join(f"{s.st_size} {s.st_mtime_ns}" for s in status), size)
-
-
-def split_characters(names: Sequence[str], scheme: Scheme, split: Split, seed: int) -> Sequence[str]:
-    """The characters of one split. ``names`` are all characters, such as ``background/Latin/character01``."""
-    if scheme == "random":
-        return take_split(shuffle_names(names, seed), split, validation=100, test=423)
-    alphabets = {name.split("/")[1]: name.startswith("evaluation/") for name in names}
-    if scheme == "vinyals":
-        members = take_split(shuffle_names(alphabets, seed), split, validation=5, test=12)
-    elif split == "test":
-        members = [alphabet for alphabet, evaluation in alphabets.items() if evaluation]
-    else:
-        background = [alphabet for alphabet, evaluation in alphabets.items() if not evaluation]
-        members = take_split(shuffle_names(background, seed), split, validation=5, test=0)
-    return [name for name in names if name.split("/")[1] in members]
 
 
 def with_rotations(pool: ClassPool) -> ClassPool:

@@ -14,8 +14,9 @@ from .data_folders import cache_dir, data_dir
 from .download import fetch_missing
 from .fixed_tasks import FixedTasks
 from .image_cache import decode_once
-from .omniglot import URL, alphabets_of, characters, split_characters, with_rotations
+from .omniglot import URL, alphabets_of, characters, with_rotations
 from .omniglot_archive import read_runs
+from .omniglot_splits import split_characters
 from .source import Source
 from .splits import check_split
 

@@ -171,6 +171,15 @@ def test_starts_as_slow_descent() -> None:
     assert not torch.equal(weights, row)
 
 
+def test_the_start_of_the_meta_learner() -> None:
+    """The weights of the LSTM within ±1/√20, those of the gates within ±0.01, as the docstring says."""
+    net = MetaLSTM().build(nn.Linear(4, 5), SPEC)
+    lstm = torch.cat([p.detach().flatten() for p in net.optimizer.lstm.parameters()])
+    gates = torch.cat([net.optimizer.rate_weight.detach(), net.optimizer.keep_weight.detach()])
+    assert 0.2 < float(lstm.abs().max()) <= 1 / math.sqrt(20)
+    assert 0.005 < float(gates.abs().max()) <= 0.01
+
+
 def test_a_gate_is_below_one() -> None:
     with pytest.raises(ConfigError, match=r"^meta-lstm: inner_lr must be below 1, because it is a gate, got 1\.0\."):
         MetaLSTM(inner_lr=1.0)

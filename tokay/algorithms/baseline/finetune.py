@@ -8,9 +8,9 @@ The inner loop is Reptile's. The two methods differ in two things: how they find
 moment, which starts at zero here and is learned in Reptile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -43,6 +43,9 @@ class Finetune(Algorithm[Params], name="finetune"):
     meta_batch = 1
     any_ways = True
     joint = True
+    exceptions: ClassVar[Mapping[str, str]] = {
+        "support_order[mini-batches]": "the order of the rows decides which of them a mini-batch holds",
+    }
 
     inner: Literal["adam", "sgd"] = "adam"
     """optimizer on a new task: Adam with beta1 = 0, or plain SGD"""

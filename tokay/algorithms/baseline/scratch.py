@@ -38,6 +38,7 @@ class Scratch(Algorithm[Params], name="scratch"):
     learns = False
     exceptions: ClassVar[Mapping[str, str]] = {
         "finite_differences": "scratch is never trained, so its inner loop keeps no second derivatives",
+        "support_order[mini-batches]": "the order of the rows decides which of them a mini-batch holds",
     }
 
     inner: Literal["adam", "sgd"] = "adam"

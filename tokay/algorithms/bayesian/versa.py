@@ -81,7 +81,7 @@ def _recipe(ways: int, shots: int, steps: int) -> Recipe:
         steps=steps,
         flags=f"--ways {ways} --shots {shots} --train-queries 15 --lr 1e-4",
         checks=(check,),
-        note="authors' code without dropout; it trains on 1,100 characters, ours on 1,200; figures not verified",
+        note="authors' code without dropout; both train on 1,100 characters; its figures are not verified",
     )
 
 

@@ -26,20 +26,17 @@ from typing import ClassVar, Self
 
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, require_positive
+from ...core.algorithm import require_positive
 from ...core.cost import Cost
 from ...core.inner.descent import SGD, Params, descend, examples_loss, forward, last, trainable
-from ...core.inner.rates import MAMLS_RATE
+from ...core.inner.paper_settings import PaperDefaults
 from ...core.recipe import Check, Recipe
-from ...core.task import Examples, Kind, Sizes, kind_of
+from ...core.task import Examples, kind_of
 from ...errors import NetworkError
-
-# On sinusoids the head tolerates a larger rate than the whole network does, and learns faster with it.
-RATE: dict[Kind, float] = {**MAMLS_RATE, "regression": 0.1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ANIL(Algorithm[Params], name="anil"):
+class ANIL(PaperDefaults, name="anil"):
     """ANIL: MAML that adapts only the last layer (the head) to a new task.
 
     State: the fast weights of the head, one tensor per parameter, named as in the head.
@@ -82,11 +79,11 @@ class ANIL(Algorithm[Params], name="anil"):
     )
 
     inner_lr: float | None = None
-    """step size α of the inner steps (default: 2.0 for classes, as in MAML with a mean loss; 0.1 for real targets)"""
-    inner_steps: int = 1
-    """inner steps while training"""
-    test_steps: int = 3
-    """inner steps on a new task; more (20) can be better, because the first few steps may overshoot"""
+    """step size α of the inner steps (default: 2.0 for drawings, 0.01 x ways for photographs, 0.1 for real targets)"""
+    inner_steps: int | None = None
+    """inner steps while training (default: MAML's: 1, or 5 for photographs and for 11 ways or more)"""
+    test_steps: int | None = None
+    """inner steps on a new task; 20 can be better (default: MAML's: 3, or 10 for photographs, 5 for 11 ways or more)"""
 
     def __post_init__(self) -> None:
         require_positive(self, "inner_lr", "inner_steps", "test_steps")
@@ -94,8 +91,9 @@ class ANIL(Algorithm[Params], name="anil"):
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         backbone, head = _parts(net)
         features = Examples(backbone(support.x), support.y)  # [n, features]
-        lr = self.inner_lr or RATE[kind_of(support.y)]
-        return descend(examples_loss(head), trainable(head), [features] * self.inner_steps, SGD(lr))
+        usual = self.usual(kind_of(support.y))
+        steps, sgd = self.inner_steps or usual.inner_steps, SGD(self.inner_lr or usual.inner_lr)
+        return descend(examples_loss(head), trainable(head), [features] * steps, sgd)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
@@ -105,11 +103,7 @@ class ANIL(Algorithm[Params], name="anil"):
         return forward(head, state, backbone(x))
 
     def at_test(self) -> Self:
-        return replace(self, inner_steps=self.test_steps)
-
-    def training_sizes(self, test: Sizes) -> Sizes:
-        """One query per shot, as MAML on Omniglot."""
-        return replace(test, queries=test.shots)
+        return replace(self, inner_steps=self.test_steps or self.usual("classification").test_steps)
 
 
 def _parts(net: nn.Module) -> tuple[nn.Module, nn.Module]:

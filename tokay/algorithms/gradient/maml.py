@@ -16,8 +16,9 @@ Two additions are not in the paper:
   ``--clip-value 10``.)
 
 Deviations from the authors' code: the inner loop adapts the norm's scale and shift like all other parameters (there
-only the outer loop trains the shift, and there is no scale); all layers start from Xavier's or PyTorch's own
-initialisation; every training task is a new sample (there they come from a pool of 200,000).
+only the outer loop trains the shift, and there is no scale); norms add 1e-5 to the variance (there 1e-3), and a
+convolution before a norm has no bias; all layers start from Xavier's or PyTorch's own initialisation; every training
+task is a new sample (there they come from a pool of 200,000).
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,12 +28,12 @@ from typing import ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, require_choice, require_positive
+from ...core.algorithm import require_choice, require_positive
 from ...core.cost import Cost
 from ...core.inner.descent import SGD, Clipped, Params, descend, examples_loss, forward, last, trainable
-from ...core.inner.rates import MAMLS_RATE
+from ...core.inner.paper_settings import PaperDefaults
 from ...core.recipe import Check, Recipe
-from ...core.task import Examples, Sizes, kind_of
+from ...core.task import Examples, kind_of
 
 _NOTE = "the last step is kept, as in the authors' code; its training tasks come from a pool of 200,000"
 _PAPER_PROTOCOL = "queries per class: {}, transductive batch norm, 600 tasks [P], rotated test classes [C]"
@@ -70,7 +71,7 @@ def _omniglot(ways: int, shots: int, maml_accuracy: str, fomaml_accuracy: str) -
 
 
 @dataclass(frozen=True, kw_only=True)
-class MAML(Algorithm[Params], name="maml"):
+class MAML(PaperDefaults, name="maml"):
     """MAML: learns initial weights from which a few gradient steps solve a task.
 
     State: the fast weights, one tensor per parameter of the network.
@@ -120,11 +121,11 @@ class MAML(Algorithm[Params], name="maml"):
     }
 
     inner_lr: float | None = None
-    """step size α of the inner steps (default: the paper's, 2.0 for classes with a mean loss, 0.01 for real targets)"""
-    inner_steps: int = 1
-    """inner steps while training"""
-    test_steps: int = 3
-    """inner steps on a new task"""
+    """step size α of the inner steps (default: 2.0 for drawings, 0.01 x ways for photographs, 0.01 for real targets)"""
+    inner_steps: int | None = None
+    """inner steps while training (default: the paper's: 1, or 5 for photographs and for 11 ways or more)"""
+    test_steps: int | None = None
+    """inner steps on a new task (default: the paper's: 3, or 10 for photographs, 5 for 11 ways or more)"""
     order: Literal[1, 2] = 2
     """2: differentiate through the inner steps; 1: treat the inner gradients as constants (FOMAML)"""
     backprop_steps: int | None = None
@@ -137,10 +138,12 @@ class MAML(Algorithm[Params], name="maml"):
         require_choice(self, "order", (1, 2))
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
-        loss, params, sgd = examples_loss(net), trainable(net), SGD(self.inner_lr or MAMLS_RATE[kind_of(support.y)])
+        usual = self.usual(kind_of(support.y))
+        steps, sgd = self.inner_steps or usual.inner_steps, SGD(self.inner_lr or usual.inner_lr)
+        loss, params = examples_loss(net), trainable(net)
         optimizer = sgd if self.inner_clip is None else Clipped(sgd, self.inner_clip)
-        second_order_steps = 0 if self.order == 1 else min(self.backprop_steps or self.inner_steps, self.inner_steps)
-        first_order_batches = [support] * (self.inner_steps - second_order_steps)
+        second_order_steps = 0 if self.order == 1 else min(self.backprop_steps or steps, steps)
+        first_order_batches = [support] * (steps - second_order_steps)
         # The second loop continues from the last parameters of the first.
         for params in descend(loss, params, first_order_batches, optimizer, first_order=True):  # noqa: B020
             yield params
@@ -153,8 +156,4 @@ class MAML(Algorithm[Params], name="maml"):
         return forward(net, state, x)
 
     def at_test(self) -> Self:
-        return replace(self, inner_steps=self.test_steps)
-
-    def training_sizes(self, test: Sizes) -> Sizes:
-        """One query per shot, as in the paper."""
-        return replace(test, queries=test.shots)
+        return replace(self, inner_steps=self.test_steps or self.usual("classification").test_steps)

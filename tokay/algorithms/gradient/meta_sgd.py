@@ -20,20 +20,18 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from ...core.algorithm import Algorithm, require_positive
+from ...core.algorithm import require_positive
 from ...core.cost import Cost
 from ...core.inner.descent import SGD, Params, descend, examples_loss, forward, last, trainable
+from ...core.inner.paper_settings import PaperDefaults
 from ...core.inner.rates import WithRates, split_rates
 from ...core.network import with_head
 from ...core.recipe import Check, Recipe
-from ...core.task import Examples, Kind, Sizes, TaskSpec
-
-# Chosen by short runs with one seed, on Omniglot (5 ways, 1 shot) and on sinusoids.
-FIRST_RATE: dict[Kind, float] = {"classification": 0.5, "regression": 0.01}
+from ...core.task import Examples, TaskSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetaSGD(Algorithm[Params], name="meta-sgd"):
+class MetaSGD(PaperDefaults, name="meta-sgd"):
     """Meta-SGD: learns initial weights and a learning rate for every weight, so that one step solves a task.
 
     State: the fast weights, one tensor per parameter of the network.
@@ -74,7 +72,7 @@ class MetaSGD(Algorithm[Params], name="meta-sgd"):
     )
 
     inner_lr: float | None = None
-    """initial value of every entry of α (default: 0.5 for classes with a mean loss, 0.01 for real targets)"""
+    """initial value of every entry of α (default: 0.5 for drawings, 0.01 x ways for photographs, 0.01 for real targets)"""
     inner_steps: int = 1
     """inner steps while training; all steps use the same α"""
     test_steps: int = 1
@@ -85,7 +83,7 @@ class MetaSGD(Algorithm[Params], name="meta-sgd"):
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """Returns the backbone with a linear head, and a learned rate for each trainable weight."""
-        rate = self.inner_lr or FIRST_RATE[spec.kind]
+        rate = self.inner_lr or self.usual(spec.kind).inner_lr
         return WithRates(with_head(backbone, spec), lambda p: torch.full_like(p, rate))
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
@@ -100,7 +98,3 @@ class MetaSGD(Algorithm[Params], name="meta-sgd"):
 
     def at_test(self) -> Self:
         return replace(self, inner_steps=self.test_steps)
-
-    def training_sizes(self, test: Sizes) -> Sizes:
-        """One query per shot, as MAML on Omniglot."""
-        return replace(test, queries=test.shots)

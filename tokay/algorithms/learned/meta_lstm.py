@@ -19,6 +19,8 @@ Deviations from the paper:
 - Losses are means, and the input gates start at ``inner_lr`` = 0.1 (common implementations start at about 0.01, which
   learns slowly from one shot). The forget gates start at σ(5) = 0.993, and W_I and W_F within ±0.01, as in common
   implementations.
+- The weights of the LSTM start within ±1/√20 = ±0.22, as usual for an LSTM (authors' code: ±0.01).
+- The gates i_(t-1) and f_(t-1) are fed back after the sigmoid, as in the equations of the paper (authors' code: before it).
 - The number of steps is one setting here: the authors' code takes 12 on one shot and 8 on five.
 - A meta-batch of 4 instead of 1 is less noisy in short runs.
 - The LSTM has one bias per gate, the sum of the usual two.

@@ -83,7 +83,7 @@ def _context_net(net: nn.Module) -> _ContextNet:
     return require_network(_ContextNet, net, 'matching: `net` must come from MatchingNet(context="full").build(...)')
 
 
-_PUBLISHED = "cosine; alphabet-disjoint split, rotations, not transductive [T] Table 1 of arXiv:1703.03400"
+_PUBLISHED = "cosine; vinyals split, rotations, not transductive [T] Table 1 of arXiv:1703.03400"
 
 
 def _recipe(ways: int, shots: int, figure: str) -> Recipe:
@@ -94,7 +94,8 @@ def _recipe(ways: int, shots: int, figure: str) -> Recipe:
         steps=75_000,
         flags=f"--split vinyals --ways {ways} --shots {shots}",
         checks=(Check(name=name, published=figure, protocol=_PUBLISHED),),
-        note="the paper gives neither steps nor queries; the split is in its style; batch norm sees all queries of a task",
+        note="the paper gives neither steps nor queries, nor the characters of its split: they are those of the authors of "
+        "prototypical networks; batch norm sees all queries of a task",
     )
 
 

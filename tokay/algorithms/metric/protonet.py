@@ -27,7 +27,7 @@ from ...core.network import feature_size
 from ...core.recipe import Check, Recipe
 from ...core.task import Examples, Sizes, TaskSpec
 
-_PUBLISHED = "alphabet-disjoint split, rotations, running statistics (not transductive), 15 queries, 1000 tasks [T] [C]"
+_PUBLISHED = "vinyals split, rotations, running statistics (not transductive), 15 queries, 1000 tasks [T] [C]"
 
 
 def _recipe(shots: int, five: str, twenty: str) -> Recipe:
@@ -42,7 +42,7 @@ def _recipe(shots: int, five: str, twenty: str) -> Recipe:
             for ways, figure in figures.items()
         ),
         note="trained once for 5 and 20 ways; the authors train until 20,000 episodes bring no improvement, and then add "
-        "the validation classes; the split is in their style; batch norm here sees all queries of a task",
+        "the validation classes; batch norm here sees all queries of a task",
     )
 
 

@@ -70,7 +70,7 @@ def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, values, 0).sum() / mask.sum().clamp_min(1)
 
 
-_RERUN = "alphabet-disjoint split, not transductive; as rerun by Vinyals et al., quoted in later tables [T]"
+_RERUN = "vinyals split, not transductive; as rerun by Vinyals et al., quoted in later tables [T]"
 
 
 def _rerun(shots: int, five: str, twenty: str) -> Recipe:
@@ -84,7 +84,8 @@ def _rerun(shots: int, five: str, twenty: str) -> Recipe:
             Check(name=f"{ways}w{shots}s", flags=f"--ways {ways}", published=figure, protocol=_RERUN)
             for ways, figure in figures.items()
         ),
-        note="the rerun's training is not known; the split is in its style; batch norm sees all queries of a task",
+        note="the rerun's training is not known; the characters of its split are those of the authors of prototypical "
+        "networks; batch norm sees all queries of a task",
     )
 
 

@@ -1,15 +1,10 @@
-"""Inner learning rates: the fixed ones of MAML, and learned ones."""
+"""Learned inner learning rates."""
 
 from torch import nn
 
 from ..network import require_network
-from ..task import Kind
 from .descent import Params
 from .wrapper import PerParameterWrapper
-
-# MAML's Omniglot rates are for a loss that is summed over classes. Our loss is a mean, so our rate is `ways` times larger:
-# 0.4 x 5 ways and 0.1 x 20 ways both give 2.0. (miniImageNet: 0.01 x 5 = 0.05.) For sinusoids the paper's text says 0.01.
-MAMLS_RATE: dict[Kind, float] = {"classification": 2.0, "regression": 0.01}
 
 
 class WithRates(PerParameterWrapper):

@@ -197,13 +197,75 @@ def test_a_code_is_no_longer_than_the_features() -> None:
     assert float(orthogonality(torch.eye(4))) == 0.0
 
 
+@pytest.mark.parametrize("shots", [1, 5])
+def test_the_recipes_step_as_the_authors_do(shots: int) -> None:
+    """The authors' step: a code for each example, the mean of their logits, the sum of the losses, rates 1 and 1e-3."""
+    ways = 5
+    words = LEO.recipes[0 if shots == 1 else 1].flags.split()
+    rates = {
+        name: float(words[words.index(flag) + 1])
+        for name, flag in (("inner_lr", "--inner-lr"), ("tuning_lr", "--tuning-lr"))
+    }
+    assert f"--shots {shots}" in " ".join(words)
+    leo = method(latent_steps=2, stochastic=False, **rates)
+    net = leo.build(nn.Linear(4, FEATURES), TaskSpec(x_shape=(4,), y_dim=ways)).double()
+    assert isinstance(net, LatentHead)
+    labels = torch.arange(ways).repeat(shots)
+    support = Examples(torch.randn(len(labels), 4, dtype=torch.float64), one_hot(labels, ways))
+
+    f = unit(net, support.x)
+
+    def summed_loss(weights: Tensor) -> Tensor:  # weights [ways, shots, features]
+        logits = torch.stack([f @ weights[:, copy].T for copy in range(shots)]).mean(0)
+        return F.cross_entropy(logits, labels, reduction="sum")
+
+    def decode(z: Tensor) -> Tensor:
+        return (z @ net.decoder.weight.T)[..., :FEATURES]
+
+    mean, _ = net.codes(f, support.y)
+    z = mean[:, None].expand(ways, shots, LATENTS)
+    for _ in range(2):
+        z = z - 1.0 * torch.autograd.grad(summed_loss(decode(z)), z)[0]
+    w = decode(z)
+    for _ in range(2):
+        w = w - 1e-3 * torch.autograd.grad(summed_loss(w), w)[0]
+    state = leo.adapt(net, support)
+    torch.testing.assert_close(state.codes, z.mean(1), rtol=1e-6, atol=1e-9)  # rates are float32
+    torch.testing.assert_close(state.weight, w.mean(1), rtol=1e-6, atol=1e-9)
+
+
+def test_the_encoder_drops_features_in_training_alone() -> None:
+    leo = method(encoder_dropout=0.5)
+    net, one = network(leo), task()
+    f = unit(net, one.support.x)
+    draw = uniform(task_seed(one.support), (FEATURES,), stream=-1, like=f)
+    mask = torch.where(draw < 0.5, 0.0, 2.0)
+    assert 0 < int(mask.count_nonzero()) < FEATURES
+    mean, log_std = net.codes(f * mask, one.support.y)
+    initial = next(iter(leo.path(net, one.support)))
+    torch.testing.assert_close(
+        initial.codes, mean + log_std.exp() * class_noise(one.support, (LATENTS,), like=f), rtol=1e-12, atol=1e-12
+    )
+    kl = leo.loss(net, one)[0] - method(encoder_dropout=0.5, kl_weight=0.0).loss(net, one)[0]
+    torch.testing.assert_close(kl, 0.5 * kl_divergence(Normal(mean, log_std.exp()), Normal(0.0, 1.0)).mean())
+    for a, b in zip(leo.at_test().path(net, one.support), method().at_test().path(net, one.support), strict=True):
+        assert torch.equal(a.weight, b.weight)
+
+
+def test_the_recipes_drop_the_same_share_before_the_encoder() -> None:
+    for recipe, share in zip(LEO.recipes, ("0.307651", "0.300299"), strict=True):
+        assert f"--encoder-dropout {share}" in recipe.flags
+        assert LEO().dropout == 0.307651 if share == "0.307651" else f" --dropout {share}" in recipe.flags
+
+
 def test_settings() -> None:
     assert LEO().training_sizes(Sizes(ways=5, shots=5, queries=3)) == Sizes(ways=5, shots=5, queries=15)
-    for name in ("dropout", "kl_weight", "encoder_penalty", "orthogonality", "l2"):
+    for name in ("dropout", "encoder_dropout", "kl_weight", "encoder_penalty", "orthogonality", "l2"):
         with pytest.raises(ConfigError, match=rf"^leo: {name} must not be negative, got -0.1"):
             LEO(**{name: -0.1})
-    with pytest.raises(ConfigError, match="dropout must be below 1"):
-        LEO(dropout=1.0)
+    for name in ("dropout", "encoder_dropout"):
+        with pytest.raises(ConfigError, match=rf"^leo: {name} must be below 1, got 1.0"):
+            LEO(**{name: 1.0})
     with pytest.raises(TypeError, match=r"^leo: `net` must come from LEO\(\)"):
         LEO().adapt(nn.Identity(), examples())
 

@@ -212,3 +212,11 @@ def test_settings_of_the_authors() -> None:
     assert (method.inner_steps, method.test_steps, method.meta_batch, method.outer.schedule) == (5, 5, 8, "cosine")
     assert replace(method, test_steps=7).at_test() == MAMLPlusPlus(inner_steps=7, test_steps=7)
     assert method.training_sizes(Sizes(ways=20, shots=1, queries=15)) == Sizes(ways=20, shots=1, queries=1)
+
+
+def test_the_figure_of_an_ensemble_is_not_beside_ours() -> None:
+    """The paper's figures are those of five checkpoints and three seeds. The note states the protocol."""
+    assert not any(check.published for recipe in MAMLPlusPlus.recipes for check in recipe.checks)
+    for recipe in MAMLPlusPlus.recipes:
+        assert "averages the predictions of the five best validated checkpoints, for three seeds" in recipe.note
+    assert ["99.47" in recipe.note for recipe in MAMLPlusPlus.recipes] == [True, False, False, False]

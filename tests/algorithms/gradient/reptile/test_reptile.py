@@ -72,6 +72,16 @@ def test_every_combination_of_gradients(reptile: Reptile) -> None:
             assert float(expected.abs().max()) > 1e-4
 
 
+def test_the_order_of_rows_matters_unless_a_batch_holds_all() -> None:
+    net, support = build_net(), split_tasks(tasks(1))[0].support
+    reordered = Examples(support.x.flip(0), support.y.flip(0))
+    for batch, same in ((2, False), (6, True)):
+        reptile = Reptile(inner="sgd", inner_lr=0.5, inner_steps=4, inner_batch=batch)
+        a, b = (reptile.adapt(net, examples)["head.weight"] for examples in (support, reordered))
+        assert torch.allclose(a, b, rtol=1e-10, atol=1e-12) is same
+    assert "support_order[mini-batches]" in Reptile.exceptions
+
+
 def test_one_outer_step_of_rate_one_gives_the_trained_weights() -> None:
     """Serial Reptile with outer rate 1, by Tokay's own outer loop and defaults."""
     reptile, net, batch = Reptile(inner_lr=0.05), build_net(), tasks(1)

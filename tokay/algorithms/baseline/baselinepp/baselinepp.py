@@ -60,7 +60,10 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
     any_ways = True
     joint = True
     kinds = ("classification",)
-    exceptions: ClassVar[Mapping[str, str]] = {"refuses[weight_decay=0]": "0 turns weight decay off"}
+    exceptions: ClassVar[Mapping[str, str]] = {
+        "refuses[weight_decay=0]": "0 turns weight decay off",
+        "support_order[mini-batches]": "the order of the rows decides which of them a mini-batch holds",
+    }
 
     scale: float | None = None
     """factor on cosines (default: 2, or 10 for more than 200 classes)"""

@@ -24,6 +24,16 @@ class Classifier(NamedTuple):
     mask: Tensor  # [features], 0 or a factor that keeps the mean
 
 
+ENCODER = -1
+"""stream of the encoder's dropout mask; the steps of the inner loop count their streams from 0"""
+
+
+def dropout_mask(seed: Tensor, features: Tensor, share: float, *, stream: int) -> Tensor:
+    """One mask for all rows of ``features`` [n, features]: 0 for a ``share`` of the features, else 1 / (1 - share)."""
+    draw = uniform(seed, (features.shape[1],), stream=stream, like=features)
+    return (draw >= share).to(features.dtype) / (1 - share)
+
+
 @dataclass(frozen=True, kw_only=True)
 class InnerLoop:
     """One task and the settings of its inner loop.
@@ -74,8 +84,7 @@ class InnerLoop:
         return mean + log_std.exp() * class_noise(self.support, (mean.shape[1],), stream=stream, like=mean)
 
     def _mask(self, stream: int) -> Tensor:
-        """Dropout mask of the features: 0 if dropped, else 1 / (1 - dropout)."""
+        """Dropout mask of the features; all ones without randomness."""
         if not self.stochastic:
             return torch.ones_like(self.features[0])
-        draw = uniform(self.seed, (self.features.shape[1],), stream=stream, like=self.features)
-        return (draw >= self.dropout).to(self.features.dtype) / (1 - self.dropout)
+        return dropout_mask(self.seed, self.features, self.dropout, stream=stream)

@@ -39,17 +39,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad, vjp
 
-from ....core.algorithm import Algorithm, require_not_negative, require_positive
+from ....core.algorithm import require_not_negative, require_positive
 from ....core.cost import Cost
 from ....core.inner.descent import SGD, Params, descend, dot, examples_loss, forward, last, trainable
+from ....core.inner.paper_settings import PaperDefaults
 from ....core.objectives import Metrics, metrics
 from ....core.recipe import Check, Recipe
-from ....core.task import Examples, Kind, Sizes, Task, kind_of
+from ....core.task import Examples, Task, kind_of
 from ....errors import ConfigError
 from .conjugate_gradients import conjugate_gradients
-
-# Classes: the rate of the authors' code on Omniglot. Real targets: MAML's, because steps of 0.1 diverge on sinusoids.
-RATE: dict[Kind, float] = {"classification": 0.1, "regression": 0.01}
 
 # Smallest curvature pᵀAp / pᵀp that a solve accepts, A being the matrix of the meta-gradient.
 MIN_CURVATURE = 0.5
@@ -71,7 +69,7 @@ _NOTE = "Inner steps from the paper; all else, the meta-batch too, as the code's
 
 
 @dataclass(frozen=True, kw_only=True)
-class IMAML(Algorithm[Params], name="imaml"):
+class IMAML(PaperDefaults, name="imaml"):
     """iMAML: learns initial weights that are close to a solution of every task, for any number of inner steps.
 
     State: the fast weights, one tensor per parameter of the network.
@@ -106,10 +104,10 @@ class IMAML(Algorithm[Params], name="imaml"):
 
     inner_lr: float | None = None
     """step size of the inner steps (default: 0.1 for classes, as in the paper; 0.01 for real targets)"""
-    inner_steps: int = 16
-    """inner steps while training (paper: 16 for 5 ways, 25 for 20)"""
-    test_steps: int = 16
-    """inner steps on a new task"""
+    inner_steps: int | None = None
+    """inner steps while training (default: the paper's: 16, or 25 for 11 ways or more)"""
+    test_steps: int | None = None
+    """inner steps on a new task (default: the paper's: 16, or 25 for 11 ways or more)"""
     proximal: float = 2.0
     """λ, how strongly the inner steps are pulled back to the initial weights in training"""
     test_proximal: float = 0.0
@@ -135,8 +133,9 @@ class IMAML(Algorithm[Params], name="imaml"):
             offset = {name: p - start[name] for name, p in params.items()}
             return support_loss(params, examples) + self.proximal / 2 * dot(offset, offset)
 
-        lr = self.inner_lr or RATE[kind_of(support.y)]
-        return descend(proximal, start, [support] * self.inner_steps, SGD(lr), first_order=True)
+        usual = self.usual(kind_of(support.y))
+        steps, sgd = self.inner_steps or usual.inner_steps, SGD(self.inner_lr or usual.inner_lr)
+        return descend(proximal, start, [support] * steps, sgd, first_order=True)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
@@ -171,8 +170,5 @@ class IMAML(Algorithm[Params], name="imaml"):
         """The test steps and the test λ: by default plain gradient descent, as in the paper."""
         # There is no meta-gradient at test time. The damping only has to be above 0, because λ may be 0.
         damping = self.damping or self.proximal
-        return replace(self, inner_steps=self.test_steps, proximal=self.test_proximal, damping=damping)
-
-    def training_sizes(self, test: Sizes) -> Sizes:
-        """One query per shot, as in the paper."""
-        return replace(test, queries=test.shots)
+        steps = self.test_steps or self.usual("classification").test_steps
+        return replace(self, inner_steps=steps, proximal=self.test_proximal, damping=damping)

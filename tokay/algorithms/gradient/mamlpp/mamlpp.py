@@ -15,8 +15,8 @@ the weights are W:
 - *Derivative-order annealing* (``first_order_until``): off, as in the released configurations.
 - Adam at 1e-3 with a cosine schedule.
 
-Deviation from the paper: its main figures are those of an *ensemble* of the five best validated checkpoints. Here it is
-one network, the best validated one.
+Deviation from the paper: its main figures are those of an *ensemble* of the five best validated checkpoints, for three
+seeds. Here it is one network, the best validated one. So the recipes show no published figure beside ours.
 
 Deviations from the authors' code: the query set after i steps uses γ_i, so there are N + 1 of them (there γ_{i-1},
 which the support set used before the step, N of them); there are N rates per tensor (there N + 1, of which the last is
@@ -32,22 +32,22 @@ from typing import ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
-from ....core.algorithm import Algorithm, Outer, require_choice, require_positive
+from ....core.algorithm import Outer, require_choice, require_positive
 from ....core.cost import Cost
 from ....core.inner.descent import SGD, Params, descend, forward, last, trainable
+from ....core.inner.paper_settings import PaperDefaults
 from ....core.network import with_head
 from ....core.objectives import Metrics, metrics, objective
 from ....core.recipe import Check, Recipe
-from ....core.task import Examples, Kind, Sizes, Task, TaskSpec
+from ....core.task import Examples, Sizes, Task, TaskSpec
 from ....errors import ConfigError
 from .per_step import PerStep, split_steps
 
-FIRST_RATE: dict[Kind, float] = {"classification": 0.1, "regression": 0.01}
 MIN_WEIGHT = 0.03  # smallest share of its initial weight 1/N that a step keeps, until the multi-step loss ends
 
 
 @dataclass(frozen=True, kw_only=True)
-class MAMLPlusPlus(Algorithm[Params], name="maml++"):
+class MAMLPlusPlus(PaperDefaults, name="maml++"):
     """MAML++: MAML with learned rates and norm parameters per step, and at first a loss after every step.
 
     State: the fast weights, one tensor per parameter of the network, and the scale and shift of every norm layer for
@@ -83,22 +83,21 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
             source="omniglot",
             steps=50_000,
             flags=f"--ways {ways} --shots {shots} --queries 1 --train-queries 1 --rotations train",
-            checks=(
-                Check(
-                    name=f"{ways}w{shots}s",
-                    tasks=600,
-                    published=published,
-                    protocol="[T] T-NAS; [C] random split 1150/50/423, upright test characters, transductive, 1 query "
-                    "per class, 600 tasks, 3 seeds, an ensemble of the 5 best validated checkpoints",
-                ),
-            ),
-            note="One network, not the ensemble of five; 1100/100/423 characters.",
+            # The paper's figure is that of an ensemble, so it does not stand beside ours.
+            checks=(Check(name=f"{ways}w{shots}s", tasks=600),),
+            note=f"One network on 1100/100/423 characters. {ensemble}The paper averages the predictions of the five best "
+            "validated checkpoints, for three seeds, on 1150/50/423 characters [C].",
         )
-        for ways, shots, published in ((5, 1, "99.47"), (5, 5, "99.93"), (20, 1, ""), (20, 5, ""))
+        for ways, shots, ensemble in (
+            (5, 1, "Not comparable with the paper's 99.47 [T]. "),
+            (5, 5, "Not comparable with the paper's 99.93 [T]. "),
+            (20, 1, ""),
+            (20, 5, ""),
+        )
     )
 
     inner_lr: float | None = None
-    """initial value of the inner rates (default: 0.1 for classes, as in the authors' code; 0.01 for real targets)"""
+    """initial value of the inner rates (default: 0.1 for drawings, 0.01 for photographs and for real targets)"""
     inner_steps: int = 5
     """inner steps while training"""
     test_steps: int = 5
@@ -121,7 +120,7 @@ class MAMLPlusPlus(Algorithm[Params], name="maml++"):
 
     def build(self, backbone: nn.Module, spec: TaskSpec) -> nn.Module:
         """Returns the backbone with a linear head, and the rates and norm parameters of each step."""
-        rate = self.inner_lr or FIRST_RATE[spec.kind]
+        rate = self.inner_lr or self.usual(spec.kind).inner_lr
         return PerStep(with_head(backbone, spec), steps=self.inner_steps, rate=rate)
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:

@@ -28,9 +28,10 @@ meta-weight that learns by the same rule,  v <- v + ε mean_T (v_T - v).  v_T co
 last step moves θ: v is a memory of all past gradients (the authors' FOML keeps all of it, too).
 
 Deviations from the authors' code: all tasks of a meta-batch start from the same θ and v (there v runs on from task to
-task, and ε never slows it); the norm layers' shift and scale start at 0 and 1 as usual; mini-batches always cycle
-without replacement. There a separate tail is split off the training shots. Here the default splits the ten shots per
-class into five and five, which is our choice (``--train-shots``, ``--train-queries``).
+task, and ε never slows it); mini-batches always cycle without replacement. The norm layers add 1e-5 to the variance (there
+1e-3), and a convolution before a norm has no bias. Ink is 1 and paper is 0 (there the raw pixels, ink 0 and paper 1). There
+a separate tail is split off the training shots. Here the default splits the ten shots per class into five and five, which
+is our choice (``--train-shots``, ``--train-queries``).
 """
 
 from collections import deque
@@ -99,7 +100,8 @@ class Reptile(Algorithm[Params], name="reptile"):
     State: the fast weights, one tensor per parameter of the network.
 
     Use it for many inner steps in little memory: it needs no second derivative, and no query set in training. Prefer
-    MAML if a new task allows only one or two steps.
+    MAML if a new task allows only one or two steps. The order of the support rows changes the result, unless a
+    mini-batch holds all of them.
 
     >>> net = Reptile().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> support = Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2))
@@ -135,6 +137,7 @@ class Reptile(Algorithm[Params], name="reptile"):
     )
     exceptions: ClassVar[Mapping[str, str]] = {
         "finite_differences": "a surrogate: the trained weights of a task count as constants, though they depend on θ",
+        "support_order[mini-batches]": "the order of the rows decides which of them a mini-batch holds",
     }
 
     inner: Literal["adam", "sgd"] = "adam"

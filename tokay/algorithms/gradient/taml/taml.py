@@ -26,13 +26,13 @@ from typing import ClassVar, Literal, Self, get_args
 import torch
 from torch import Tensor, nn
 
-from ....core.algorithm import Algorithm, require_choice, require_not_negative, require_positive
+from ....core.algorithm import require_choice, require_not_negative, require_positive
 from ....core.cost import Cost
 from ....core.inner.descent import SGD, Params, descend, examples_loss, forward, last, trainable
-from ....core.inner.rates import MAMLS_RATE
+from ....core.inner.paper_settings import PaperDefaults
 from ....core.objectives import Metrics, metrics, objective
 from ....core.recipe import Check, Recipe
-from ....core.task import Examples, Kind, Sizes, Task, kind_of
+from ....core.task import Examples, Kind, Task, kind_of
 from .entropy import entropy
 from .inequality import atkinson, generalized_entropy, gini, theil, variance_of_logs
 
@@ -51,7 +51,7 @@ def _recipe(task: str, flags: str, queries: int) -> Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TAML(Algorithm[Params], name="taml"):
+class TAML(PaperDefaults, name="taml"):
     """TAML: MAML with initial weights that favour no task, by an entropy term or an inequality term.
 
     State: the fast weights, one tensor per parameter of the network.
@@ -90,11 +90,11 @@ class TAML(Algorithm[Params], name="taml"):
     epsilon: float = 0.5
     """for atkinson: a larger value weighs small losses more"""
     inner_lr: float | None = None
-    """step size α of the inner steps (default: MAML's, 2.0 for classes with a mean loss, 0.01 for real targets)"""
-    inner_steps: int = 1
-    """inner steps while training"""
-    test_steps: int = 3
-    """inner steps on a new task"""
+    """step size α of the inner steps (default: 2.0 for drawings, 0.01 x ways for photographs, 0.01 for real targets)"""
+    inner_steps: int | None = None
+    """inner steps while training (default: MAML's: 1, or 5 for photographs and for 11 ways or more)"""
+    test_steps: int | None = None
+    """inner steps on a new task (default: MAML's: 3, or 10 for photographs, 5 for 11 ways or more)"""
 
     def __post_init__(self) -> None:
         require_choice(self, "measure", get_args(Measure))
@@ -106,8 +106,9 @@ class TAML(Algorithm[Params], name="taml"):
         return ("classification",) if self.measure == "entropy" else self.kinds
 
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
-        lr = self.inner_lr or MAMLS_RATE[kind_of(support.y)]
-        return descend(examples_loss(net), trainable(net), [support] * self.inner_steps, SGD(lr))
+        usual = self.usual(kind_of(support.y))
+        steps, sgd = self.inner_steps or usual.inner_steps, SGD(self.inner_lr or usual.inner_lr)
+        return descend(examples_loss(net), trainable(net), [support] * steps, sgd)
 
     def adapt(self, net: nn.Module, support: Examples) -> Params:
         return last(self.path(net, support))
@@ -145,8 +146,4 @@ class TAML(Algorithm[Params], name="taml"):
                 return variance_of_logs(losses)
 
     def at_test(self) -> Self:
-        return replace(self, inner_steps=self.test_steps)
-
-    def training_sizes(self, test: Sizes) -> Sizes:
-        """One query per shot, as in MAML."""
-        return replace(test, queries=test.shots)
+        return replace(self, inner_steps=self.test_steps or self.usual("classification").test_steps)

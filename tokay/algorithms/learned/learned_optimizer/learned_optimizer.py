@@ -109,6 +109,7 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
         "finite_differences": "a surrogate: gradients count as constants, and so does the start of each segment",
         "refuses[descent_rate=0]": "0 is the LSTM's step alone, as in the paper",
         "class_permutation[start=random]": "each row of a randomly drawn head stays with its index, not with its class",
+        "support_order[mini-batches]": "the order of the rows decides which of them a mini-batch holds",
     }
 
     inner_steps: int = 5

@@ -1,0 +1,188 @@
+"""The folder of a training: made, locked, and put in the place of an older run only after the first save.
+
+A run that replaces another one trains in a hidden folder beside it. ``publish`` renames the old run, renames the new one
+to its name, and removes the old one. A training that fails before its first save leaves the old run untouched.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ..errors import ConfigError, DataError
+from .file_names import ADAPTATION_FIGURE, LOCK, MODEL, RUN_FILES, SETTINGS, TASK_FIGURE, TRAINING_FIGURE
+from .lock import FolderLock
+
+_FIGURES = {Path(name).stem for name in (TRAINING_FIGURE, ADAPTATION_FIGURE, TASK_FIGURE)}
+_LITTER = {".ds_store", "thumbs.db", "desktop.ini"}  # files of file managers
+
+
+class RunFolder:
+    """The folder of a training: ``path`` is where its files are now, ``name`` where they are in the end."""
+
+    def __init__(self, path: Path, name: Path, lock: FolderLock, old_lock: FolderLock | None = None) -> None:
+        self.path, self.name, self._lock, self._old_lock = path, name, lock, old_lock
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the files are where they stay. False before the first save of a run that replaces another one."""
+        return self.path == self.name
+
+    def publish(self) -> None:
+        """Put the run in the place of the old one. Call it after the first save; later calls do nothing.
+
+        Raises ``DataError`` if a folder cannot be renamed. Then the old run is back in its place.
+        """
+        if self.is_published:
+            return
+        previous = _hidden_sibling(self.name, "old")
+        try:
+            self.name.rename(previous)
+            try:
+                self.path.rename(self.name)
+            except BaseException:  # an interrupt, too
+                if not os.path.lexists(self.name):
+                    previous.rename(self.name)
+                raise
+        except OSError as error:
+            raise DataError(
+                f"{self.name}: cannot be replaced ({error.strerror}); the old run stays. Choose another --out."
+            ) from error
+        self.path = self._lock.folder = self.name
+        if self._old_lock is not None:
+            self._old_lock.folder = previous
+            self._old_lock.release()
+        shutil.rmtree(previous, ignore_errors=True)
+
+    def leave(self) -> None:
+        """Drop the locks. A new run that was never published goes."""
+        self._lock.release()
+        if not self.is_published:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Check that a new run can take the place ``path``, and touch nothing.
+
+    Raises ``ConfigError`` for the current folder and those around it, and for what exists already. With ``overwrite`` a
+    run folder may exist: a folder that holds nothing but the files of a run.
+    """
+    place = Path.cwd()
+    if _absolute(path) in (place, *place.parents):
+        raise ConfigError(
+            f"{path}: --out must not be the current folder or one around it. Give a new folder, such as runs/first."
+        )
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise ConfigError(
+            f"{path}: already exists. Add --overwrite to replace it, or continue it with --resume {path}."
+        )
+    if path.is_symlink() or not path.is_dir():
+        kind = "a link" if path.is_symlink() else "a file"
+        raise ConfigError(f"{path}: --overwrite only replaces a run folder, and this is {kind}. Choose another --out.")
+    try:
+        names = sorted(file.name for file in path.iterdir())
+    except OSError as error:
+        raise DataError(f"{path}: the folder cannot be read ({error.strerror}). Choose another --out.") from error
+    foreign = [name for name in names if not _is_of_a_run(name)]
+    if foreign or (names and not _is_recognised(names)):
+        reason = f"has {foreign[0]}, which is no file of a run" if foreign else f"has no {SETTINGS}"
+        raise ConfigError(
+            f"{path}: --overwrite only replaces a run folder, and this one {reason}. Choose another --out."
+        )
+
+
+@contextmanager
+def new_folder(path: Path, *, overwrite: bool) -> Iterator[RunFolder]:
+    """Make and lock the folder of a new run, for the time of its training.
+
+    With ``overwrite``, an old run at ``path`` stays until ``publish``, and for good if the block ends before.
+
+    Raises ``ConfigError`` as ``check_place`` does, and if another process trains there; ``DataError`` if the folder cannot
+    be made.
+    """
+    check_place(path, overwrite=overwrite)
+    _finish_swap(path)
+    check_place(path, overwrite=overwrite)
+    with ExitStack() as stack:
+        place, old_lock = path, None
+        if os.path.lexists(path):
+            old_lock = FolderLock(path)
+            stack.callback(old_lock.release)
+            _remove_remains(path)
+            place = _hidden_sibling(path, "new")
+        try:
+            place.mkdir(parents=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"{path}: the folder cannot be made ({reason}). Choose another --out.") from error
+        folder = RunFolder(place, path, FolderLock(place, name=path), old_lock)
+        stack.callback(folder.leave)
+        yield folder
+
+
+@contextmanager
+def existing_folder(path: Path) -> Iterator[RunFolder]:
+    """Lock the folder of a run that exists, for the time of its training.
+
+    Raises ``DataError`` if there is no run folder, and ``ConfigError`` if another process trains in it.
+    """
+    _finish_swap(path)
+    if not (path / SETTINGS).is_file():
+        raise DataError(
+            f"{path}: is no run folder (it has no {SETTINGS}). Give the folder that tokay train --out made."
+        )
+    folder = RunFolder(path, path, FolderLock(path))
+    try:
+        _remove_remains(path)
+        yield folder
+    finally:
+        folder.leave()
+
+
+def _finish_swap(path: Path) -> None:
+    """Finish what a kill inside ``publish`` left: no folder at ``path``, and both runs under hidden names."""
+    previous, new = _hidden_sibling(path, "old"), _hidden_sibling(path, "new")
+    if os.path.lexists(path) or not os.path.lexists(previous):
+        return
+    source = previous
+    if (new / MODEL).is_file():
+        FolderLock(new, name=path).release()  # raises if the process is still at it
+        source = new
+    try:
+        source.rename(path)
+    except OSError as error:
+        raise DataError(f"{path}: {source} cannot be renamed to it ({error.strerror}). Rename it yourself.") from error
+
+
+def _remove_remains(path: Path) -> None:
+    """Remove what killed trainings left beside ``path``. Its lock must be held."""
+    for purpose in ("old", "new"):
+        shutil.rmtree(_hidden_sibling(path, purpose), ignore_errors=True)
+
+
+def _hidden_sibling(path: Path, purpose: str) -> Path:
+    place = _absolute(path)
+    return place.parent / f".{place.name}.tokay-{purpose}"
+
+
+def _absolute(path: Path) -> Path:
+    """``path`` from the root of the file system, without ``..``, with links followed up to the last part only."""
+    normal = Path(os.path.normpath(Path.cwd() / path))
+    return normal.parent.resolve() / normal.name
+
+
+def _is_of_a_run(name: str) -> bool:
+    """Whether a run folder may hold a file of that name."""
+    return name in RUN_FILES or _is_temporary(name) or name.lower() in _LITTER or Path(name).stem in _FIGURES
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".tmp")
+
+
+def _is_recognised(names: list[str]) -> bool:
+    """Whether these are the files of a run, or what a kill left before ``run.json`` was renamed."""
+    return SETTINGS in names or all(name == LOCK or _is_temporary(name) or name.lower() in _LITTER for name in names)
