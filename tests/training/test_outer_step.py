@@ -6,7 +6,8 @@ import torch
 from tokay import DivergenceError, Task
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
 from tokay.core.seeding import generator
-from tokay.training.outer_step import MetaGradient, OuterStep, TaskStream
+from tokay.core.task_key import task_keys
+from tokay.training.outer_step import KeyedTasks, MetaGradient, OuterStep, TaskStream
 from tokay.training.plan import resolve
 
 from .small_problem import MAML_HERE, Lines, config, equal, small_net, weights
@@ -16,15 +17,17 @@ def expected_tasks(step: int) -> Task:
     return Lines().sample(3, generator(1, "train", step))
 
 
-def same(a: Task, b: Task) -> bool:
-    return all(torch.equal(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True))
+def same(a: KeyedTasks, step: int) -> bool:
+    """Whether these are the tasks and keys of ``step``."""
+    pairs = zip((*a.tasks.support, *a.tasks.query), (x for part in expected_tasks(step) for x in part), strict=True)
+    return all(torch.equal(x, y) for x, y in pairs) and torch.equal(a.keys, task_keys(1, "train", step, 3))
 
 
 def test_tasks_of_a_cpu_come_when_they_are_taken() -> None:
     source = Lines()
     stream = TaskStream(source, config(), 3, torch.device("cpu"))
     for step in range(3):
-        assert same(stream.take(step), expected_tasks(step))
+        assert same(stream.take(step), step)
         stream.prefetch(step + 1)
         assert len(source.samples) == step + 1
 
@@ -34,14 +37,14 @@ def test_an_accelerator_gets_the_next_tasks_early(monkeypatch: pytest.MonkeyPatc
     source = Lines()
     stream = TaskStream(source, config(steps=3), 3, torch.device("cuda"))
     for step, count in enumerate([2, 3, 3]):  # none beyond the last step
-        assert same(stream.take(step), expected_tasks(step))
+        assert same(stream.take(step), step)
         stream.prefetch(step + 1)
         assert len(source.samples) == count
 
 
 def test_the_gradient_says_whether_it_is_finite() -> None:
     net, by_hand, tasks = small_net(), small_net(), expected_tasks(0)
-    result = MetaGradient(net, 2, "vmap")(MAML_HERE, tasks)
+    result = MetaGradient(net, 2, "vmap")(MAML_HERE, KeyedTasks(tasks, task_keys(1, "train", 0, 3)))
     cost, metrics = accumulate_meta_gradient(MAML_HERE, by_hand, tasks, chunk_size=2)
     assert torch.equal(result.cost, cost)
     assert torch.equal(result.metrics["loss"], metrics["loss"])
@@ -49,7 +52,7 @@ def test_the_gradient_says_whether_it_is_finite() -> None:
     for p, q in zip(net.parameters(), by_hand.parameters(), strict=True):
         assert torch.equal(p.grad, q.grad)  # type: ignore[arg-type]
     tasks.query.y[0, 0] = torch.nan
-    assert not bool(MetaGradient(net, 2, "vmap")(MAML_HERE, tasks).is_finite)
+    assert not bool(MetaGradient(net, 2, "vmap")(MAML_HERE, KeyedTasks(tasks, torch.arange(3))).is_finite)
 
 
 def test_a_step_depends_on_its_number_and_the_weights_only() -> None:

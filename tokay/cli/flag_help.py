@@ -48,7 +48,7 @@ def field_texts(kind: type[Any]) -> dict[str, str]:
 
     >>> from tokay import Sizes
     >>> field_texts(Sizes)["ways"]
-    'classes in a task'
+    'classes in an episode'
     """
     texts: dict[str, str] = {}
     for base in reversed(kind.__mro__):

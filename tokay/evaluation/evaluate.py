@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from ..core.algorithm import Algorithm
-from ..core.engine.batching import Mode, over_tasks, to_device
+from ..core.engine.batching import Mode, count_tasks, over_tasks, to_device
 from ..core.engine.private_copy import evaluation_copy
 from ..core.network import device_of
 from ..core.predictions import check_compatible
 from ..core.probability.calibration import expected_calibration_error
 from ..core.seeding import derive_seed
 from ..core.task import Task, TaskSource, check_task
+from ..core.task_key import task_keys
 from ..errors import ConfigError
 from .batch_dependence import answer_twice, depends_on_batch
 from .scores import Evaluation, Score
@@ -66,9 +67,9 @@ def evaluate(
                 check_task(batch_tasks, source.spec, where="evaluate")
                 transductive = not inductive and _depends_on_other_queries(scorer, batch_tasks)
             torch.manual_seed(derive_seed(seed, "evaluate-draws", batch.first_block))
-            parts.append(
-                over_tasks(scorer.score, batch_tasks, chunk_size=chunk_size or chunk_that_fits(batch_tasks), mode=mode)
-            )
+            chunk = chunk_size or chunk_that_fits(batch_tasks)
+            keys = task_keys(seed, "evaluate", 0, batch.tasks_so_far)[-count_tasks(batch_tasks) :].to(device_of(net))
+            parts.append(over_tasks(scorer.score, batch_tasks, keys=keys, chunk_size=chunk, mode=mode))
             if on_progress:
                 on_progress(batch.tasks_so_far)
     return _summary(parts, transductive=transductive, start=start)

@@ -17,9 +17,17 @@ from ..core.network import device_of
 from ..core.seeding import derive_seed, generator
 from ..core.source_abilities import Paced
 from ..core.task import Task, TaskSource, check_task
+from ..core.task_key import task_keys
 from ..errors import DivergenceError
 from .config import FitConfig, check_device
 from .plan import TrainingPlan
+
+
+class KeyedTasks(NamedTuple):
+    """The tasks of a meta-batch, and their keys: int64 [tasks]."""
+
+    tasks: Task
+    keys: Tensor
 
 
 class StepResult(NamedTuple):
@@ -38,9 +46,11 @@ class MetaGradient:
     chunk_size: int
     mode: Mode
 
-    def __call__(self, algorithm: Algorithm[Any], tasks: Task) -> StepResult:
-        """The cost, metrics and finiteness of the meta-gradient of ``tasks``."""
-        cost, metrics = accumulate_meta_gradient(algorithm, self.net, tasks, chunk_size=self.chunk_size, mode=self.mode)
+    def __call__(self, algorithm: Algorithm[Any], batch: KeyedTasks) -> StepResult:
+        """The cost, metrics and finiteness of the meta-gradient of a meta-batch."""
+        cost, metrics = accumulate_meta_gradient(
+            algorithm, self.net, batch.tasks, keys=batch.keys, chunk_size=self.chunk_size, mode=self.mode
+        )
         sums = torch.stack([cost, *(p.grad.sum() for p in self.net.parameters() if p.grad is not None)])
         return StepResult(cost, metrics, torch.isfinite(sums).all())
 
@@ -54,24 +64,25 @@ class TaskStream:
 
     def __init__(self, source: TaskSource, config: FitConfig, meta_batch: int, device: torch.device) -> None:
         self._source, self._config, self._meta_batch, self._device = source, config, meta_batch, device
-        self._next: Task | None = None
+        self._next: KeyedTasks | None = None
 
-    def take(self, step: int) -> Task:
+    def take(self, step: int) -> KeyedTasks:
         """The tasks of ``step``, on the device. Call it for one step after the other."""
-        tasks, self._next = self._next, None
-        return tasks or self._sample(step)
+        batch, self._next = self._next, None
+        return batch or self._sample(step)
 
     def prefetch(self, step: int) -> None:
         """Draws the tasks of ``step`` early, if there is such a step and an accelerator."""
         if self._device.type != "cpu" and step < self._config.steps:
             self._next = self._sample(step)
 
-    def _sample(self, step: int) -> Task:
+    def _sample(self, step: int) -> KeyedTasks:
         source = self._source
         if isinstance(source, Paced):
             source = source.at_progress(step / self._config.steps)
         tasks = source.sample(self._meta_batch, generator(self._config.seed, "train", step))
-        return to_device(tasks, self._device)
+        keys = task_keys(self._config.seed, "train", step, self._meta_batch)
+        return to_device(KeyedTasks(tasks, keys), self._device)
 
 
 class OuterStep:
@@ -95,28 +106,28 @@ class OuterStep:
         )
         gradient = MetaGradient(net, chunk_size, config.mode)
         check_device(config, device, where=algorithm.name)
-        self._gradient: Callable[[Algorithm[Any], Task], StepResult] = (
+        self._gradient: Callable[[Algorithm[Any], KeyedTasks], StepResult] = (
             GraphedFunction(gradient, net.parameters(), where=algorithm.name) if config.cuda_graph else gradient
         )
 
     def run(self, step: int) -> StepResult:
         """Does ``step`` (from 0). Raises ``DivergenceError``, with the weights unchanged, if a number is not finite."""
         algorithm, config = self._algorithm, self._config
-        tasks = self._stream.take(step)
+        batch = self._stream.take(step)
         if step == 0:
-            check_task(tasks, self._spec, where="fit", every_class=not (algorithm.joint or algorithm.ordered))
+            check_task(batch.tasks, self._spec, where="fit", every_class=not (algorithm.joint or algorithm.ordered))
         for group in self._optimizer.param_groups:
             group["lr"] = self._plan.lr_at(step, config.steps)
         self._optimizer.zero_grad()
         # The seed of the step decides the draws inside the network (dropout, latent samples), not what ran before.
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(config.seed, "draws", step))
-            result = self._gradient(algorithm.at_progress(step / config.steps), tasks)
+            result = self._gradient(algorithm.at_progress(step / config.steps), batch)
         self._stream.prefetch(step + 1)
         if not bool(result.is_finite):
             raise _divergence_error(algorithm, result, step + 1)
         if step == 0:
-            check_no_unused_weights(self._net, tasks.support.x[0], where=algorithm.name)
+            check_no_unused_weights(self._net, batch.tasks.support.x[0], where=algorithm.name)
         self._clip()
         self._optimizer.step()
         return result

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import torch
+from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from ...errors import NetworkError
 from ..task import Examples as Examples, Task
+from ..task_key import in_task
 from .exact_gradients import exact_gradients
 
 T = TypeVar("T")
@@ -39,17 +41,26 @@ def task_slice(tasks: T, start: int, stop: int) -> T:
     return part
 
 
-def to_device(tasks: Task, device: torch.device) -> Task:
+def to_device(tasks: T, device: torch.device) -> T:
     """The same tasks with every tensor on ``device``."""
-    support, query = (type(part)(*(tensor.to(device) for tensor in part)) for part in tasks)
-    return Task(support, query)
+    batch: T = tree_map(lambda tensor: tensor.to(device), tasks)
+    return batch
 
 
-def over_tasks(fn: Callable[[Task], T], tasks: Task, *, chunk_size: int | None = None, mode: Mode = "vmap") -> T:
+def over_tasks(
+    fn: Callable[[Task], T],
+    tasks: Task,
+    *,
+    keys: Tensor | None = None,
+    chunk_size: int | None = None,
+    mode: Mode = "vmap",
+) -> T:
     """Apply ``fn``, a function of one task, to each task of a batch. Every tensor of the result gains a leading axis.
 
     - ``mode="vmap"`` runs all tasks at once, or ``chunk_size`` tasks at a time.
     - ``mode="loop"`` runs the tasks one by one. It is slower, works for every network, and gives the same numbers.
+
+    ``keys`` (int64 ``[tasks]``, see `tokay.core.task_key`) decide the noise that a method draws inside a task.
 
     Both modes have correct second-order gradients for every kind of norm.
     Random draws inside ``fn`` differ between tasks.
@@ -61,15 +72,21 @@ def over_tasks(fn: Callable[[Task], T], tasks: Task, *, chunk_size: int | None =
     >>> over_tasks(lambda task: task.support.x.sum(), tasks)
     tensor([1., 5., 9.])
     """
+    batch = (tasks,) if keys is None else (tasks, keys)
+
+    def one_task(task: Task, key: Tensor | None = None) -> T:
+        with in_task(key):
+            return fn(task)
+
     with exact_gradients():
         if mode == "loop" or count_tasks(tasks) == 1:  # one task needs no mapping
-            results = [fn(tree_map(lambda tensor, i=i: tensor[i], tasks)) for i in range(count_tasks(tasks))]
+            results = [one_task(*tree_map(lambda tensor, i=i: tensor[i], batch)) for i in range(count_tasks(tasks))]
             leaves = [tree_flatten(result)[0] for result in results]
             structure = tree_flatten(results[0])[1]
             stacked: T = tree_unflatten([torch.stack(column) for column in zip(*leaves, strict=True)], structure)
             return stacked
         try:
-            mapped: T = torch.func.vmap(fn, randomness="different", chunk_size=chunk_size)(tasks)
+            mapped: T = torch.func.vmap(one_task, randomness="different", chunk_size=chunk_size)(*batch)
             return mapped
         except NetworkError:
             raise

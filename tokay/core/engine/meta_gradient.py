@@ -12,28 +12,41 @@ from .second_derivatives import explain_missing_derivatives
 
 
 def accumulate_meta_gradient(
-    algorithm: Algorithm[Any], net: nn.Module, tasks: Task, *, chunk_size: int | None = None, mode: Mode = "vmap"
+    algorithm: Algorithm[Any],
+    net: nn.Module,
+    tasks: Task,
+    *,
+    keys: Tensor | None = None,
+    chunk_size: int | None = None,
+    mode: Mode = "vmap",
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Add d reduce(losses) / d meta-weights to the ``.grad`` of ``net``. Return the cost and the metrics ``[tasks]``.
 
     ``chunk_size`` limits how many tasks have their graph in memory at once. It does not change the gradient: by the
     chain rule, it is the sum over chunks of (d reduce / d losses of the chunk) times (d losses / d meta-weights).
+    ``keys`` are those of ``over_tasks``.
 
     Raises ``NetworkError`` if the method needs a second derivative and an operation has none.
     """
     with explain_missing_derivatives(algorithm.name):
-        return _accumulate(algorithm, net, tasks, chunk_size, mode)
+        return _accumulate(algorithm, net, tasks, keys, chunk_size, mode)
 
 
 def _accumulate(
-    algorithm: Algorithm[Any], net: nn.Module, tasks: Task, chunk_size: int | None, mode: Mode
+    algorithm: Algorithm[Any],
+    net: nn.Module,
+    tasks: Task,
+    keys: Tensor | None,
+    chunk_size: int | None,
+    mode: Mode,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     total = count_tasks(tasks)
     chunk = min(chunk_size or total, total)
 
     def chunk_losses(start: int) -> tuple[Tensor, dict[str, Tensor]]:
         part = task_slice(tasks, start, start + chunk)
-        losses, metrics = over_tasks(lambda task: algorithm.loss(net, task), part, mode=mode)
+        part_keys = None if keys is None else keys[start : start + chunk]
+        losses, metrics = over_tasks(lambda task: algorithm.loss(net, task), part, keys=part_keys, mode=mode)
         return losses, {name: values.detach() for name, values in metrics.items()}
 
     if chunk == total:

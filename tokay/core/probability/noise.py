@@ -1,9 +1,9 @@
-"""Random numbers that are a pure function of a task's own examples.
+"""Random numbers that are a pure function of a task's own examples and of its key.
 
 Some methods sample inside ``adapt``: latents, weights or masks. They must draw the same numbers under ``vmap``, in a
-loop, in chunks and after a resume, and other numbers for every task. Torch's global generator cannot do that.
-This module hashes the support set to a seed, and the seed and a counter to numbers. It keeps no state and works on any
-device.
+loop, in chunks and after a resume, and other numbers for every task of every step. Torch's global generator cannot do
+that. This module hashes the support set and the key of the task (see `tokay.core.task_key`) to a seed, and the seed and a
+counter to numbers. It works on any device.
 """
 
 import math
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..task import Examples
+from ..task_key import current_key
 
 _ODD = (-7046029254386353131, -4417276706812531889, 1609587929392839161)  # 2^64 / golden ratio and two primes, as int64
 
@@ -29,11 +30,16 @@ def _mix(bits: Tensor) -> Tensor:
 
 
 def task_seed(support: Examples) -> Tensor:
-    """Hash the support set to an int64 scalar. The order of the examples and the padding do not change it."""
+    """Hash the support set, and the key of the task if it has one, to an int64 scalar.
+
+    The order of the examples and the padding do not change it.
+    """
     bits = (support.x.detach().flatten(1) * 65536).round().to(torch.int64)  # [n, numbers]
     position = _mix(torch.arange(1, bits.shape[1] + 1, device=bits.device) * _ODD[0])
     hashes = _mix((bits * position).sum(1))  # [n]
-    return _mix(torch.where(support.y.any(-1), hashes, 0).sum() * _ODD[1])
+    seed = _mix(torch.where(support.y.any(-1), hashes, 0).sum() * _ODD[1])
+    key = current_key()
+    return seed if key is None else _mix(seed ^ _mix(key))
 
 
 def uniform(seed: Tensor, shape: tuple[int, ...], *, stream: int = 0, like: Tensor) -> Tensor:
