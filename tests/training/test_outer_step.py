@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from tokay import DivergenceError, Task
+from tokay.core.current_task import task_keys
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
 from tokay.core.seeding import generator
-from tokay.core.task_key import task_keys
 from tokay.training.outer_step import KeyedTasks, MetaGradient, OuterStep, TaskStream
 from tokay.training.plan import resolve
 

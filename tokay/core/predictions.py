@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 from .algorithm import Algorithm
+from .current_task import current_task, in_task
 from .network import check_outputs, check_statistics
 from .objectives import mean_of_rows
 from .task import Examples, Task, TaskSpec, kind_of
@@ -42,9 +43,11 @@ def predict_queries(
     Then batch statistics contain no other query. This is the protocol of the Reptile paper. It takes ``m`` forward
     passes instead of one.
     """
-    if not inductive:
-        return algorithm.predict(net, state, x)
-    return torch.stack([algorithm.predict(net, state, torch.cat([support_x, query[None]]))[-1] for query in x.unbind()])
+    with in_task(current_task().key, support_x):
+        if not inductive:
+            return algorithm.predict(net, state, x)
+        rows = [algorithm.predict(net, state, torch.cat([support_x, query[None]]))[-1] for query in x.unbind()]
+        return torch.stack(rows)
 
 
 def extra_measures(

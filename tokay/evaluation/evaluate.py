@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.algorithm import Algorithm
+from ..core.current_task import task_keys
 from ..core.engine.batching import Mode, count_tasks, over_tasks, to_device
 from ..core.engine.private_copy import evaluation_copy
 from ..core.network import device_of
@@ -16,7 +17,6 @@ from ..core.predictions import check_compatible
 from ..core.probability.calibration import expected_calibration_error
 from ..core.seeding import derive_seed
 from ..core.task import Task, TaskSource, check_task
-from ..core.task_key import task_keys
 from ..errors import ConfigError
 from .batch_dependence import answer_twice, depends_on_batch
 from .scores import Evaluation, Score

@@ -12,7 +12,7 @@ from ..core.algorithm import Algorithm
 from ..core.engine.exact_gradients import exact_gradients
 from ..core.engine.private_copy import evaluation_copy
 from ..core.network import check_statistics, feature_size
-from ..core.predictions import check_compatible
+from ..core.predictions import check_compatible, predict_queries
 from ..core.seeding import derive_seed
 from ..core.task import Examples, Kind, TaskSpec, one_hot
 from ..errors import TaskError
@@ -185,4 +185,4 @@ class Learner:
         if self.inductive or len(inputs) == 1:  # statistics of a single example say nothing
             return self._protocol.predict(algorithm, net, self.state_, inputs)
         with torch.no_grad(), exact_gradients():
-            return algorithm.predict(net, self.state_, inputs)
+            return predict_queries(algorithm, net, self.state_, self.support.x, inputs, inductive=False)

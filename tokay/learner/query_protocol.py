@@ -31,7 +31,7 @@ class QueryProtocol:
             if self.statistics is None:
                 return predict_queries(algorithm, net, state, self.support_x, x, inductive=True)
             with fixed_statistics(self.statistics):
-                return algorithm.predict(net, state, x)
+                return predict_queries(algorithm, net, state, self.support_x, x, inductive=False)
 
 
 def query_protocol(algorithm: Algorithm[Any], net: nn.Module, state: Any, support_x: Tensor) -> QueryProtocol:
@@ -41,7 +41,7 @@ def query_protocol(algorithm: Algorithm[Any], net: nn.Module, state: Any, suppor
     """
     try:
         with torch.no_grad(), exact_gradients(), recorded_statistics() as statistics:
-            joint_answers = algorithm.predict(net, state, support_x)
+            joint_answers = predict_queries(algorithm, net, state, support_x, support_x, inductive=False)
         protocol = QueryProtocol(support_x, statistics)
         single_answer = protocol.predict(algorithm, net, state, support_x[:1])
     except NetworkError:  # batch norm under vmap, or another number of batch norms for one row

@@ -3,9 +3,14 @@
 They do not depend on tasks. Your own ``nn.Module`` works as well.
 """
 
+from ..core.engine.running_statistics import (
+    RunningBatchNorm2d as RunningBatchNorm2d,
+    RunningStatistics as RunningStatistics,
+)
 from .conv4 import Conv4 as Conv4, Conv4Maps as Conv4Maps, Conv4Mean as Conv4Mean, Conv4Pool as Conv4Pool
 from .koch import Koch as Koch
 from .linear import Linear as Linear
 from .mlp import MLP as MLP
 from .norms import batch_statistics as batch_statistics
 from .registry import Network as Network, list_networks as list_networks
+from .task_norm import TaskNorm2d as TaskNorm2d, TaskNormNet as TaskNormNet

@@ -11,7 +11,8 @@ from ..core.network import check_statistics
 from ..core.predictions import check_kind
 from ..core.seeding import derive_seed
 from ..core.task import Sizes, Split, TaskSource, TaskSpec
-from ..networks import Network
+from ..errors import NetworkError
+from ..networks import Network, TaskNormNet
 from ..tasks import GrowingWays, Source, VaryingShots
 from ..training.config import FitConfig
 
@@ -49,4 +50,9 @@ class Run:
             torch.manual_seed(derive_seed(self.fit.seed, "weights"))
             net = self.algorithm.build(self.network.build(spec.x_shape), spec)
         check_statistics(net, where=self.algorithm.name)
+        if self.algorithm.ordered and any(isinstance(module, TaskNormNet) for module in net.modules()):
+            raise NetworkError(
+                f"{self.algorithm.name}: a row must not depend on later rows of the support set, and TaskNorm normalises by all "
+                "of them. Use --norm batch."
+            )
         return net

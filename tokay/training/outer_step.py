@@ -8,16 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from ..core.algorithm import Algorithm
+from ..core.current_task import task_keys
 from ..core.engine.batching import Mode, task_slice, to_device
 from ..core.engine.cuda_graph import GraphedFunction
 from ..core.engine.memory_budget import fitting_chunk_size
 from ..core.engine.meta_gradient import accumulate_meta_gradient
+from ..core.engine.running_statistics import update_running_statistics
 from ..core.engine.unused_weights import check_no_unused_weights
 from ..core.network import device_of
 from ..core.seeding import derive_seed, generator
 from ..core.source_abilities import Paced
 from ..core.task import Task, TaskSource, check_task
-from ..core.task_key import task_keys
 from ..errors import DivergenceError
 from .config import FitConfig, check_device
 from .plan import TrainingPlan
@@ -104,6 +105,7 @@ class OuterStep:
         chunk_size = (
             plan.chunk_size if config.memory is None else _chunk_in_budget(algorithm, net, source, config, plan)
         )
+        self._chunk_size = chunk_size
         gradient = MetaGradient(net, chunk_size, config.mode)
         check_device(config, device, where=algorithm.name)
         self._gradient: Callable[[Algorithm[Any], KeyedTasks], StepResult] = (
@@ -126,11 +128,17 @@ class OuterStep:
         self._stream.prefetch(step + 1)
         if not bool(result.is_finite):
             raise _divergence_error(algorithm, result, step + 1)
+        self._update_statistics(batch.tasks, step)
         if step == 0:
             check_no_unused_weights(self._net, batch.tasks.support.x[0], where=algorithm.name)
         self._clip()
         self._optimizer.step()
         return result
+
+    def _update_statistics(self, tasks: Task, step: int) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(self._config.seed, "statistics", step))
+            update_running_statistics(self._net, tasks, chunk_size=self._chunk_size, mode=self._config.mode)
 
     def _clip(self) -> None:
         if self._plan.clip_value is not None:

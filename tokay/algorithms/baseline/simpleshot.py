@@ -14,7 +14,8 @@ Deviations from the paper:
   term moves only m, and makes it a running mean (with SGD at rate r exactly m <- (1 - r) m + r mean). The stored weight is
   m / 10, hence the 100: Adam's step size does not depend on the gradient's size, and m must move further than other weights.
 - Adam at 1e-3 with mini-batches of 80, like ``finetune``. The paper uses SGD at 0.1 with mini-batches of 256, for 90 epochs.
-- Batch norm uses the statistics of the current set; the paper uses running statistics on a new task. No augmentation.
+- Batch norm uses the statistics of the current set; the paper uses running statistics on a new task, as ``--norm running``
+  does. No augmentation.
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,7 @@ set) and T ⊇ C all points of a task (support and query set together). Training
 where (μ, σ) = g(x, r, z). The latent has q(z | ·) = N(m, s²), computed from the mean of encoded pairs, with
 s = 0.1 + 0.9 sigmoid(·). r is the mean of pairs from a second encoder: the deterministic path. The authors' code has this
 path, the paper does not (``--paths latent`` leaves it out). z is drawn by reparametrisation; its noise depends on the
-support set only.
+support set and on the key of the task (`tokay.core.current_task`).
 
 A prediction is the mean over draws of z from q(z | C). Its log-likelihood is log 1/L Σ_l p(y | x, z_l, r), point by point.
 

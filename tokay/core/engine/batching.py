@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from ...errors import NetworkError
+from ..current_task import in_task
 from ..task import Examples as Examples, Task
-from ..task_key import in_task
 from .exact_gradients import exact_gradients
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ def over_tasks(
     - ``mode="vmap"`` runs all tasks at once, or ``chunk_size`` tasks at a time.
     - ``mode="loop"`` runs the tasks one by one. It is slower, works for every network, and gives the same numbers.
 
-    ``keys`` (int64 ``[tasks]``, see `tokay.core.task_key`) decide the noise that a method draws inside a task.
+    ``keys`` (int64 ``[tasks]``, see `tokay.core.current_task`) decide the noise that a method draws inside a task.
 
     Both modes have correct second-order gradients for every kind of norm.
     Random draws inside ``fn`` differ between tasks.
@@ -75,7 +75,7 @@ def over_tasks(
     batch = (tasks,) if keys is None else (tasks, keys)
 
     def one_task(task: Task, key: Tensor | None = None) -> T:
-        with in_task(key):
+        with in_task(key, task.support.x):
             return fn(task)
 
     with exact_gradients():

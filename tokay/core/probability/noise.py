@@ -2,7 +2,7 @@
 
 Some methods sample inside ``adapt``: latents, weights or masks. They must draw the same numbers under ``vmap``, in a
 loop, in chunks and after a resume, and other numbers for every task of every step. Torch's global generator cannot do
-that. This module hashes the support set and the key of the task (see `tokay.core.task_key`) to a seed, and the seed and a
+that. This module hashes the support set and the key of the task (see `tokay.core.current_task`) to a seed, and the seed and a
 counter to numbers. It works on any device.
 """
 
@@ -11,8 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..current_task import current_task
 from ..task import Examples
-from ..task_key import current_key
 
 _ODD = (-7046029254386353131, -4417276706812531889, 1609587929392839161)  # 2^64 / golden ratio and two primes, as int64
 
@@ -38,7 +38,7 @@ def task_seed(support: Examples) -> Tensor:
     position = _mix(torch.arange(1, bits.shape[1] + 1, device=bits.device) * _ODD[0])
     hashes = _mix((bits * position).sum(1))  # [n]
     seed = _mix(torch.where(support.y.any(-1), hashes, 0).sum() * _ODD[1])
-    key = current_key()
+    key = current_task().key
     return seed if key is None else _mix(seed ^ _mix(key))
 
 

@@ -9,9 +9,10 @@ running mean of gradients), weight decay. s = 2 for up to 200 classes, 10 for mo
 code; the text of the paper has plain cosines.
 
 Deviations from the authors' code:
-- Batch norm uses the statistics of the current set; their code uses running statistics on a new task.
+- Batch norm uses the statistics of the current set; their code uses running statistics on a new task, as ``--norm running``
+  does.
 - The new directions start from normal noise; their code uses uniform noise of the same variance. The noise of a class
-  depends only on its examples, so the same task always gives the same result.
+  depends only on its examples and on the task, so the same task always gives the same result.
 - A mini-batch may span two rounds; in their code the last mini-batch of a round is smaller. The number of steps is equal.
 """
 

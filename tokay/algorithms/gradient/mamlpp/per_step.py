@@ -4,9 +4,11 @@ from copy import deepcopy
 
 from torch import Tensor, nn
 
+from ....core.engine.running_statistics import RunningBatchNorm2d
 from ....core.inner.descent import Params, forward, trainable
 from ....core.inner.wrapper import Wrapper, to_buffer
 from ....core.network import require_network
+from ....errors import NetworkError
 
 _NORMS = (
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
@@ -59,6 +61,11 @@ def _take_norms(net: nn.Module) -> dict[str, Tensor]:
     """Makes the trainable scales and shifts of the norm layers buffers of ``net``; returns their values by name."""
     norms: dict[str, Tensor] = {}
     for prefix, module in net.named_modules():
+        if isinstance(module, RunningBatchNorm2d):
+            raise NetworkError(
+                f"maml++: norm parameters differ from step to step, so running statistics fit none of them, {prefix} keeps "
+                "some. Use --norm batch or task."
+            )
         if not isinstance(module, _NORMS):
             continue
         for name, p in list(module.named_parameters(recurse=False)):

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from tokay import ABML, ANP, LEO, NP, VERSA, Algorithm, Examples, LearnedOptimizer, Task, TaskSpec, one_hot, over_tasks
+from tokay.core.current_task import current_task, in_task, task_keys
 from tokay.core.engine.meta_gradient import accumulate_meta_gradient
-from tokay.core.task_key import current_key, in_task, task_keys
 
 CLASSES = [VERSA(), LEO(latents=4), ABML(), LearnedOptimizer(start="random", inner_steps=2)]
 CURVES = [NP(width=8), ANP(width=8, heads=2)]
@@ -69,9 +69,9 @@ def test_keys_of_steps_and_tasks_differ() -> None:
 def test_the_key_ends_with_its_task() -> None:
     with in_task(torch.tensor(3)):
         with in_task(torch.tensor(4)):
-            assert current_key() == 4
-        assert current_key() == 3
-    assert current_key() is None
+            assert current_task().key == 4
+        assert current_task().key == 3
+    assert current_task().key is None
 
 
 def test_the_key_ends_with_an_error() -> None:
@@ -82,4 +82,4 @@ def test_the_key_ends_with_an_error() -> None:
 
     with pytest.raises(ArithmeticError):
         over_tasks(broken, tasks, keys=task_keys(0, "train", 0, 4))
-    assert current_key() is None
+    assert current_task().key is None
