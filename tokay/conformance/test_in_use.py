@@ -6,6 +6,7 @@ from torch import Tensor
 
 import tokay
 from tokay import FitConfig, Sizes, Task
+from tokay.core.current_task import in_task, task_keys
 from tokay.core.task import TaskSpec
 
 from .helpers import BACKBONES, Case, by_hand, cases, each_algorithm, each_case, excused, methods, one_task, y_dim_of
@@ -13,7 +14,7 @@ from .helpers import BACKBONES, Case, by_hand, cases, each_algorithm, each_case,
 each_learner = pytest.mark.parametrize("case", cases(accepts=lambda case: case.algorithm.learns))
 
 
-class _Recorded:
+class Recorded:
     """A source of float64 tasks that remembers what it gave."""
 
     def __init__(self, case: Case, norm: str) -> None:
@@ -32,7 +33,7 @@ class _Recorded:
 def test_evaluates(case: Case) -> None:
     """The curve ends at the score, the score is the mean by hand, and one seed means one set of tasks."""
     net = case.build("layer")
-    first, second = _Recorded(case, "layer"), _Recorded(case, "layer")
+    first, second = Recorded(case, "layer"), Recorded(case, "layer")
     evaluation = tokay.evaluate(case.algorithm, net, first, tasks=4, seed=3)
     again = tokay.evaluate(case.algorithm, net, second, tasks=4, seed=3, chunk_size=3)
     other = tokay.evaluate(case.algorithm, net, second, tasks=4, seed=4)
@@ -47,7 +48,8 @@ def test_evaluates(case: Case) -> None:
     rows = []
     for index in range(4):
         task = one_task(first.given[0], index)
-        outputs = tested.predict(net, tested.adapt(net, task.support), task.query.x).detach()
+        with in_task(task_keys(3, "evaluate", 0, 4)[index], task.support.x):
+            outputs = tested.predict(net, tested.adapt(net, task.support), task.query.x).detach()
         rows.append(by_hand(outputs, task.query.y))
     for name in rows[0]:
         mean = torch.stack([row[name] for row in rows]).mean()
@@ -57,7 +59,7 @@ def test_evaluates(case: Case) -> None:
 @each_case
 def test_inductive(case: Case) -> None:
     """An answer depends on the other queries through the norms of the backbone alone; here they mix no examples."""
-    evaluation = tokay.evaluate(case.algorithm, case.build("layer"), _Recorded(case, "layer"), tasks=2)
+    evaluation = tokay.evaluate(case.algorithm, case.build("layer"), Recorded(case, "layer"), tasks=2)
     with excused(case.algorithm, "inductive", case.variant):
         assert not evaluation.transductive
 
@@ -75,7 +77,7 @@ def test_training_is_reproducible(case: Case) -> None:
     start = {name: value.clone() for name, value in net.state_dict().items()}
     for _ in range(2):
         net.load_state_dict(start)
-        steps = list(tokay.fit(case.algorithm, net, _Recorded(case, "layer"), config))
+        steps = list(tokay.fit(case.algorithm, net, Recorded(case, "layer"), config))
         assert [step.step for step in steps] == [1, 2]
         ends.append({name: value.clone() for name, value in net.state_dict().items()})
     for name in start:

@@ -1,33 +1,18 @@
 """``over_tasks`` applies a function of one task to a batch of tasks. All of Tokay maps over tasks through it."""
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from ...errors import NetworkError
 from ..current_task import in_task
 from ..task import Examples as Examples, Task
 from .exact_gradients import exact_gradients
+from .torch_errors import Mode as Mode, explained_errors
 
 T = TypeVar("T")
-Mode = Literal["vmap", "loop"]
-
-# (part of functorch's error message, our explanation of it)
-_CAUSES = (
-    ("in-place", "it changes a tensor in place (running statistics of a norm layer, a cache, a counter)"),
-    ("match the broadcast shape", "it changes a tensor in place (a cache, a counter)"),
-    ("inplace", "it changes a tensor in place (running statistics of a norm layer, a cache, a counter)"),
-    (".item()", "it reads a value out of a tensor (.item(), bool(tensor), int(tensor))"),
-    ("data-dependent control flow", "it branches on the value of a tensor"),
-    ("dynamic shape", "the shape of a result depends on values (unique, nonzero, a boolean mask)"),
-    (
-        "Batching rule not implemented",
-        "it uses an operation that cannot be mapped (nn.LSTM and nn.GRU: use their cells)",
-    ),
-)
 
 
 def count_tasks(tasks: Any) -> int:
@@ -58,7 +43,7 @@ def over_tasks(
     """Apply ``fn``, a function of one task, to each task of a batch. Every tensor of the result gains a leading axis.
 
     - ``mode="vmap"`` runs all tasks at once, or ``chunk_size`` tasks at a time.
-    - ``mode="loop"`` runs the tasks one by one. It is slower, works for every network, and gives the same numbers.
+    - ``mode="loop"`` runs the tasks one by one. It is slower, needs no rules for ``vmap``, and gives the same numbers.
 
     ``keys`` (int64 ``[tasks]``, see `tokay.core.current_task`) decide the noise that a method draws inside a task.
 
@@ -78,31 +63,12 @@ def over_tasks(
         with in_task(key, task.support.x):
             return fn(task)
 
-    with exact_gradients():
+    with exact_gradients(), explained_errors(tuple(tasks.support.x.shape), mode):
         if mode == "loop" or count_tasks(tasks) == 1:  # one task needs no mapping
             results = [one_task(*tree_map(lambda tensor, i=i: tensor[i], batch)) for i in range(count_tasks(tasks))]
             leaves = [tree_flatten(result)[0] for result in results]
             structure = tree_flatten(results[0])[1]
             stacked: T = tree_unflatten([torch.stack(column) for column in zip(*leaves, strict=True)], structure)
             return stacked
-        try:
-            mapped: T = torch.func.vmap(one_task, randomness="different", chunk_size=chunk_size)(*batch)
-            return mapped
-        except NetworkError:
-            raise
-        except (RuntimeError, ValueError) as error:
-            cause = _cause(str(error))
-            if cause is None:  # the error comes from the user's code
-                raise
-            raise NetworkError(
-                f"over_tasks: the network cannot be mapped over tasks (support {tuple(tasks.support.x.shape)}): "
-                f"{cause}. "
-                'Change that layer, or use mode="loop" (--mode loop), which gives the same numbers.'
-            ) from error
-
-
-def _cause(text: str) -> str | None:
-    """Explain an error that comes from mapping over tasks; None for any other error."""
-    if not any(word in text for word in ("vmap", "functorch", "Batching rule", "match the broadcast shape")):
-        return None
-    return next((explanation for fragment, explanation in _CAUSES if fragment in text), None)
+        mapped: T = torch.func.vmap(one_task, randomness="different", chunk_size=chunk_size)(*batch)
+        return mapped

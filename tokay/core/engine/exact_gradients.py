@@ -22,6 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from ...errors import NetworkError
+from .recurrent_cells import CELLS
 
 
 def _per_channel(parameter: Tensor, x: Tensor) -> Tensor:
@@ -102,6 +103,7 @@ _replacements: dict[Any, Callable[..., Any]] = {
     F.instance_norm: _instance_norm,
     F.layer_norm: _layer_norm,
     F.conv2d: _conv2d,
+    **CELLS,
     # Some modules call these instead of torch.nn.functional. Their arguments have another order.
     torch.batch_norm: lambda input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled: (
         _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)

@@ -191,7 +191,8 @@ class Reptile(Algorithm[Params], name="reptile"):
                 _, (adapted, end_moments) = self._train(network, previous, [task.query], moments)
             origin = params if self.update == "all" else previous
             displacements = [(p, adapted[name] - origin[name]) for name, p in params.items()]
-            displacements += [(v, end_moments.second[name] - v) for name, v in start.second.items() if name in params]
+            for name, v in start.second.items():  # a frozen weight keeps its moment
+                displacements.append((v, end_moments.second[name] - v if name in params else torch.zeros_like(v)))
             if isinstance(start.second_weight, Tensor):
                 displacements.append((start.second_weight, end_moments.second_weight - start.second_weight))
         squares = [(p - p.detach() - displacement).square().sum() for p, displacement in displacements]
