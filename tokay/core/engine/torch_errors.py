@@ -56,5 +56,6 @@ def explained_errors(support_shape: tuple[int, ...], mode: Mode) -> Iterator[Non
         if cause is None or mode == "loop":
             raise
         raise NetworkError(
-            f'{where}: {cause}. Change that layer, or use mode="loop" (--mode loop), which gives the same numbers.'
+            f"over_tasks: the network cannot be mapped over tasks (support {support_shape}): {cause}. "
+            'Change that layer, or use mode="loop" (--mode loop), which gives the same numbers.'
         ) from error
