@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,7 +106,8 @@ def test_infinite_and_nan_targets_raise_an_error() -> None:
 
 
 def test_bytes_are_never_nan() -> None:
-    check_task(tasks(support_x=torch.zeros(2, 6, 4, dtype=torch.uint8)), CLASSES, where="here")
+    batch = tasks(support_x=torch.zeros(2, 6, 4, dtype=torch.uint8), query_x=torch.zeros(2, 3, 4, dtype=torch.uint8))
+    check_task(batch, replace(CLASSES, x_type="integer"), where="here")
 
 
 def test_a_class_without_support() -> None:

@@ -25,7 +25,8 @@ def _output_for_zeros(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool 
     Raises ``NetworkError`` if the network fails, or if its output has another shape.
     """
     reference = next(net.parameters(), torch.zeros(()))
-    x = torch.zeros(2, *spec.x_shape, dtype=reference.dtype, device=reference.device)
+    dtype = reference.dtype if spec.x_type == "float" else torch.int64
+    x = torch.zeros(2, *spec.x_shape, dtype=dtype, device=reference.device)
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]), exact_gradients():
             output = net(x)
@@ -33,9 +34,11 @@ def _output_for_zeros(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool 
         raise
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
+        advice, kind = "Build it for this shape.", "" if x.is_floating_point() else " and dtype int64"
+        if "indices" in reason and spec.x_type == "float":
+            advice = 'If the inputs are indices, say TaskSpec(x_type="integer").'
         raise NetworkError(
-            f"{where}: the network must take inputs of shape {tuple(x.shape)}, but fails on them ({reason}). "
-            "Build it for this shape."
+            f"{where}: the network must take inputs of shape {tuple(x.shape)}{kind}, but fails on them ({reason}). {advice}"
         ) from error
     axes = (2, 4) if maps else (2,)
     if not isinstance(output, Tensor) or output.ndim not in axes or output.shape[0] != 2:
@@ -56,6 +59,16 @@ def check_statistics(net: nn.Module, *, where: str) -> None:
                 f"({type(module).__name__}) does. Build it with track_running_stats=False, convert the network with "
                 "tokay.networks.batch_statistics(net), or freeze the statistics with net.eval()."
             )
+
+
+def check_input_type(net: nn.Module, x: Tensor, *, where: str) -> None:
+    """Raise ``NetworkError`` if the inputs ``x`` have another floating dtype than the weights of ``net``."""
+    weights = next((p for p in net.parameters() if p.is_floating_point()), None)
+    if weights is not None and x.is_floating_point() and x.dtype != weights.dtype:
+        raise NetworkError(
+            f"{where}: inputs and weights must have the same dtype, got {x.dtype} and {weights.dtype}. "
+            "Convert the network (net.double(), net.float()) or the inputs."
+        )
 
 
 def check_outputs(net: nn.Module, spec: TaskSpec, *, where: str) -> None:

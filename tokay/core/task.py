@@ -1,7 +1,7 @@
 """The central data types: examples, tasks, the sizes of an episode, and the shapes that a network must handle."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from ..errors import ConfigError, TaskError
 
 Kind = Literal["classification", "regression", "sequence"]
 Split = Literal["train", "validation", "test"]
+InputType = Literal["float", "integer"]
 
 
 class Examples(NamedTuple):
@@ -45,11 +46,17 @@ def pool_examples(task: Task) -> Examples:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
-    """What you must know to build a network: the shape of one input, the number of outputs, and the kind of task."""
+    """What you must know to build a network: shape and type of one input, the number of outputs, and the kind of task."""
 
     x_shape: tuple[int, ...]
     y_dim: int
     kind: Kind = "classification"
+    x_type: InputType = "float"
+    """float: numbers, as most networks take them; integer: indices, such as tokens for an ``nn.Embedding``"""
+
+    def __post_init__(self) -> None:
+        if self.x_type not in get_args(InputType):
+            raise ConfigError(f"TaskSpec: x_type must be float or integer, got {self.x_type!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +144,21 @@ def check_task(task: Task, spec: TaskSpec, *, where: str, every_class: bool = Tr
             )
 
 
+def _check_type(x: Tensor, part: str, spec: TaskSpec, where: str) -> None:
+    """Raise ``TaskError`` if the inputs are no numbers of the type that the spec says."""
+    if spec.x_type == "float" and not x.is_floating_point():
+        scale = " / 255" if x.dtype == torch.uint8 else ""
+        raise TaskError(
+            f"{where}: {part} inputs must be floating point, got {x.dtype}. Convert them (x.float(){scale}), or, if they "
+            'are indices, say TaskSpec(x_type="integer").'
+        )
+    if spec.x_type == "integer" and (x.is_floating_point() or x.dtype == torch.bool):
+        raise TaskError(
+            f'{where}: {part} inputs must be integers, as TaskSpec(x_type="integer") says, got {x.dtype}. '
+            "Convert them (x.long())."
+        )
+
+
 def _check_examples(examples: Examples, part: str, spec: TaskSpec, where: str) -> None:
     x, y = examples
     if tuple(x.shape[2:]) != spec.x_shape:
@@ -144,6 +166,7 @@ def _check_examples(examples: Examples, part: str, spec: TaskSpec, where: str) -
             f"{where}: {part} examples must have shape {spec.x_shape}, got {tuple(x.shape[2:])}. "
             "Resize them, or build the network for this shape."
         )
+    _check_type(x, part, spec, where)
     if spec.kind == "classification" and y.ndim == 2 and not y.is_floating_point():
         raise TaskError(
             f"{where}: {part} targets must be boolean one-hot rows {(*x.shape[:2], spec.y_dim)}, got labels "

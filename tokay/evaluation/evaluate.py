@@ -12,7 +12,7 @@ from ..core.algorithm import Algorithm
 from ..core.current_task import task_keys
 from ..core.engine.batching import Mode, count_tasks, over_tasks, to_device
 from ..core.engine.private_copy import evaluation_copy
-from ..core.network import device_of
+from ..core.network import check_input_type, device_of
 from ..core.predictions import check_compatible
 from ..core.probability.calibration import expected_calibration_error
 from ..core.seeding import derive_seed
@@ -65,6 +65,7 @@ def evaluate(
             batch_tasks = to_device(batch.tasks, device_of(net))
             if batch.first_block == 0:
                 check_task(batch_tasks, source.spec, where="evaluate")
+                check_input_type(net, batch_tasks.support.x, where="evaluate")
                 transductive = not inductive and _depends_on_other_queries(scorer, batch_tasks)
             torch.manual_seed(derive_seed(seed, "evaluate-draws", batch.first_block))
             chunk = chunk_size or chunk_that_fits(batch_tasks)

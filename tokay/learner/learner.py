@@ -14,7 +14,7 @@ from ..core.engine.private_copy import evaluation_copy
 from ..core.network import check_statistics, feature_size
 from ..core.predictions import check_compatible, predict_queries
 from ..core.seeding import derive_seed
-from ..core.task import Examples, Kind, TaskSpec, one_hot
+from ..core.task import Examples, InputType, Kind, TaskSpec, one_hot
 from ..errors import TaskError
 from .labels import read_labels
 from .query_protocol import query_protocol
@@ -35,8 +35,9 @@ class Learner:
 
     Dropout is off. Any number of threads may share a learner or a network, as long as none of them trains it.
 
-    ``x_shape`` is the shape of an input in training; ``fit`` refuses others. ``recipe`` says how ``save`` builds the
-    network again. ``load`` sets both.
+    ``x_shape`` is the shape of an input in training; ``fit`` refuses others. With ``x_type="integer"`` inputs stay integers,
+    for a network that begins with an ``nn.Embedding``. ``recipe`` says how ``save`` builds the network again. ``load`` sets
+    all three.
 
     After ``fit``: ``classes_`` (classes only), ``state_`` (what it learned), ``kind_`` and ``support`` (the examples).
 
@@ -54,6 +55,7 @@ class Learner:
         inductive: bool = True,
         seed: int = 0,
         x_shape: tuple[int, ...] | None = None,
+        x_type: InputType = "float",
         recipe: dict[str, Any] | None = None,
     ) -> None:
         self.algorithm = algorithm
@@ -61,6 +63,7 @@ class Learner:
         self.inductive = inductive
         self.seed = seed
         self.x_shape = x_shape
+        self.x_type: InputType = x_type
         self.recipe = recipe
 
     def fit(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> Self:
@@ -85,7 +88,7 @@ class Learner:
                 "Give integer or string labels for classes."
             )
         targets = self._classes(labels) if self.kind_ == "classification" else self._values(labels)
-        spec = TaskSpec(x_shape=tuple(inputs.shape[1:]), y_dim=targets.shape[1], kind=self.kind_)
+        spec = TaskSpec(x_shape=tuple(inputs.shape[1:]), y_dim=targets.shape[1], kind=self.kind_, x_type=self.x_type)
         if self.kind_ == "classification" and not self.algorithm.any_ways:
             self._require_ways(spec)
         check_statistics(self.net, where="fit")
@@ -135,6 +138,10 @@ class Learner:
     def _inputs(self, x: ArrayLike | Tensor) -> Tensor:
         reference = next(self.net.parameters(), torch.zeros(()))
         tensor = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x))
+        if self.x_type == "integer":
+            if tensor.dtype.is_floating_point or tensor.dtype == torch.bool:
+                raise TaskError(f"Learner: inputs must be integers, as in training, got {tensor.dtype}. Convert them.")
+            return tensor.to(reference.device, torch.int64)
         scale = 255 if tensor.dtype == torch.uint8 else 1
         tensor = tensor.to(reference) / scale
         if not bool(torch.isfinite(tensor).all()):

@@ -59,7 +59,12 @@ def save(
         "network": recipe,
         "evaluating": [name for name, module in net.named_modules() if not module.training],
         "frozen": [name for name, parameter in net.named_parameters() if not parameter.requires_grad],
-        "learner": {"inductive": learner.inductive, "seed": learner.seed, "x_shape": learner.x_shape},
+        "learner": {
+            "inductive": learner.inductive,
+            "seed": learner.seed,
+            "x_shape": learner.x_shape,
+            "x_type": learner.x_type,
+        },
         "task": _encode_task(learner, tensors),
     }
     try:
@@ -87,7 +92,9 @@ def load(path: str | Path, *, net: nn.Module | None = None, device: str = "cpu",
     run, loaded_net = load_model(path, net=net, device=device)
     spec = read(path)[1]
     recipe = {"spec": asdict(spec), "network": settings_json(run.network)} if net is None else None
-    return Learner(run.algorithm, loaded_net, inductive=inductive, x_shape=spec.x_shape, recipe=recipe)
+    return Learner(
+        run.algorithm, loaded_net, inductive=inductive, x_shape=spec.x_shape, x_type=spec.x_type, recipe=recipe
+    )
 
 
 def _load_file(path: Path, net: nn.Module | None, device: str) -> Learner:
@@ -178,5 +185,7 @@ def _try_out_inputs(net: nn.Module, spec: TaskSpec | None) -> Tensor | None:
     reference = next(net.parameters(), torch.zeros(()))
     if spec is None:
         return None
+    if spec.x_type == "integer":
+        return torch.zeros(4, *spec.x_shape, dtype=torch.int64, device=reference.device)
     x = torch.randn(4, *spec.x_shape, generator=torch.Generator().manual_seed(0))
     return x.to(reference)

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..core.task import Task, TaskSpec, kind_of
+from ..core.task import InputType, Task, TaskSpec, kind_of
 
 
 class FixedTasks:
@@ -18,7 +18,8 @@ class FixedTasks:
     def __init__(self, tasks: Task) -> None:
         x, y = tasks.support
         self.tasks = tasks
-        self.spec = TaskSpec(x_shape=tuple(x.shape[2:]), y_dim=y.shape[2], kind=kind_of(y))
+        x_type: InputType = "integer" if x.dtype in (torch.int64, torch.int32) else "float"
+        self.spec = TaskSpec(x_shape=tuple(x.shape[2:]), y_dim=y.shape[2], kind=kind_of(y), x_type=x_type)
 
     def __len__(self) -> int:
         return len(self.tasks.support.x)

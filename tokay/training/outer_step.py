@@ -15,7 +15,7 @@ from ..core.engine.memory_budget import fitting_chunk_size
 from ..core.engine.meta_gradient import accumulate_meta_gradient
 from ..core.engine.running_statistics import update_running_statistics
 from ..core.engine.unused_weights import check_no_unused_weights
-from ..core.network import device_of
+from ..core.network import check_input_type, device_of
 from ..core.seeding import derive_seed, generator
 from ..core.source_abilities import Paced
 from ..core.task import Task, TaskSource, check_task
@@ -118,6 +118,7 @@ class OuterStep:
         batch = self._stream.take(step)
         if step == 0:
             check_task(batch.tasks, self._spec, where="fit", every_class=not (algorithm.joint or algorithm.ordered))
+            check_input_type(self._net, batch.tasks.support.x, where="fit")
         for group in self._optimizer.param_groups:
             group["lr"] = self._plan.lr_at(step, config.steps)
         self._optimizer.zero_grad()

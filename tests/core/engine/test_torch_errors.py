@@ -46,7 +46,9 @@ def meta_gradient(method: Any, backbone: nn.Module, mode: Any) -> None:
     "backbone, cause", [(Counter, "changes a tensor in place"), (Saver, "uses torch.utils.checkpoint")]
 )
 def test_gradients_inside_a_task(backbone: Any, cause: str, mode: str) -> None:
-    with pytest.raises(NetworkError, match=f"the network {cause} .*, and this method takes gradients inside a task") as raised:
+    with pytest.raises(
+        NetworkError, match=f"the network {cause} .*, and this method takes gradients inside a task"
+    ) as raised:
         meta_gradient(MAML(inner_lr=0.1), backbone(), mode)
     assert "\n" not in str(raised.value)
     assert "loop" not in str(raised.value)  # it would not help
