@@ -3,6 +3,7 @@
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,27 @@ def test_a_name_is_given_once() -> None:
     with pytest.raises(ConfigError, match=r"^reptile: the name 'tokay' is taken by .*test_registry\.Gecko\. Choose"):
         registry.add(other, "tokay")
     assert registry.by_name() == {"tokay": Gecko}
+
+
+@pytest.mark.parametrize("name", ["", "My Method", "maml*", "-x", "a/b", "ünder", "two words", "Upper", None])
+def test_names_are_words_of_a_command_line(name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^reptile: a name must be lower-case letters, digits"):
+        reptiles().add(Gecko, name)
+
+
+def test_networks_and_sources_have_a_summary() -> None:
+    with pytest.raises(ConfigError, match=r"^silent: a network must have a summary, .*Silent has none\. Add summary ="):
+
+        class Silent(tokay.networks.Network, name="silent"):
+            pass
+
+    with pytest.raises(ConfigError, match=r"^quiet: a source must have a summary"):
+
+        class Quiet(tokay.tasks.Source, name="quiet"):
+            pass
+
+    assert "silent" not in tokay.networks.list_networks()
+    assert "quiet" not in tokay.tasks.list_sources()
 
 
 def test_a_class_of_the_same_name_in_another_module_does_not_replace_it() -> None:

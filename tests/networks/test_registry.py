@@ -19,7 +19,7 @@ def _clean_registry() -> Iterator[None]:
 
 
 def define(name: str, qualname: str = "Mine") -> Any:
-    body = {"build": lambda self, x_shape: nn.Flatten(), "__qualname__": qualname}
+    body = {"summary": "mine", "build": lambda self, x_shape: nn.Flatten(), "__qualname__": qualname}
     return dataclass(frozen=True, kw_only=True)(type(Network)(qualname, (Network,), body, name=name))
 
 

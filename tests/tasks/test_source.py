@@ -26,6 +26,8 @@ def test_a_name_is_taken_once() -> None:
 
         @dataclass(frozen=True, kw_only=True)
         class Other(Source, name="sinusoid"):
+            summary = "other"
+
             def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
                 raise NotImplementedError
 
@@ -37,6 +39,8 @@ def test_a_new_one_registers_itself() -> None:
 
         @dataclass(frozen=True, kw_only=True)
         class Mine(Source, name="mine"):
+            summary = "mine"
+
             def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
                 return Sinusoid().tasks(split, sizes)
 

@@ -8,6 +8,7 @@ registry's group that an installed package declares:
     centroid = "mypackage.centroid"
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -17,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from ..errors import ConfigError, TokayError
 
 T = TypeVar("T")
+_WORD = re.compile(r"[a-z][a-z0-9+-]*")
 GROUPS = ("tokay.algorithms", "tokay.sources", "tokay.networks")
 """the entry point groups through which other packages add methods, sources and networks"""
 
@@ -33,10 +35,17 @@ class Registry(Generic[T]):
         self._is_loaded = False
 
     def add(self, cls: type[Any], name: str) -> None:
-        """Register ``cls`` and set ``cls.name``. Raises ``ConfigError`` if another class has the name.
+        """Register ``cls`` and set ``cls.name``.
 
         A class that is defined again replaces itself: ``dataclass(slots=True)`` and notebooks do that.
+
+        Raises ``ConfigError`` if another class has the name, or if the name is no word of a command line.
         """
+        if not isinstance(name, str) or not _WORD.fullmatch(name):
+            raise ConfigError(
+                f"{self._what}: a name must be lower-case letters, digits, '-' and '+', beginning with a letter, got {name!r}. "
+                'Choose one, such as "my-method".'
+            )
         owner = self._classes.get(name)
         if owner is not None and path_of(owner) != path_of(cls):
             raise ConfigError(f"{self._what}: the name {name!r} is taken by {path_of(owner)}. Choose another.")
@@ -55,6 +64,14 @@ class Registry(Generic[T]):
                 self._is_loaded = False  # the next look fails in the same way, instead of missing classes silently
                 raise
         return dict(self._classes)
+
+    def check_summary(self, cls: type[Any], name: str) -> None:
+        """Raise ``ConfigError`` if a class has no summary: `tokay list` would fail on it."""
+        if not isinstance(getattr(cls, "summary", None), str):
+            raise ConfigError(
+                f'{name}: a {self._what} must have a summary, {cls.__qualname__} has none. Add summary = "one line for tokay '
+                'list".'
+            )
 
     @contextmanager
     def temporary(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ class Network(ABC):
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _networks.check_summary(cls, name)
         _networks.add(cls, name)
 
     @abstractmethod
