@@ -29,7 +29,8 @@ Differences from BPL:
 
 Read its 1.25 % error on the official 20 runs with care. The four people who drew each alphabet of the runs draw alike,
 which makes the runs easy for this method. With the same weights, the same characters by other people have 8 to 12 % errors.
-So the figure says nothing about handwriting in general, and supports no claim against BPL.
+So the figure says nothing about handwriting in general, and supports no claim against BPL. Nor does it show what training
+adds: without training (``--steps 0``), with the constants that were set by hand, 1.50 % are wrong.
 """
 
 from collections.abc import Mapping
