@@ -19,6 +19,7 @@ from tokay.files import (
     compute_checksum,
     has_checksum,
     read_json,
+    read_metadata,
     read_tensors,
     replace_atomically,
     write_atomically,
@@ -246,3 +247,22 @@ def test_other_files_than_tensors(tmp_path: Path) -> None:
     torch.save({"weight": torch.rand(2)}, file)
     with pytest.raises(DataError, match="a pickle, which Tokay never opens"):
         read_tensors(file)
+
+
+def test_equal_tensors_are_equal_files(tmp_path: Path) -> None:
+    """Safetensors alone writes the metadata in another order each time."""
+    metadata = {f"name {i}": str(i) for i in range(12)}
+    tensors = {"b": torch.arange(5, dtype=torch.uint8), "a": torch.rand(3), "empty": torch.zeros(0, 2)}
+    for name in ("first", "second", "third"):
+        write_tensors(tmp_path / name, tensors, metadata)
+    contents = {(tmp_path / name).read_bytes() for name in ("first", "second", "third")}
+    assert len(contents) == 1
+    content = contents.pop()
+    assert (8 + int.from_bytes(content[:8], "little")) % 8 == 0
+    loaded, loaded_metadata = read_tensors(tmp_path / "first")
+    assert loaded_metadata == metadata
+    assert loaded.keys() == tensors.keys()
+    assert all(
+        torch.equal(loaded[name], value) and loaded[name].dtype == value.dtype for name, value in tensors.items()
+    )
+    assert read_metadata(tmp_path / "first").keys() == {*metadata, "checksum"}

@@ -26,4 +26,6 @@ from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.scores import Evaluation as Evaluation, Score as Score, paired_difference as paired_difference
 from .learner.learner import Learner as Learner
 from .learner.saving import load as load, save as save
-from .training.fit import FitConfig as FitConfig, FitState as FitState, Step as Step, fit as fit
+from .training.fit import FitConfig as FitConfig, FitState as FitState, Step as Step
+from .training.train import train as train
+from .training.training_steps import fit as fit

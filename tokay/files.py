@@ -113,7 +113,17 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     # Safetensors stores only contiguous tensors that share no memory.
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     checksum = {_CHECKSUM: compute_checksum(copies, metadata)}
-    write_atomically(path, save(copies, metadata={**metadata, **checksum}))
+    write_atomically(path, _sort_metadata(save(copies, metadata={**metadata, **checksum})))
+
+
+def _sort_metadata(content: bytes) -> bytes:
+    """The same safetensors file with its metadata in order: safetensors writes them in another order each time."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -149,8 +159,13 @@ def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[s
 
 def has_checksum(path: Path) -> bool:
     """Whether the safetensors file ``path`` has a checksum. Those of earlier versions have none."""
+    return _CHECKSUM in read_metadata(path)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file, with the checksum, without reading its tensors."""
     with safe_open(path, framework="pt") as file:
-        return _CHECKSUM in (file.metadata() or {})
+        return dict(file.metadata() or {})
 
 
 def compute_checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:

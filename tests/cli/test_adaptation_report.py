@@ -53,6 +53,28 @@ def test_unknown_numbers_are_left_out() -> None:
     assert "training split" not in words
 
 
+@pytest.mark.parametrize(
+    "gap, words",
+    [
+        ((0.03, 0.01), "score better by 3.00 ± 1.00 %."),
+        ((-0.03, 0.01), "score worse by 3.00 ± 1.00 %."),
+        ((0.01, 0.03), "score alike: the difference is within 3.00 %."),
+        ((-0.01, 0.03), "score alike: the difference is within 3.00 %."),
+        ((-1e-9, 0.0), "score alike: the difference is within 0.00 %."),
+        ((0.0, 0.0), "score alike: the difference is within 0.00 %."),
+    ],
+)
+def test_a_gap_has_no_sign(gap: tuple[float, float], words: str) -> None:
+    sentences = describe_adaptation(replace(SPEED, gap=Difference(*gap, 100)))
+    assert sentences.endswith(f"Tasks of the training split {words}")
+
+
+def test_a_gap_of_errors_is_no_percentage() -> None:
+    assert describe_adaptation(replace(SPEED, measure="mse", reach=0.5, gap=Difference(0.2, 0.1, 9))).endswith(
+        "better by 0.2000 ± 0.1000."
+    )
+
+
 def test_as_json() -> None:
     data = json.loads(json.dumps(adaptation_json(SPEED)))
     assert data["gap"] == {"mean": 0.03, "ci95": 0.01}

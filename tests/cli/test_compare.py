@@ -11,6 +11,7 @@ import tokay
 from tokay.cli.adaptation_report import adaptation_json
 from tokay.cli.output import stdout
 from tokay.evaluation.adaptation_speed import adaptation
+from tokay.figures import adaptation as adaptation_figures, style
 from tokay.runs.checkpoint import load_model
 
 from .helpers import SMALL, Call, quietly, refused
@@ -111,6 +112,8 @@ def test_bad_words(call: Call, sine_run: Path, sine_rival: Path, reptile_run: Pa
     refused(call("compare", sine_run, sine_run), str(sine_run), "more than once")
     refused(call("compare", sine_run, sine_rival, sine_run / ".." / sine_run.name), "more than once")
     refused(call("compare", sine_run, sine_run.parent), str(sine_run.parent), "no run folder")
+    refused(call("compare", sine_run, sine_rival, "--plot", "a.jpg"), "a.jpg", ".png, .pdf, .svg")
+    refused(call("compare", sine_run, sine_rival, "--on", "'gp"), "--on cannot be read (no closing quotation)")
     refused(call("compare", sine_run, sine_rival, "--tasks", "1"), "at least 2", "got 1")
     refused(call("compare", sine_run, sine_rival, "--runs", "x"), "has no flag --runs.")
     refused(call("compare", proto_run, reptile_run, "--ways", "4"), "reptile", "3 ways", "got 4")
@@ -118,7 +121,11 @@ def test_bad_words(call: Call, sine_run: Path, sine_rival: Path, reptile_run: Pa
 
 def test_runs_of_different_sources(call: Call, sine_run: Path, reptile_run: Path, other_waves: Path) -> None:
     refused(call("compare", sine_run, reptile_run), "one source", "Sinusoid(", "Glyphs(")
-    refused(call("compare", sine_run, other_waves), "one source", "variant='maml'", "variant='reptile'")
+    refused(
+        call("compare", sine_run, other_waves), "one source", "variant='maml'", "variant='reptile'", "--on sinusoid"
+    )
+    result = call("compare", sine_run, other_waves, "--on", "sinusoid", "--tasks", "2")
+    assert result.code == 0, result.err  # as the message says
 
 
 def test_the_first_run_decides_the_sizes(call: Call, sine_run: Path, tmp_path: Path) -> None:
@@ -162,3 +169,42 @@ def test_the_curves_in_one_picture(call: Call, reptile_run: Path, proto_run: Pat
         "folder of --plot",
         "must exist",
     )
+
+
+def test_the_suffix_of_the_plot_decides_its_format(
+    call: Call, sine_run: Path, sine_rival: Path, tmp_path: Path
+) -> None:
+    for name, start in (("a.pdf", b"%PDF"), ("a.svg", b"<?xml")):
+        assert call("compare", sine_run, sine_rival, "--tasks", "2", "--plot", tmp_path / name).code == 0
+        assert (tmp_path / name).read_bytes().startswith(start)
+
+
+def test_the_plot_takes_any_name_of_a_run(call: Call, sine_rival: Path, tmp_path: Path) -> None:
+    odd = shutil.copytree(sine_rival, tmp_path / r"$\foo$")
+    result = call("compare", odd, sine_rival, "--tasks", "2", "--plot", tmp_path / "a.png")
+    assert result.code == 0, result.err
+
+
+def test_the_plot_names_the_split(call: Call, proto_run: Path, reptile_run: Path, tmp_path: Path) -> None:
+    words = ("--tasks", "2", "--split", "validation", "--plot", tmp_path / "a.svg")
+    titles = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation_figures, "adaptation_figure", lambda curves, title, **_: titles.append(title))
+        patch.setattr(style, "write_figure", lambda path, figure: None)
+        assert call("compare", proto_run, reptile_run, *words).code == 0
+    assert titles == ["glyphs: 2 validation 3-way 2-shot tasks, the same for all"]
+
+
+def test_the_differences_name_their_run(call: Call, reptile_run: Path, proto_run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(reptile_run, tmp_path / "copy")
+    out = call("compare", reptile_run, proto_run, copy, "--tasks", "2").out
+    assert "Differences are to reptile (3), the last run" in out
+    assert f"reptile (3): {copy}" in out
+
+
+def test_help_shows_no_empty_default(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        call("compare", "--help")
+    text = capsys.readouterr().out
+    assert "(default: )" not in text
+    assert "two or more run folders" in text

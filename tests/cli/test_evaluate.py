@@ -38,7 +38,7 @@ def test_json_of_classification(call: Call, reptile_run: Path) -> None:
     assert {name: report[name] for name in fixed} == fixed
     support = {"support_accuracy", "support_loss"}
     text = {"curve", "adaptation", "calibration_error", "seconds"}
-    assert set(report) == {*fixed, "transductive", "accuracy", "loss", *support, *text}
+    assert set(report) == {*fixed, "transductive", "inductive", "accuracy", "loss", *support, *text}
     assert 0 <= report["calibration_error"] <= 1
     assert report["transductive"] is True
     assert set(report["accuracy"]) == set(report["loss"]) == {"mean", "ci95", "median"}
@@ -110,6 +110,62 @@ def test_inductive_and_other_sizes(call: Call, proto_run: Path) -> None:
     assert (report["ways"], report["shots"], report["queries"], report["transductive"]) == (5, 1, 2, False)
 
 
+def test_both_protocols_are_scored_where_they_differ(call: Call, reptile_run: Path, sine_run: Path) -> None:
+    """Paired: the inductive scores are those of the first of the same tasks."""
+    report = evaluated(call, reptile_run, "--tasks", "6", "--inductive-tasks", "4", "--seed", "3")
+    run, net = load_model(reptile_run)
+    expected = tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=4, seed=3, inductive=True, curve=False)
+    inductive = report["inductive"]
+    assert inductive["tasks"] == 4
+    assert inductive["accuracy"]["mean"] == expected["accuracy"].mean
+    assert inductive["loss"]["mean"] == expected["loss"].mean
+    assert report["tasks"] == 6
+    assert inductive["accuracy"] != report["accuracy"]
+    for run_folder, words in (
+        (reptile_run, ("--inductive-tasks", "0")),
+        (reptile_run, ("--inductive",)),
+        (sine_run, ()),
+    ):
+        assert "inductive" not in evaluated(call, run_folder, "--tasks", "2", *words)
+
+
+def test_the_table_has_both_columns_where_they_differ(call: Call, reptile_run: Path, sine_run: Path) -> None:
+    run, net = load_model(reptile_run)
+    both = [
+        tokay.evaluate(run.algorithm, net, run.tasks("test"), tasks=30, inductive=i, curve=False)["accuracy"]
+        for i in (False, True)
+    ]
+    scores = [f"{100 * score.mean:.2f} ± {100 * score.ci95:.2f} %" for score in both]
+    out = call("evaluate", reptile_run, "--tasks", "30", "--inductive-tasks", "30", "--seen-tasks", "0").out
+    assert "accuracy, transductive" in out
+    assert "accuracy, inductive" in out
+    (row,) = [line for line in out.splitlines() if line.startswith("│ 3 ")]  # the last step has both
+    assert [cell.strip() for cell in row.split("│")[2:4]] == scores
+    assert f"the first 30 of these tasks: {scores[1]}. Transductive on the same: {scores[0]}." in out
+    for run_folder, words in ((reptile_run, ("--inductive",)), (sine_run, ())):
+        out = call("evaluate", run_folder, "--tasks", "2", "--seen-tasks", "0", *words).out
+        assert "transductive" not in out
+
+
+def test_a_small_transductive_batch_warns(call: Call, reptile_run: Path) -> None:
+    """The run has 3 x 2 support examples and 3 x 4 queries."""
+    words = ("--tasks", "2", "--seen-tasks", "0", "--inductive-tasks", "2")
+    assert "Transductive answers" not in call("evaluate", reptile_run, *words).err
+    small = call("evaluate", reptile_run, *words, "--queries", "1")
+    assert "depend on only 3 queries, fewer than the 6 support examples" in small.err
+    assert "Transductive answers" not in call("evaluate", reptile_run, *words, "--queries", "1", "--inductive").err
+
+
+def test_real_targets_have_one_column_for_error_and_loss(call: Call, sine_run: Path) -> None:
+    """Their loss is the error: the same number twice tells nothing."""
+    out = call("evaluate", sine_run, "--tasks", "3", "--seen-tasks", "0").out
+    head = next(line for line in out.splitlines() if "steps" in line)
+    assert [cell.strip() for cell in head.replace("┃", "|").split("|")[1:-1]] == ["steps", "mse", "support loss"]
+    (last,) = [line for line in out.splitlines() if line.startswith("mse ")]
+    assert "loss" not in last
+    assert "training classes" not in call("evaluate", sine_run, "--tasks", "3").err
+
+
 def test_the_table(call: Call, reptile_run: Path) -> None:
     result = call("evaluate", reptile_run, "--tasks", "2")
     assert result.code == 0
@@ -123,6 +179,7 @@ def test_bad_words(call: Call, sine_run: Path, reptile_run: Path, proto_run: Pat
     refused(call("evaluate", tmp_path), "no run folder", "run.json", "tokay train --out")
     refused(call("evaluate", tmp_path / "none"), "no run folder")
     refused(call("evaluate", sine_run, "--tasks", "1"), "at least 2", "got 1")
+    refused(call("evaluate", sine_run, "--inductive-tasks", "1"), "--inductive-tasks must be at least 2", "got 1")
     refused(call("evaluate", sine_run, "--tasks", "many"), "--tasks", "'many'")
     refused(call("evaluate", sine_run, "--runs", "x"), "has no flag --runs.", "It has --device")
     refused(call("evaluate", sine_run, "--device", "nonsense"), "'nonsense'", "Use cpu")

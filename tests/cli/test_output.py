@@ -71,3 +71,20 @@ def test_closed_streams(closed: str) -> None:
         f"{sys.executable} -m tokay list {closed}", shell=True, capture_output=True, text=True, check=False
     )
     assert (process.returncode, process.stderr) == (0, "")
+
+
+def test_a_warning_is_one_line(tmp_path: Path) -> None:
+    """A cache that cannot be written costs time only: the program goes on."""
+    (tmp_path / "file").touch()
+    process = subprocess.run(
+        [sys.executable, "-m", "tokay", "train", "scratch", "glyphs", "--size", "16", "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TOKAY_CACHE": str(tmp_path / "file" / "cache")},
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    warnings = [line for line in process.stderr.splitlines() if "cannot store decoded images" in line]
+    assert all(line.startswith("glyphs: cannot store") for line in warnings)
+    assert warnings
+    assert "warnings.warn" not in process.stderr

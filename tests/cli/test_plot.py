@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,10 @@ def test_titles_say_what_was_measured(
     training, adaptation, episode = titles
     assert training == "reptile on glyphs: meta-training"
     assert adaptation == "reptile on glyphs: 2 unseen 3-way 2-shot tasks (transductive)"
-    assert episode.splitlines()[0] == "reptile on glyphs: one unseen 3-way 2-shot task (transductive)"
+    first, second, score = episode.splitlines()
+    assert first == "reptile on glyphs: one unseen 3-way 2-shot task (transductive),"
+    assert second == "the one with the median loss of 25"
+    assert score.endswith("of 12 right")
 
 
 def test_titles_name_a_range_of_sizes(
@@ -92,7 +96,7 @@ def test_titles_name_a_range_of_sizes(
     assert call("plot", gp_run, "--tasks", "2").code == 0
     assert titles[1:] == [
         "cnp on gp: 2 unseen 3-to-10-point tasks (inductive)",
-        "cnp on gp: one unseen 3-to-10-point task (inductive)",
+        "cnp on gp: one unseen 3-to-10-point task (inductive),\nthe one with the median loss of 25",
     ]
 
 
@@ -100,21 +104,71 @@ def test_the_episode_is_unseen_and_the_seed_decides_it(sine_run: Path, reptile_r
     import torch
 
     device = torch.device("cpu")
-    task, initial, adapted, std = plot._predict_one_task(sine_run, 0, device)
-    again, *_ = plot._predict_one_task(sine_run, 0, device)
-    other, *_ = plot._predict_one_task(sine_run, 1, device)
-    assert torch.equal(task.query.x, again.query.x)
-    assert not torch.equal(task.query.x, other.query.x)
-    assert initial is not None
-    assert std is None
-    assert initial.shape == adapted.shape == task.query.y.shape == (50, 1)
+    episode, again, other = (plot._predict_one_task(sine_run, seed, device) for seed in (0, 0, 1))
+    task = episode.task
+    assert torch.equal(task.query.x, again.task.query.x)
+    assert not torch.equal(task.query.x, other.task.query.x)
+    assert episode.initial is not None
+    assert (episode.std, episode.names) == (None, None)
+    assert episode.initial.shape == episode.adapted.shape == task.query.y.shape == (50, 1)
     run, net = load_model(sine_run)
-    torch.testing.assert_close(initial, net(task.query.x).detach())
+    torch.testing.assert_close(episode.initial, net(task.query.x).detach())
     state = run.algorithm.at_test().adapt(net, task.support)
-    torch.testing.assert_close(adapted, run.algorithm.predict(net, state, task.query.x).detach())
-    letters, _, answers, _ = plot._predict_one_task(reptile_run, 0, device)
-    assert letters.query.x.shape == (12, 1, 28, 28)
-    assert answers.shape == (12, 3)
+    torch.testing.assert_close(episode.adapted, run.algorithm.predict(net, state, task.query.x).detach())
+    letters = plot._predict_one_task(reptile_run, 0, device)
+    assert letters.task.query.x.shape == (12, 1, 28, 28)
+    assert letters.adapted.shape == (12, 3)
+
+
+def test_the_episode_is_a_typical_one(sine_run: Path) -> None:
+    """Its loss is the median of the first 25 tasks: twelve are better and twelve are worse."""
+    import torch
+
+    episode = plot._predict_one_task(sine_run, 3, torch.device("cpu"))
+    run, net = load_model(sine_run)
+    tasks = run.source.tasks("test", replace(run.test, queries=50))
+    losses = evaluate(run.algorithm, net, tasks, tasks=25, seed=3).per_task["loss"]
+    loss = float((episode.adapted - episode.task.query.y).square().mean())
+    assert loss == pytest.approx(float(losses.median()), rel=1e-4)
+    assert episode.candidates == 25
+
+
+def test_the_classes_of_a_picture_folder_have_their_names(call: Call, tmp_path: Path) -> None:
+    import torch
+
+    from .helpers import SMALL, write_letters
+
+    root = write_letters(tmp_path / "letters", classes=12, files=4)
+    sizes = ("--channels", "grey", "--size", "16", "--filters", "2", "--ways", "2", "--queries", "2")
+    quietly("train", "maml", "images", "--root", root, *sizes, "--steps", "1", *SMALL, "--out", tmp_path / "run")
+    episode = plot._predict_one_task(tmp_path / "run", 0, torch.device("cpu"))
+    names = load_model(tmp_path / "run")[0].tasks("test").pool.names  # type: ignore[attr-defined]
+    assert episode.names is not None
+    assert set(episode.names) <= set(names)
+    assert len(set(episode.names)) == 2
+    figure = plot.episode_figure(episode.task, episode.adapted, "what", names=episode.names)
+    labels = [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()]
+    assert labels == [f"{number}: {name}" for number, name in enumerate(episode.names, start=1)]
+    assert call("plot", tmp_path / "run", "--tasks", "2").code == 0
+
+
+def test_a_plot_clears_what_a_kill_of_the_last_one_left(call: Call, sine_run: Path, tmp_path: Path) -> None:
+    """A training that goes on meanwhile keeps its own temporary files."""
+    run = shutil.copytree(sine_run, tmp_path / "run")
+    for name in (".training.png.999.tmp", ".episodes.png.0.tmp", ".model.safetensors.5.tmp"):
+        (run / name).touch()
+    assert call("plot", run, "--tasks", "2").code == 0
+    assert [file.name for file in run.glob(".*.tmp")] == [".model.safetensors.5.tmp"]
+
+
+def test_any_name_of_a_run_is_printed_as_it_is(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path with the brackets of a markup language, in a message that names it."""
+    monkeypatch.chdir(tmp_path)
+    quietly("train", "scratch", "quadratic", "--out", "[/q]")
+    result = call("plot", "[/q]", "--tasks", "2")
+    assert result.code == 0, result.err
+    assert "[/q]: inputs" in result.err
+    assert "so there is no episodes.png" in result.err
 
 
 def test_half_a_line_at_the_end_of_the_log_is_left_out(call: Call, sine_run: Path, tmp_path: Path) -> None:
@@ -151,12 +205,12 @@ def test_inputs_that_cannot_be_drawn(call: Call, tmp_path: Path, monkeypatch: py
 def test_the_spread_of_answers_is_drawn(gp_run: Path, completion_run: Path) -> None:
     import torch
 
-    task, initial, adapted, std = plot._predict_one_task(gp_run, 0, torch.device("cpu"))
+    task, initial, adapted, std, *_ = plot._predict_one_task(gp_run, 0, torch.device("cpu"))
     assert (initial, len(adapted)) == (None, 200)
     run, net = load_model(gp_run)
     mean, expected = run.algorithm.distribution(net, run.algorithm.adapt(net, task.support), task.query.x)
     torch.testing.assert_close((adapted, std), (mean.detach(), expected.detach()))
-    task, _, adapted, std = plot._predict_one_task(completion_run, 0, torch.device("cpu"))
+    task, _, adapted, std, *_ = plot._predict_one_task(completion_run, 0, torch.device("cpu"))
     assert adapted.shape == task.query.y.shape == std.shape == (144, 1)
     assert plot._drawable(*plot.read(completion_run))
     assert len(plot.episode_figure(task, adapted, "what", std=std).axes) == 4

@@ -206,7 +206,7 @@ def test_resume_of_what_is_no_run(call: Call, tmp_path: Path, words: tuple[str, 
 
 
 def test_resume_takes_no_other_settings(call: Call, sine_run: Path) -> None:
-    refused(call("train", "--resume", sine_run, "--steps", "9"), "no flag --steps", "--device")
+    refused(call("train", "--resume", sine_run, "--lr", "9"), "no flag --lr", "--device")
 
 
 def test_training_sizes_are_the_papers_unless_they_are_given(root: Path, tmp_path: Path, call: Call) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tokay
-from tokay.cli import training_loop
+from tokay.runs import recorder
 from tokay.runs.lock import FolderLock
 
 from .helpers import Call, refused
@@ -51,7 +51,7 @@ def test_a_new_run_that_fails_keeps_the_old_one(call: Call, old: Path, words: tu
 def test_the_new_run_takes_the_place_at_its_first_save(call: Call, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checked at each log line and each save, from inside the training."""
     previous, published = content(old), []
-    real_log, real_save = training_loop.append_to_log, training_loop.save_state
+    real_log, real_save = recorder.append_to_log, recorder.save_state
 
     def log(path: Path, line: Any) -> None:
         published.append(json.loads((old / "run.json").read_text())["fit"]["steps"] == 40)
@@ -63,8 +63,8 @@ def test_the_new_run_takes_the_place_at_its_first_save(call: Call, old: Path, mo
             assert files == previous, "the old run is whole until the new one is saved"
         real_save(path, *arguments)
 
-    monkeypatch.setattr(training_loop, "append_to_log", log)
-    monkeypatch.setattr(training_loop, "save_state", save)
+    monkeypatch.setattr(recorder, "append_to_log", log)
+    monkeypatch.setattr(recorder, "save_state", save)
     assert call(*QUICK, "--steps", "40", "--save-every", "20", "--out", old, "--overwrite").code == 0
     assert published == [False, False, True, True]
     assert [json.loads(line)["step"] for line in (old / "metrics.jsonl").read_text().splitlines()] == [10, 20, 30, 40]
@@ -96,9 +96,9 @@ def test_interrupted_it_says_which_run_stays(
     def interrupt(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    real = training_loop.append_to_log
+    real = recorder.append_to_log
     monkeypatch.setattr(
-        training_loop, "append_to_log", lambda path, line: interrupt() if line["step"] == 20 else real(path, line)
+        recorder, "append_to_log", lambda path, line: interrupt() if line["step"] == 20 else real(path, line)
     )
     result = call(*QUICK, "--steps", "40", "--save-every", "10" if saves else "30", "--out", old, "--overwrite")
     assert result.code == 130
@@ -119,11 +119,11 @@ def test_interrupted_before_the_first_save_of_a_new_folder(
     def interrupt(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training_loop, "append_to_log", interrupt)
+    monkeypatch.setattr(recorder, "append_to_log", interrupt)
     result = call(*QUICK, "--steps", "40", "--out", tmp_path / "run")
     assert result.code == 130
-    advice = f"before the first save. Start again with: tokay train --resume {tmp_path / 'run'}"
-    assert result.err.splitlines()[-1].endswith(advice)
+    assert result.err.splitlines()[-1] == "Interrupted after step 10, before the first save: nothing is saved."
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_current_folder_and_what_is_no_run(call: Call, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ import tokay
 from tokay.cli import training_loop
 from tokay.cli.main import main
 from tokay.files import read_tensors
+from tokay.runs import recorder
 from tokay.runs.checkpoint import load_model, save_model, save_state
 
 from .helpers import Call, quietly
@@ -124,7 +125,7 @@ def test_killed_between_the_two_saves_of_the_last_step(
         real(path, run, net, state)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training_loop, part, stops_at_the_end)
+        patch.setattr(recorder, part, stops_at_the_end)
         assert call(*words("reptile", broken, 24)).code == 130
     assert call("train", "--resume", broken, "--save-every", "3").code == 0
     same(uncut, broken)
@@ -160,7 +161,9 @@ def test_interrupted_it_says_how_to_go_on_and_keeps_the_last_save(tmp_path: Path
             process.kill()
     assert process.returncode == 130
     assert out == ""
-    assert err.splitlines()[-1].endswith(f"the last save stays. Continue with: tokay train --resume {run}")
+    assert err.splitlines()[-1] == (
+        f"Interrupted after step {step_of(run)}; saved. Continue with: tokay train --resume {run}"
+    )
     assert "Traceback" not in err
     assert step_of(run) >= 3
     assert not [file for file in run.iterdir() if file.name.endswith(".tmp")]

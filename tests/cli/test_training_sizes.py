@@ -7,6 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from tokay.tasks import Images
+
 from .helpers import Call
 
 
@@ -62,3 +64,19 @@ def test_drawings_have_other_settings(folder: Path, call: Call) -> None:
     assert drawings["algorithm"]["inner_lr"] == 2.0
     assert drawings["algorithm"]["inner_steps"] == 2
     assert drawings["train"] == {"ways": 2, "shots": 1, "queries": 1}
+
+
+def test_fewer_ways_than_the_paper_are_explained(
+    folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Images, "pixels_per_step", 5 * 4 * 256)
+    words = ("train", "protonet", "images", "--root", folder, "--ways", "2", "--queries", "2", "--size", "16")
+    small = ("--filters", "3", "--steps", "1", "--validate-every", "0")
+    expected = (
+        "images: training episodes have 5 ways, not the 60 of the paper, which keeps a step short. --train-ways changes it, "
+        "--size makes pictures smaller.\n"
+    )
+    assert expected in call(*words, *small, "--out", tmp_path / "a").err
+    assert "not the 60" not in call(*words, *small, "--train-ways", "5", "--out", tmp_path / "b").err
+    monkeypatch.setattr(Images, "pixels_per_step", 10**9)  # the training split has ten classes
+    assert "not the 60" not in call(*words, *small, "--out", tmp_path / "c").err

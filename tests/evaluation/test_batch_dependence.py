@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tokay import Examples, Task
-from tokay.evaluation.batch_dependence import answer_twice, answers_differ, depends_on_batch
+from tokay.evaluation.batch_dependence import answer_twice, answers_differ, depends_on_batch, is_small_batch
 
 
 def tasks(queries: int) -> Task:
@@ -70,3 +70,13 @@ def test_only_rows_of_the_input_are_asked() -> None:
     embedding = torch.nn.Embedding(3, 2)
     first, second = answer_twice(lambda x: embedding(x[:, 0].long()), torch.tensor([[0.0], [1.0], [2.0]]))
     assert torch.equal(first, second)
+
+
+def test_a_batch_is_small_if_it_has_fewer_examples_than_the_support_set() -> None:
+    assert [is_small_batch(queries, 5) for queries in (1, 4, 5, 75)] == [True, True, False, False]
+
+
+def test_a_diverged_answer_does_not_count_as_a_dependence() -> None:
+    diverged = torch.tensor([float("nan"), float("inf"), 1.0])
+    assert not answers_differ(diverged, diverged.clone())
+    assert answers_differ(diverged, torch.tensor([float("nan"), 1.0, 1.0]))

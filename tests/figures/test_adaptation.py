@@ -1,5 +1,7 @@
 """The figure of adaptation curves: tests read its content back, not its pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,8 @@ def test_several_runs_can_be_told_apart() -> None:
     runs["proto"] = evaluation({0: (0.95, 0.01)})
     figure = adaptation_figure(runs, "what")
     check_drawable(figure)
-    assert legend(figure) == ["run 0", "run 1", "run 2", "run 3", "proto (one forward pass)"]
+    names = ["run 0", "run 1", "run 2", "run 3", "proto (one forward pass)"]
+    assert legend(figure) == [*names, "95% interval over 9 tasks"]
     lines = [line for line in figure.axes[0].lines if str(line.get_label()).startswith("run")]
     assert len({line.get_color() for line in lines}) == len({line.get_marker() for line in lines}) == 4
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["0\n(before)", "5"]
@@ -87,3 +90,27 @@ def test_what_cannot_be_drawn_together() -> None:
 
 def test_there_are_as_many_markers_as_colours() -> None:
     assert len(MARKERS) == len(COLOURS) == len(set(COLOURS)) == len(set(MARKERS))
+
+
+def test_the_intervals_are_named_with_their_numbers_of_tasks() -> None:
+    few = evaluation(CURVE)
+    many = replace(few, scores={**few.scores, "loss": Score(1.0, 0.1, 600, 1.0)})
+    assert legend(adaptation_figure({"few": few}, "what"))[-1] == "95% interval over 9 tasks"
+    assert legend(adaptation_figure({"few": few, "many": many}, "what"))[-1] == "95% interval over 600 or 9 tasks"
+
+
+@pytest.mark.parametrize("last, is_uneven", [(5, False), (6, True), (50, True)])
+def test_an_uneven_axis_is_marked(last: int, is_uneven: bool) -> None:
+    """The axis is logarithmic beyond 5 steps: the label says so, and a line shows where it begins."""
+    figure = adaptation_figure({"a": evaluation({0: (0.2, 0.05), last: (0.5, 0.1)}, support=False)}, "what")
+    for axis in figure.axes:
+        assert ("logarithmic beyond 5" in axis.get_xlabel()) == is_uneven
+        assert (len(axis.lines) == 2) == is_uneven
+
+
+def test_names_are_no_formulas() -> None:
+    """Run folders may have any name."""
+    names = [r"$\foo$", "$", r"a\$b$", "plain"]
+    figure = adaptation_figure({name: evaluation(CURVE) for name in names}, r"$\bar{$")
+    check_drawable(figure)
+    assert [name for name in legend(figure) if "support" not in name][:4] == names

@@ -1,13 +1,14 @@
 """What all figures share."""
 
+import io
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tokay.errors import DataError
-from tokay.figures.style import label, measure_title, write_figure
+from tokay.errors import ConfigError, DataError
+from tokay.figures.style import NotebookFigure, label, measure_title, show_text_as_is, write_figure
 
 
 def test_label() -> None:
@@ -40,6 +41,36 @@ def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyP
         write_figure(tmp_path / "a.png", _figure(2.0))
     assert (tmp_path / "a.png").read_bytes() == previous
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("name, start", [("a.png", b"\x89PNG"), ("a.PDF", b"%PDF"), ("a.svg", b"<?xml")])
+def test_the_suffix_decides_the_format(tmp_path: Path, name: str, start: bytes) -> None:
+    write_figure(tmp_path / name, _figure(1.0))
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith(start)
+    write_figure(tmp_path / name, _figure(1.0))
+    assert (tmp_path / name).read_bytes() == content  # no date, no random names
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a", ".png", "a.png.txt"])
+def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"one of the suffixes \.png, \.pdf, \.svg\. Add \.png"):
+        write_figure(tmp_path / name, _figure(1.0))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_notebook_shows_a_figure() -> None:
+    """A notebook asks for ``_repr_png_`` if matplotlib was not set up for it."""
+    figure = NotebookFigure(figsize=(2, 1))
+    with Image.open(io.BytesIO(figure._repr_png_())) as image:
+        assert image.size == (180, 90)
+
+
+def test_a_dollar_is_a_dollar(tmp_path: Path) -> None:
+    figure = Figure(figsize=(2, 1))
+    figure.suptitle(r"$\foo$")
+    figure.subplots().set_xlabel(r"runs/$x")
+    write_figure(tmp_path / "a.svg", show_text_as_is(figure))
 
 
 def _figure(value: float) -> Figure:

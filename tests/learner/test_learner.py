@@ -1,5 +1,6 @@
 """Fit, predict, score: what goes in, what comes out, and what is left alone."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 import tokay
 from tokay import Learner, TaskError, TaskSpec
 from tokay.errors import NetworkError
+from tokay.learner.learner import SmallBatchWarning
 
 FEATURES = TaskSpec(x_shape=(2,), y_dim=3)
 CORNERS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -171,12 +173,30 @@ def test_inductive_answers_do_not_depend_on_the_other_queries(
 ) -> None:
     def gap(inductive: bool) -> float:
         learner = Learner(algorithm, net, inductive=inductive).fit(*SUPPORT)
-        transductive, few = learner.predict_proba(QUERY[0]), learner.predict_proba(QUERY[0][3:5])
+        with warnings.catch_warnings(record=True) as messages:
+            warnings.simplefilter("always")
+            transductive, few = learner.predict_proba(QUERY[0]), learner.predict_proba(QUERY[0][3:5])
+        assert len(messages) == (0 if inductive else 1)
         return float(np.abs(transductive[3:5] - few).max())
 
     net = algorithm.build(normed, FEATURES)
     assert gap(inductive=True) < 1e-6
     assert gap(inductive=False) > 1e-3
+
+
+def test_a_small_batch_of_answers_that_depend_on_each_other_warns(normed: nn.Module, reptile: Learner) -> None:
+    """The support set has 12 examples. One query alone is answered inductively, and a net without norms mixes nothing."""
+    learner = Learner(tokay.ProtoNet(), normed, inductive=False).fit(*SUPPORT)
+    with pytest.warns(SmallBatchWarning, match=r"all 11 inputs .* beside the 12 support examples") as records:
+        learner.predict(QUERY[0][:11])
+    assert records[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        learner.predict(QUERY[0][:12])
+        learner.predict(QUERY[0][:1])
+        Learner(tokay.ProtoNet(), normed).fit(*SUPPORT).predict(QUERY[0][:2])
+        reptile.inductive = False
+        reptile.fit(*SUPPORT).predict(QUERY[0][:2])
 
 
 def test_without_batch_statistics_both_ways_are_one(reptile: Learner) -> None:

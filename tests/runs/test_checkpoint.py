@@ -15,7 +15,7 @@ from tokay.core.outer_optimizer import make_optimizer
 from tokay.errors import DataError
 from tokay.files import read_tensors, write_tensors
 from tokay.networks import MLP
-from tokay.runs.checkpoint import load_model, load_state, load_weights, save_model, save_state
+from tokay.runs.checkpoint import computation_change, load_model, load_state, load_weights, save_model, save_state
 from tokay.runs.run import Run
 from tokay.tasks import Sinusoid
 
@@ -168,3 +168,22 @@ def test_saving_shares_nothing_with_the_net(path: Path) -> None:
     tensors, _ = read_tensors(path / "model.safetensors")
     assert torch.equal(tensors["0.weight"], tensors["1.weight"])
     load_weights(net, tensors, path)
+
+
+def test_a_computation_like_that_of_the_last_save(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = RUN.build(RUN.tasks("train").spec)
+    assert computation_change(path, torch.device("cpu")) == "", "nothing is saved"
+    save_state(path, RUN, net, FitState())
+    assert computation_change(path, torch.device("cpu")) == ""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    assert computation_change(path, torch.device("cpu")).endswith(", now 77")
+
+
+def test_the_peak_is_saved(path: Path) -> None:
+    net = RUN.build(RUN.tasks("train").spec)
+    optimizer = make_optimizer(net.parameters(), "sgd", lr=1.0, where="test")
+    state = FitState(step=0, peak_step=0)
+    save_state(path, RUN, net, state)
+    best = dict(net.state_dict())
+    save_state(path, RUN, net, FitState(step=7, best_step=6, best_score=1.0, best_weights=best, peak_step=2))
+    assert load_state(path, RUN, net, optimizer).peak_step == 2

@@ -80,7 +80,7 @@ def keep(content: Any) -> Any:
         (with_tensor("evil", torch.zeros(3)), keep, "has the tensor evil, which is of no state"),
         (keep, set_progress(step=-5), "step must be a whole number from 0 to 4, got -5"),
         (keep, set_progress(step=1.5), "step must be a whole number from 0 to 4, got 1.5"),
-        (keep, set_progress(evil=1), "must be step, best_step and best_score"),
+        (keep, set_progress(evil=1), "must be step, best_step, best_score and peak_step"),
         (keep, lambda about: {"algorithm": "maml", "run": about["run"]}, "must hold the progress of a training"),
         (keep, lambda about: {**about, "run": "0123"}, "must hold weights of the run"),
     ],

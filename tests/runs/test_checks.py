@@ -14,7 +14,7 @@ from tokay.errors import DataError
 from tokay.runs.checks import check_moments, check_step, check_weights, find_non_finite, flat_moments, read_progress
 
 FILE = Path("run/state.safetensors")
-GOOD = {"step": 6, "best_step": 4, "best_score": -0.5}
+GOOD = {"step": 6, "best_step": 4, "best_score": -0.5, "peak_step": 3}
 
 
 class Masked(nn.Module):
@@ -121,7 +121,10 @@ def progress(**change: Any) -> dict[str, str]:
 
 def test_progress() -> None:
     assert read_progress(progress(), 8, has_best=True, where=FILE) == GOOD
-    start = {"step": 0, "best_step": 0, "best_score": -math.inf}
+    older = {name: value for name, value in GOOD.items() if name != "peak_step"}
+    loaded = read_progress({"progress": json.dumps(older)}, 8, has_best=True, where=FILE)
+    assert loaded == {**older, "peak_step": older["best_step"]}
+    start = {"step": 0, "best_step": 0, "best_score": -math.inf, "peak_step": 0}
     assert read_progress(progress(**start), 0, has_best=False, where=FILE) == start
     assert read_progress(progress(best_score=-math.inf), 8, has_best=True, where=FILE)["best_score"] == -math.inf
 
@@ -132,8 +135,8 @@ def test_progress() -> None:
         ({}, "must hold the progress of a training"),
         ({"progress": "{"}, "must hold the progress of a training"),
         ({"progress": "[" * 100_000}, "must hold the progress of a training"),
-        ({"progress": "[1]"}, "must be step, best_step and best_score"),
-        (progress(evil=1), "must be step, best_step and best_score"),
+        ({"progress": "[1]"}, "must be step, best_step, best_score and peak_step"),
+        (progress(evil=1), "must be step, best_step, best_score and peak_step"),
         (progress(step="x"), "step must be a whole number from 0 to 8, got 'x'"),
         (progress(step=1.5), "step must be a whole number from 0 to 8, got 1.5"),
         (progress(step=-5), "step must be a whole number from 0 to 8, got -5"),
@@ -142,6 +145,8 @@ def test_progress() -> None:
         (progress(step=10**300), r"got 1000.*\.\.\."),
         (progress(best_step=7), "best_step must be a whole number from 1 to 6, got 7"),
         (progress(best_step=0), "best_step must be a whole number from 1 to 6, got 0"),
+        (progress(peak_step=5), "peak_step must be a whole number from 0 to 4, got 5"),
+        (progress(peak_step=None), "peak_step must be a whole number from 0 to 4, got None"),
         (progress(best_score=math.nan), "best_score must be the score"),
         (progress(best_score="1"), "best_score must be the score"),
     ],
@@ -156,7 +161,7 @@ def test_progress_without_best_weights() -> None:
     with pytest.raises(DataError, match="best_step must be 0, got 4"):
         read_progress(progress(), 8, has_best=False, where=FILE)
     with pytest.raises(DataError, match=r"best_score must be the score of the best weights, got -0.5"):
-        read_progress(progress(best_step=0), 8, has_best=False, where=FILE)
+        read_progress(progress(best_step=0, peak_step=0), 8, has_best=False, where=FILE)
 
 
 def test_steps() -> None:

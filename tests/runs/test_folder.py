@@ -204,3 +204,29 @@ def test_what_is_no_run_folder(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="is no run folder"), existing_folder(place):
             pass
     assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("error", [ConfigError, KeyboardInterrupt, MemoryError, DataError])
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_a_new_folder_without_a_save_goes_if_the_run_fails(
+    is_saved: bool, error: type[BaseException], tmp_path: Path
+) -> None:
+    """If a file could not be written, training can go on in it."""
+
+    def fail() -> None:
+        with new_folder(tmp_path / "run", overwrite=False) as folder:
+            create(folder.path)
+            if is_saved:
+                (folder.path / "model.safetensors").touch()
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert (tmp_path / "run").exists() == (is_saved or error is DataError)
+    assert not list(tmp_path.glob("*/.lock"))
+
+
+def test_a_run_that_exists_stays_if_it_fails(old: Path) -> None:
+    with pytest.raises(MemoryError), existing_folder(old):
+        raise MemoryError
+    assert names(old) == {"run.json", "training.png"}

@@ -1,10 +1,12 @@
 """What a run was made with."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from tokay.runs import machine
 
@@ -26,3 +28,19 @@ def test_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_hardware() -> None:
     assert f"{os.cpu_count()} cores" in machine.hardware()
+
+
+def test_what_decides_the_last_bits() -> None:
+    computation = machine.describe_computation(torch.device("cpu", 0))
+    assert computation == {"threads": str(torch.get_num_threads()), "torch": torch.__version__, "device": "cpu"}
+    assert machine.describe_change(json.dumps(computation), computation) == ""
+    record = json.dumps({**computation, "threads": "99", "device": "cuda"})
+    assert (
+        machine.describe_change(record, computation)
+        == f"threads 99, now {computation['threads']}; device cuda, now cpu"
+    )
+
+
+@pytest.mark.parametrize("record", [None, "", "{", "[1]", "7", "{}", '{"others": 1}', "[" * 100_000])
+def test_a_record_that_is_none_says_nothing(record: str | None) -> None:
+    assert machine.describe_change(record, machine.describe_computation(torch.device("cpu"))) == ""

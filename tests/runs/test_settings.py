@@ -14,7 +14,7 @@ from tokay.core.algorithm import list_algorithms
 from tokay.core.task import Sizes, TaskSpec
 from tokay.errors import DataError
 from tokay.networks import Linear, list_networks
-from tokay.runs.settings import differences, read, read_id
+from tokay.runs.settings import change_fit, differences, identify, read, read_id
 from tokay.tasks import list_sources
 from tokay.training.fit import FitConfig
 
@@ -186,3 +186,22 @@ def test_settings_that_are_unknown_or_out_of_range(
     with pytest.raises(DataError) as caught:
         read(tmp_path / "run")
     assert str(caught.value).startswith(f"{file}: {message}")
+
+
+def test_other_steps_change_nothing_else(tmp_path: Path) -> None:
+    run = replace(RUN, fit=replace(RUN.fit, lr=0.5))
+    path = create(tmp_path / "run", run, SPEC)
+    previous = json.loads((path / "run.json").read_text())
+    change_fit(path, steps=70, patience=4)
+    assert read(path) == (replace(run, fit=replace(run.fit, steps=70, patience=4)), SPEC)
+    assert json.loads((path / "run.json").read_text()) == {
+        **previous,
+        "fit": {**previous["fit"], "steps": 70, "patience": 4},
+    }
+    assert list(path.iterdir()) == [path / "run.json"]
+
+
+def test_the_length_of_a_run_is_not_in_its_id() -> None:
+    longer = replace(RUN, fit=replace(RUN.fit, steps=99, patience=7))
+    assert identify(longer, SPEC) == identify(RUN, SPEC)
+    assert identify(replace(RUN, fit=replace(RUN.fit, seed=5)), SPEC) != identify(RUN, SPEC)

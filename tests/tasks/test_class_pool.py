@@ -181,7 +181,7 @@ IMAGES = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
     "images, counts, names, message",
     [
         (IMAGES[:0], [], (), "at least one class, got none"),
-        (IMAGES.float(), [4], ("a",), r"must be uint8 \[examples, C, H, W\], got torch.float32 \[4, 1, 2, 2\]"),
+        (IMAGES.int(), [4], ("a",), r"must be uint8 \[examples, C, H, W\] .* got torch.int32 \[4, 1, 2, 2\]"),
         (IMAGES[:, 0], [4], ("a",), r"got torch.uint8 \[4, 2, 2\]"),
         (IMAGES, [3], ("a",), "counts must sum to 4 images of 1 classes, got 3 images of 1 classes"),
         (IMAGES, [4], ("a", "b"), "counts must sum to 4 images of 2 classes, got 4 images of 1 classes"),
@@ -215,3 +215,38 @@ def test_ways_that_half_of_the_groups_have(groups: list[int] | None, ways: int) 
     pool = ClassPool(torch.zeros(12, 1, 2, 2, dtype=torch.uint8), torch.full((6,), 2), tuple("abcdef"))
     grouped = None if groups is None else torch.tensor(groups)
     assert Episodes(pool, Sizes(ways=1, shots=1, queries=1), groups=grouped).common_ways == ways
+
+
+@pytest.mark.parametrize("shape", [(32,), (3, 8), (1, 4, 4)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_a_pool_of_floats(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """Feature vectors, series, scaled pictures: the values of a row come out as they are."""
+    values = torch.arange(60.0).sub_(30)
+    pool = ClassPool(
+        values.reshape(60, *[1] * len(shape)).expand(60, *shape).to(dtype), torch.full((6,), 10), tuple("abcdef")
+    )
+    source = Episodes(pool, Sizes(ways=4, shots=2, queries=3))
+    task = source.sample(5, generator())
+    check_task(task, source.spec, where="test")
+    assert source.spec.x_shape == shape
+    assert task.query.x.shape == (5, 12, *shape)
+    assert task.query.x.dtype == torch.float32
+    rows = task.query.x.flatten(2)[..., 0] + 30
+    assert (rows == rows.round()).all()
+    owners = rows // 10  # [tasks, queries], the class of each query
+    for labels, classes in zip(task.query.y.int().argmax(-1), owners, strict=True):
+        assert len(set(zip(labels.tolist(), classes.tolist(), strict=True))) == 4
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (torch.zeros(6, 4, dtype=torch.uint8), r"got torch.uint8 \[6, 4\]. Convert them with .float\(\)"),
+        (torch.zeros(6, 4, dtype=torch.int64), r"got torch.int64 \[6, 4\]. Convert them with .float\(\)"),
+        (torch.zeros(6), r"got torch.float32 \[6\]. Convert them with .float\(\), or add the missing axes"),
+        (torch.full((6, 4), torch.nan), "examples must be finite, got NaN or infinity. Clean or impute them first"),
+    ],
+)
+def test_what_a_pool_cannot_hold(images: Tensor, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        ClassPool(images, torch.tensor([3, 3]), ("a", "b"))

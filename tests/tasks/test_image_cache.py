@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -92,9 +93,57 @@ def test_a_failed_decoding_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_cache_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError) as caught:
-        decode_once(tmp_path / "file" / "x.safetensors", "key", pool, where="omniglot")
-    assert str(caught.value) == (
-        f"omniglot: cannot write decoded images to {tmp_path}/file/x.safetensors (File exists). "
-        "Set TOKAY_CACHE to a writable folder with free space."
-    )
+    with pytest.warns(UserWarning, match="omniglot") as caught:
+        decoded = decode_once(tmp_path / "file" / "x.safetensors", "key", pool, where="omniglot")
+    assert torch.equal(decoded.images, pool().images)
+    assert [str(warning.message) for warning in caught] == [
+        f"omniglot: cannot store decoded images in {tmp_path}/file/x.safetensors (File exists), so they are decoded every "
+        "time. Set TOKAY_CACHE to a writable folder with free space."
+    ]
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path, content: bytes) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.warns(UserWarning, match="No space left on device"):
+        decode_once(tmp_path / "x.safetensors", "key", pool, where="omniglot")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_can_be_shared(tmp_path: Path) -> None:
+    """Who may read them, the umask decides."""
+    file = tmp_path / "x.safetensors"
+    for mask in (0o022, 0o077):
+        previous = os.umask(mask)
+        try:
+            decode_once(file, str(mask), pool, where="here")
+        finally:
+            os.umask(previous)
+        assert file.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_what_a_kill_leaves_goes(tmp_path: Path) -> None:
+    """Of any file of the cache, but not what another process may be writing, nor files of other programs."""
+    file = tmp_path / "x.safetensors"
+    stale, fresh, foreign = (tmp_path / name for name in (".y.safetensors.1f.tmp", ".x.safetensors.2f.tmp", ".z.tmp"))
+    for temporary in (stale, fresh, foreign):
+        temporary.write_bytes(b"half")
+    for temporary in (stale, foreign):
+        os.utime(temporary, (0, 0))
+    decode_once(file, "key", pool, where="here")
+    assert sorted(tmp_path.iterdir()) == sorted([fresh, foreign, file])
+
+
+def test_a_killed_process_leaves_a_name_that_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: names.append(path.name))
+    with pytest.warns(UserWarning, match="cannot store"):  # nothing was written
+        decode_once(tmp_path / "x.safetensors", "key", pool, where="here")
+    (tmp_path / names[0]).touch()
+    os.utime(tmp_path / names[0], (0, 0))
+    monkeypatch.undo()
+    decode_once(tmp_path / "x.safetensors", "key", pool, where="here")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]

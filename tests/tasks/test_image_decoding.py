@@ -173,7 +173,7 @@ def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"images: gone cannot be read; .*No such file"):
+    with pytest.raises(DataError, match=r"images: gone cannot be read \(No such file or directory\)"):
         decode_picture(tmp_path / "gone", size=4, channels="rgb", name="gone", where="images")
 
 
@@ -206,3 +206,14 @@ def test_damage_is_read_or_refused_in_one_line(
     except DataError as error:
         refusal = str(error)
     assert "\n" not in refusal
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_a_file_that_cannot_be_read_is_not_called_damaged(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(DataError) as caught:
+        decode_picture(Path("a.png"), size=8, channels="rgb", name="a.png", where="images")
+    assert str(caught.value) == f"images: a.png cannot be read ({error.strerror}). Check its path and permissions."

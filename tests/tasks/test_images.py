@@ -8,11 +8,11 @@ from PIL import Image
 
 from tokay.core.seeding import generator
 from tokay.core.task import Sizes, Split, check_task
-from tokay.errors import DataError, TaskError
+from tokay.errors import ConfigError, DataError, TaskError
 from tokay.tasks import Images, images as module, list_sources
 from tokay.tasks.data_folders import data_dir
 from tokay.tasks.image_decoding import Channels
-from tokay.tasks.images import list_class_folders, list_images, read_images
+from tokay.tasks.images import read_images
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ONE_EACH = Sizes(ways=1, shots=1, queries=1)
@@ -113,17 +113,6 @@ def test_changes_of_the_folder_are_seen(root: Path, change: str, cache: Path) ->
     assert len(list(cache.iterdir())) == 1  # the stale copy is replaced
 
 
-def test_hidden_and_loose_files_are_left_out(root: Path) -> None:
-    expected = list_class_folders(root)
-    (root / "README.md").write_text("about these images")
-    (root / ".git").mkdir()
-    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
-        (root / "class0" / name).write_text("")
-    assert list_class_folders(root) == expected
-    assert list(expected) == [f"class{i}" for i in range(10)]
-    assert list_images(root / "class0") == expected["class0"] == [root / "class0" / f"{i}.png" for i in range(3)]
-
-
 def test_read_images(root: Path) -> None:
     pixels = read_images([root / "class1" / "2.png", root / "class0" / "0.png"], 5, "grey", invert=True)
     assert pixels.shape == (2, 1, 5, 5)
@@ -148,7 +137,7 @@ def test_few_classes_still_fill_every_split(root: Path) -> None:
 def test_a_split_too_small_for_the_episode(root: Path) -> None:
     with pytest.raises(TaskError, match=r"images \(test\): an episode of 5 ways needs 5 classes, this split has 2"):
         Images(root=str(root), size=4).tasks("test", Sizes(ways=5, shots=1, queries=1))
-    with pytest.raises(TaskError, match=r"images \(train\): 2 shots \+ 9 queries need 11 .* class class\d has 3"):
+    with pytest.raises(TaskError, match=r"images \(train\): 2 shots \+ 9 queries need 11 .* 6 of 6 classes have fewer"):
         Images(root=str(root), size=4).tasks("train", Sizes(ways=2, shots=2, queries=9))
 
 
@@ -161,3 +150,48 @@ def test_real_photos() -> None:
     pools = [source.tasks(split, ONE_EACH).pool for split in SPLITS]
     assert sum(len(pool.images) for pool in pools) == 5421
     assert all(bool((pool.images.float().std((1, 2, 3)) > 1).all()) for pool in pools)  # no picture is blank
+
+
+def test_all_classes_may_be_test_classes(root: Path) -> None:
+    source = Images(root=str(root), size=4, test=1)
+    assert [source.has_split(split) for split in SPLITS] == [False, False, True]
+    assert len(source.tasks("test", ONE_EACH).pool.names) == 10
+    with pytest.raises(ConfigError, match=r"there are no training classes, because test is 1. Lower it."):
+        source.tasks("train", ONE_EACH)
+
+
+def test_root_is_absolute(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root.parent)
+    source = Images(root=root.name)
+    assert source == Images(root=str(root))
+    monkeypatch.chdir("/")
+    assert source.root == str(root)
+    monkeypatch.setenv("HOME", str(root.parent))
+    assert Images(root="~/root") == source
+
+
+def test_the_division_of_a_run_stays(root: Path) -> None:
+    """In the order of the run, without classes that are gone, and with new ones only if they are asked for."""
+    source = Images(root=str(root), size=4)
+    division: dict[Split, list[str]] = {"train": ["class3", "class1"], "validation": [], "test": ["class2", "gone"]}
+    kept_source = source.keep_classes(division)
+    assert kept_source == source
+    assert kept_source.tasks("train", ONE_EACH).pool.names == ("class3", "class1")
+    assert not kept_source.has_split("validation")
+    assert kept_source.tasks("test", ONE_EACH).pool.names == ("class2",)
+    names = source.keep_classes(division, add_new=True).tasks("test", ONE_EACH).pool.names
+    assert names == ("class2", "class0", *(f"class{i}" for i in range(4, 10)))
+    assert "2 training, 0 validation and 1 test classes" in kept_source.describe_classes()
+    assert members(source) != {split: set(names) for split, names in division.items()}  # the source itself is unchanged
+
+
+def test_a_folder_that_divides_itself(root: Path) -> None:
+    for number in range(10):
+        split = "test" if number < 3 else "train"
+        (root / split).mkdir(exist_ok=True)
+        (root / f"class{number}").rename(root / split / f"class{number}")
+    source = Images(root=str(root), size=4)
+    assert source.tasks("test", ONE_EACH).pool.names == ("class0", "class1", "class2")
+    assert len(source.tasks("train", ONE_EACH).pool.names) == 7
+    with pytest.raises(ConfigError, match=r"no validation classes, because .*/root has no folder validation. Add one."):
+        source.tasks("validation", ONE_EACH)

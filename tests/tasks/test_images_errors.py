@@ -113,4 +113,7 @@ def test_a_split_without_classes(root: Path) -> None:
     assert len(source.tasks("train", ONE_EACH).pool.names) == 8
     with pytest.raises(ConfigError) as caught:
         source.tasks("test", ONE_EACH)
-    assert str(caught.value) == ("images: test must be above 0 to use this split, got 0. Raise it.")
+    assert str(caught.value) == (
+        "images: there are no test classes, because test is 0. Raise it, or score a run on other pictures: "
+        "--on 'images --root FOLDER --size 4 --test 1'."
+    )

@@ -49,3 +49,12 @@ def test_a_family_of_functions_is_its_own_joint_source() -> None:
     joint, tasks = source.joint("train", sizes), source.tasks("train", sizes)
     targets = [each.sample(2, torch.Generator().manual_seed(0)).query.y for each in (joint, tasks)]
     assert torch.equal(*targets)
+
+
+def test_feature_vectors() -> None:
+    pool = ClassPool(torch.arange(9.0)[:, None] - 4, torch.tensor([2, 3, 4]), ("a", "b", "c"))
+    source = JointBatches(pool, Sizes(ways=3, shots=1, queries=8))
+    task = source.sample(2, torch.Generator().manual_seed(0))
+    assert source.spec.x_shape == (1,)
+    rows = (task.query.x[..., 0] + 4).long()  # [2, 24]
+    assert torch.equal(task.query.y.int().argmax(-1), torch.arange(3).repeat_interleave(pool.counts)[rows])

@@ -52,3 +52,10 @@ def test_a_new_one_registers_itself() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         Sinusoid().variant = "reptile"  # type: ignore[misc]
+
+
+def test_a_source_whose_classes_are_always_the_same() -> None:
+    source = Sinusoid()
+    assert source.has_split("test")
+    assert source.keep_classes({"train": ["a"], "validation": [], "test": []}, add_new=True) is source
+    assert source.describe_classes() == ""

@@ -1,13 +1,15 @@
 """The settings of a training run: those of the user, otherwise those of the method."""
 
+from typing import Any
+
 import pytest
 import torch
 
-from tokay import MAML, FitConfig, NetworkError, Reptile
+from tokay import MAML, FitConfig, MAMLPlusPlus, NetworkError, Reptile
 from tokay.core.outer_optimizer import rate_factor
-from tokay.training.plan import resolve
+from tokay.training.plan import follows_total, resolve
 
-from .small_problem import small_net
+from .small_problem import Lines, small_net
 
 
 @pytest.mark.parametrize("method", [MAML(), Reptile()], ids=lambda method: method.name)
@@ -44,3 +46,24 @@ def test_the_optimizer() -> None:
     assert optimizer.param_groups[0]["params"] == list(net.parameters())
     with pytest.raises(NetworkError, match=r"^here: the network must have a trainable parameter"):
         resolve(MAML(), FitConfig()).make_optimizer(net.requires_grad_(False), where="here")
+
+
+class Growing(Lines):
+    def at_progress(self, progress: float) -> Lines:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("method", "schedule", "source", "expected"),
+    [
+        (MAML(), None, Lines(), []),
+        (MAML(), "halving", Lines(), []),
+        (MAML(), "cosine", Lines(), ["the learning rate (cosine)"]),
+        (Reptile(), None, Lines(), ["the learning rate (linear)"]),
+        (Reptile(), "constant", Lines(), []),
+        (MAMLPlusPlus(), "constant", Lines(), ["the method"]),
+        (MAML(), "linear", Growing(), ["the learning rate (linear)", "the size of the episodes"]),
+    ],
+)
+def test_what_follows_the_total(method: Any, schedule: Any, source: Any, expected: list[str]) -> None:
+    assert follows_total(method, FitConfig(schedule=schedule), source) == expected

@@ -1,5 +1,6 @@
 """``tokay adapt RUN --support DIR --query DIR``: learn classes from folders of pictures, and label other pictures."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,13 @@ from torch import Tensor
 from ..core.task import TaskSpec
 from ..errors import ConfigError
 from ..evaluation.batch_dependence import answers_differ
-from ..learner.learner import Learner
+from ..learner.learner import Learner, SmallBatchWarning
 from ..runs.checkpoint import load_model
 from ..runs.run import Run
 from ..runs.settings import read
 from ..tasks.image_decoding import Channels
-from ..tasks.images import list_class_folders, list_images, read_images
+from ..tasks.image_folders import list_class_folders, list_images
+from ..tasks.images import read_images
 from .flags import parse
 from .formats import find_device, print_json
 from .output import stderr, stdout, table
@@ -62,8 +64,10 @@ def run(arguments: Sequence[str]) -> None:
     run, net = load_model(Path(args.run), device=device)
     learner = Learner(run.algorithm, net, inductive=not args.transductive).fit(support, labels)
     classes = learner.classes_.tolist()
-    probabilities = learner.predict_proba(queries)  # [files, classes]
-    transductive = args.transductive and len(files) > 1 and _is_transductive(learner, queries, probabilities)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SmallBatchWarning)  # said below, in the words of this command
+        probabilities = learner.predict_proba(queries)  # [files, classes]
+        transductive = args.transductive and len(files) > 1 and _is_transductive(learner, queries, probabilities)
     if transductive and len(files) < len(labels):
         stderr.print(
             f"Each label depends on all {len(files)} pictures, which are few for that: without --transductive the labels "

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ..errors import ConfigError
 from ..evaluation.adaptation_speed import Adaptation
-from ..evaluation.scores import Evaluation
+from ..evaluation.scores import Difference, Evaluation
 from ..runs.run import Run
 from ..runs.settings import read
 from .formats import format_score, score_json
@@ -107,8 +107,23 @@ def describe_adaptation(speed: Adaptation) -> str:
     if speed.support is not None:
         sentences.append(f"Support loss after adapting: {format_score('loss', speed.support)}{settling}.")
     if speed.gap is not None:
-        sentences.append(f"Tasks of the training split score better by {format_score(speed.measure, speed.gap)}.")
+        sentences.append(_describe_gap(speed.measure, speed.gap))
     return " ".join(sentences)
+
+
+def _describe_gap(measure: str, gap: Difference) -> str:
+    """How tasks of the training split score beside unseen ones.
+
+    >>> _describe_gap("mse", Difference(-0.00001, 0.2, 100))
+    'Tasks of the training split score alike: the difference is within 0.2000.'
+    """
+    if abs(gap.mean) <= max(gap.ci95, 5e-5):  # a smaller one would be shown as 0
+        unit = " %" if measure == "accuracy" else ""
+        half = f"{100 * gap.ci95:.2f}" if measure == "accuracy" else f"{gap.ci95:.4f}"
+        return f"Tasks of the training split score alike: the difference is within {half}{unit}."
+    word = "better" if gap.mean > 0 else "worse"
+    size = Difference(abs(gap.mean), gap.ci95, gap.tasks)
+    return f"Tasks of the training split score {word} by {format_score(measure, size)}."
 
 
 def _steps(number: int) -> str:

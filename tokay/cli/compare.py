@@ -11,21 +11,22 @@ from rich.markup import escape
 from ..errors import ConfigError
 from ..evaluation.adaptation_speed import adaptation
 from ..evaluation.scores import Difference, Evaluation, paired_difference
+from ..figures.file_format import figure_format
 from ..runs.run import Run
 from ..runs.settings import read
 from .adaptation_report import adaptation_json, adaptation_table, target_measure
 from .flags import parse
 from .formats import find_device, format_score, print_json, score_json
 from .output import stderr, stdout, table
-from .scoring import EvaluationTasks, check_reach, score_run, with_source, with_test_tasks
+from .scoring import EvaluationTasks, check_reach, report_changes, score_run, with_source, with_test_tasks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
     """The runs to compare, and the tasks to score them on."""
 
-    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """run folders; differences are to the last one"""
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(help_behavior_hint="")]
+    """two or more run folders; differences are to the last one"""
     tasks: int = 600
     """number of unseen tasks, the same for every run"""
     seed: int = 0
@@ -47,7 +48,7 @@ class Compare:
     reach: float | None = None
     """accuracy (or error) that counts as learned (default: 0.9 for classes)"""
     plot: str | None = None
-    """draw the adaptation curves of all runs into this PNG file, for the first number of shots"""
+    """draw the adaptation curves of all runs into this file (.png, .pdf or .svg), for the first number of shots"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -64,6 +65,8 @@ def run(arguments: Sequence[str]) -> None:
     check_reach(first, args.reach)
     columns = [_column(args, first, shots) for shots in args.shots or (first.test.shots,)]
     _check_same_tasks(runs, columns)
+    for name in args.runs:
+        report_changes(Path(name), columns[0])
     reach, curve = target_measure(first, args.reach), args.adaptation or args.plot is not None
     scores = [{name: score_run(Path(name), column, device, curve=curve)[1] for name in args.runs} for column in columns]
     if args.plot is not None:
@@ -91,8 +94,12 @@ def _check_arguments(args: Compare) -> None:
         raise ConfigError(
             f"tokay compare: runs must be different ones, got {', '.join(sorted(repeated))} more than once. Name each once."
         )
-    if args.plot is not None and not Path(args.plot).parent.is_dir():  # checked before anything slow starts
-        raise ConfigError(f"tokay compare: the folder of --plot {args.plot} must exist. Make it, or choose another.")
+    if args.plot is not None:  # checked before anything slow starts
+        figure_format(Path(args.plot))
+        if not Path(args.plot).parent.is_dir():
+            raise ConfigError(
+                f"tokay compare: the folder of --plot {args.plot} must exist. Make it, or choose another."
+            )
 
 
 def _column(args: Compare, first: Run, shots: int) -> EvaluationTasks:
@@ -115,7 +122,8 @@ def _check_same_tasks(runs: dict[str, Run], columns: list[EvaluationTasks]) -> N
     for name, other in others:
         if other != source:
             raise ConfigError(
-                f"tokay compare: runs must be of one source with one setting, got {source} ({first}) and {other} ({name})."
+                f"tokay compare: runs must be of one source with one setting, got {source} ({first}) and {other} ({name}). "
+                f"To score all on tasks of one source, add --on {source.name} with its flags."
             )
     for run in runs.values():
         for column in columns:
@@ -223,6 +231,7 @@ def _print(
     stdout.print(listing)
     for name, label in labels.items():
         stdout.print(f"{label}: {name}", markup=False, soft_wrap=True)
+    stdout.print(f"Differences are to {labels[last]}, the last run, task by task.", markup=False, soft_wrap=True)
     transductive = [labels[name] for name in runs if any(evaluations[name].transductive for evaluations in scores)]
     if transductive:
         stdout.print(

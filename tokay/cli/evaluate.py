@@ -1,16 +1,18 @@
 """``tokay evaluate RUN``: how well a run learns tasks that it has never seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import tyro
 from rich.table import Table
 
 from ..core.source_abilities import ExactlyScored
-from ..core.task import Split
+from ..core.task import Sizes, Split
 from ..evaluation.adaptation_speed import Adaptation, adaptation
+from ..evaluation.batch_dependence import is_small_batch
 from ..evaluation.by_instance import Instances
 from ..evaluation.scores import Evaluation, Score
 from ..runs.run import Run
@@ -19,7 +21,15 @@ from .adaptation_report import adaptation_json, describe_adaptation, score_train
 from .flags import parse
 from .formats import find_device, format_score, format_with_median, print_json, score_json
 from .output import stderr, stdout, table
-from .scoring import EvaluationTasks, check_reach, check_seen_tasks, score_instances, score_run
+from .scoring import (
+    EvaluationTasks,
+    check_inductive_tasks,
+    check_reach,
+    check_seen_tasks,
+    report_changes,
+    score_instances,
+    score_run,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +42,8 @@ class Evaluate(EvaluationTasks):
     """accuracy (or error) that counts as learned (default: 0.9 for classes)"""
     seen_tasks: int = 100
     """number of tasks of the training split, to measure the gap between seen and unseen tasks (0: no gap)"""
+    inductive_tasks: int | None = None
+    """number of tasks scored inductively, too, if predictions depend on other queries (0: none) (default: 25 to 100)"""
     instances: bool = False
     """print the accuracy at the first, second, ... presentation of a class, for a method that reads examples in order"""
     device: str = "auto"
@@ -42,6 +54,7 @@ class Evaluate(EvaluationTasks):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_seen_tasks(self.seen_tasks)
+        check_inductive_tasks(self.inductive_tasks)
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -49,21 +62,47 @@ def run(arguments: Sequence[str]) -> None:
     args = parse(Evaluate, arguments, prog="tokay evaluate", description="Score a run on tasks it has never seen.")
     path, device = Path(args.run), find_device(args.device)
     check_reach(read(path)[0], args.reach)  # before anything slow starts
+    report_changes(path, args)
     instances = score_instances(path, args, device) if args.instances else None
     run, evaluation = score_run(path, args, device, curve=True)
+    inductive = _score_inductively(path, args, run, device) if evaluation.transductive else None
     training = score_training_split(path, args, device, args.seen_tasks)
     speed = adaptation(evaluation, reach=target_measure(run, args.reach), training=training)
     exact = exact_score(run, evaluation, args.seed, args.split)
     if args.json:
-        print_json(as_json(run, evaluation, speed, instances, exact, split=args.split))
+        print_json(as_json(run, evaluation, speed, instances, exact, inductive, split=args.split))
         return
-    _print(run, evaluation, speed, args.group)
+    _print(run, evaluation, speed, args.group, inductive)
     stderr.print(f"{evaluation.seconds:.1f} s, seed {args.seed}")
     if exact:
         log_likelihood = format_score("log_likelihood", exact)
         stdout.print(f"log-likelihood of the exact posterior on the same tasks {log_likelihood}")
     if instances:
         stdout.print(instances_table(run, instances))
+
+
+def _score_inductively(path: Path, args: Evaluate, run: Run, device: torch.device) -> Evaluation | None:
+    """The scores of the first tasks if each query is predicted by itself. None if the user wants none."""
+    tasks = args.inductive_tasks
+    if tasks is None:
+        tasks = inductive_tasks_by_cost(run.test, args.tasks)
+    if tasks == 0:
+        return None
+    test = replace(args, tasks=min(args.tasks, tasks), inductive=True)
+    return score_run(path, test, device, curve=False)[1]
+
+
+def inductive_tasks_by_cost(sizes: Sizes, tasks: int) -> int:
+    """How many tasks take about as long inductively as ``tasks`` take together: at least 25 and at most 100.
+
+    Inductively, each query goes through the network beside the whole support set.
+
+    >>> [inductive_tasks_by_cost(Sizes(ways=5, shots=shots, queries=15), 600) for shots in (1, 5, 20)]
+    [100, 30, 25]
+    """
+    support, queries = sizes.ways * sizes.shots, sizes.ways * sizes.queries
+    ratio = queries * (support + 1) / (queries + support)
+    return max(25, min(100, int(tasks / ratio)))
 
 
 def exact_score(run: Run, evaluation: Evaluation, seed: int, split: Split = "test") -> Score | None:
@@ -83,6 +122,7 @@ def as_json(
     speed: Adaptation,
     instances: Instances | None = None,
     exact: Score | None = None,
+    inductive: Evaluation | None = None,
     *,
     split: Split = "test",
 ) -> dict[str, Any]:
@@ -101,12 +141,18 @@ def as_json(
             {"step": step, **{name: score_json(score) for name, score in scores.items()}}
             for step, scores in evaluation.curve.items()
         ],
+        **({"inductive": _inductive_json(inductive)} if inductive else {}),
         "adaptation": adaptation_json(speed),
         "calibration_error": evaluation.calibration_error,
         **({"by_instance": instances_json(instances)} if instances else {}),
         **({"exact_log_likelihood": score_json(exact)} if exact else {}),
         "seconds": round(evaluation.seconds, 3),
     }
+
+
+def _inductive_json(inductive: Evaluation) -> dict[str, Any]:
+    scores = {name: score_json(score) for name, score in inductive.scores.items()}
+    return {"tasks": inductive["loss"].tasks, **scores}
 
 
 def instances_json(instances: Instances) -> dict[str, Any]:
@@ -127,29 +173,48 @@ def instances_table(run: Run, instances: Instances) -> Table:
     return listing
 
 
-def _print(run: Run, evaluation: Evaluation, speed: Adaptation, group: str) -> None:
+def _print(run: Run, evaluation: Evaluation, speed: Adaptation, group: str, inductive: Evaluation | None) -> None:
     """Print the adaptation curve as a table, and the final scores below it."""
     measure = evaluation.measure
+    losses = [] if measure == "mse" else ["loss"]  # the loss of real targets is the error
     own = [name for name in evaluation.scores if name not in (measure, "loss") and not name.startswith("support_")]
     support = ["support_loss"] if "support_loss" in evaluation.scores else []
-    names = (measure, "loss", *support, *own)
+    names = (*losses, *support, *own)
+    heads = [measure] if inductive is None else [f"{measure}, transductive", f"{measure}, inductive"]
     tasks = f"{run.source.describe_sizes(run.test)}, {evaluation['loss'].tasks} {group} tasks"
-    listing = table(
-        f"{run.algorithm.name} on {run.source.name}, {tasks} ({_how(run, evaluation)})",
-        "steps",
-        measure,
-        "loss",
-        *(name.replace("_", " ") for name in (*support, *own)),
-    )
+    title = f"{run.algorithm.name} on {run.source.name}, {tasks} ({_how(run, evaluation)})"
+    listing = table(title, "steps", *heads, *(name.replace("_", " ") for name in names))
     for step, scores in evaluation.curve.items():
-        listing.add_row(str(step), *(format_score(name, scores[name]) for name in names))
+        cells = [format_score(measure, scores[measure])]
+        if inductive is not None:
+            cells.append(format_score(measure, inductive[measure]) if step == list(evaluation.curve)[-1] else "")
+        listing.add_row(str(step), *cells, *(format_score(name, scores[name]) for name in names))
     stdout.print(listing)
+    if inductive is not None:
+        _print_inductive(run, evaluation, inductive)
     stdout.print(describe_adaptation(speed), markup=False)
     if evaluation.calibration_error is not None:
         stdout.print(f"Expected calibration error {100 * evaluation.calibration_error:.2f} % over all queries.")
-    more = "".join(f", {name.replace('_', ' ')} {format_score(name, evaluation[name])}" for name in own)
-    final = f"{measure} {format_with_median(measure, evaluation[measure])} (95% interval)"
-    stdout.print(f"{final}, loss {format_score('loss', evaluation['loss'])}{more}")
+    more = "".join(f", {name.replace('_', ' ')} {format_score(name, evaluation[name])}" for name in (*losses, *own))
+    stdout.print(f"{measure} {format_with_median(measure, evaluation[measure])} (95% interval){more}")
+
+
+def _print_inductive(run: Run, evaluation: Evaluation, inductive: Evaluation) -> None:
+    """Print what the inductive column holds, and warn if the batches of the other one are small."""
+    measure, count = inductive.measure, inductive["loss"].tasks
+    same_tasks = Score.of(evaluation.per_task[measure][:count])
+    stdout.print(
+        f"Inductive (each query by itself) on the first {count} of these tasks: "
+        f"{format_score(measure, inductive[measure])}. Transductive on the same: {format_score(measure, same_tasks)}.",
+        markup=False,
+    )
+    queries, support = (run.test.ways * number for number in (run.test.queries, run.test.shots))
+    if is_small_batch(queries, support):
+        stderr.print(
+            f"Transductive answers here depend on only {queries} queries, fewer than the {support} support examples: "
+            "with more or fewer of them the score changes. Trust the inductive column.",
+            markup=False,
+        )
 
 
 def _how(run: Run, evaluation: Evaluation) -> str:

@@ -13,6 +13,7 @@ from ..core.engine.allocator import keep_freed_memory
 from ..core.registry import import_plugins
 from ..errors import ConfigError, TokayError
 from .output import open_streams
+from .signals import SignalWatch, guard_end, guard_imports, report
 from .suggestions import one_of
 
 COMMANDS = {
@@ -37,43 +38,62 @@ Start with:  tokay train reptile glyphs --out runs/first"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted."""
+    """Run one command, by default that of the process.
+
+    Exit codes: 0 done, 2 bad input (one line on stderr), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     open_streams()
-    try:
-        code = _run(_import_plugins_of(words))
-        sys.stdout.flush()  # here, where a full disk can still be reported
-        return code
-    except TokayError as error:
+    with SignalWatch() as watch:
+        try:
+            with guard_imports():
+                words = _import_plugins_of(words)
+            code = _run(words)
+            sys.stdout.flush()  # here, where a full disk can still be reported
+        except BaseException as error:
+            if watch.code is not None or isinstance(error, KeyboardInterrupt):
+                report(error)
+                code = watch.code or 130
+            elif (refusal := _code_of(error)) is not None:
+                code = refusal
+            else:
+                raise
+        if arguments is None:
+            guard_end(code, is_interrupt=watch.code is not None)
+            watch.keep_handlers()
+    return code
+
+
+def _code_of(error: BaseException) -> int | None:
+    """Print the line of an error of the user or the machine; its exit code. None for an error of the program."""
+    if isinstance(error, TokayError):
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
-    except KeyboardInterrupt as interrupt:
-        print(str(interrupt) or "Interrupted.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         # The reader of our output has gone (`tokay list | head`). Without this, Python complains again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    if isinstance(error, OSError):
         if error.errno == errno.ENOSPC and error.filename is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             print("tokay: the output cannot be written: the disk is full. Free some space.", file=sys.stderr)
         else:  # a name that is too long, a folder that may not be read, ...
             print(f"tokay: {str(error.filename)[:200]}: {error.strerror}.", file=sys.stderr)
         return 2
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
+    if _is_out_of_memory(error):
         print(
             "tokay: there is not enough memory. Give --memory (MiB for the tasks computed at once) or --chunk-size, or "
             "lower --meta-batch or the sizes of the tasks.",
             file=sys.stderr,
         )
         return 2
+    return None
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: BaseException) -> bool:
     """Whether Python, torch on a CPU, or torch on an accelerator could not get memory."""
+    if not isinstance(error, MemoryError | RuntimeError):
+        return False
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
@@ -92,7 +112,9 @@ def _run(words: Sequence[str]) -> int:
         return 0
     keep_freed_memory()
     command = one_of(words[0], list(COMMANDS), "command")
-    import_module(f".{command}", __package__).run(words[1:])
+    with guard_imports():
+        module = import_module(f".{command}", __package__)
+    module.run(words[1:])
     return 0
 
 

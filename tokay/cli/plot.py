@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 import tyro
@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 from ..core.engine.batching import to_device
 from ..core.engine.exact_gradients import exact_gradients
+from ..core.engine.private_copy import evaluation_copy
 from ..core.predictions import predict_queries
-from ..core.seeding import derive_seed, generator
+from ..core.seeding import derive_seed
 from ..core.task import Task, TaskSpec
 from ..evaluation.scores import Evaluation
+from ..evaluation.typical_task import typical_task
 from ..figures.adaptation import adaptation_figure
+from ..figures.class_names import class_names
 from ..figures.one_task import episode_figure
 from ..figures.style import write_figure
 from ..figures.training import training_figure
@@ -25,10 +28,11 @@ from ..runs.file_names import ADAPTATION_FIGURE, TASK_FIGURE, TRAINING_FIGURE
 from ..runs.log import read_log
 from ..runs.run import Run
 from ..runs.settings import read
+from ..tasks.class_pool import Pooled
 from .flags import parse
 from .formats import find_device
 from .output import stderr
-from .scoring import EvaluationTasks, check_seen_tasks, score_run
+from .scoring import EvaluationTasks, check_seen_tasks, report_changes, score_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,9 @@ def run(arguments: Sequence[str]) -> None:
     path, device = Path(args.run), find_device(args.device)
     tasks = EvaluationTasks(tasks=args.tasks, seed=args.seed)
     run, spec = read(path)
+    report_changes(path, tasks)
     lines = read_log(path)
+    _clear_temporaries(path)
     if lines:
         write_figure(path / TRAINING_FIGURE, _training_figure(run, lines))
         print(path / TRAINING_FIGURE)
@@ -73,12 +79,27 @@ def run(arguments: Sequence[str]) -> None:
     print(path / ADAPTATION_FIGURE)
 
     if not _drawable(run, spec):
-        stderr.print(f"{path}: inputs {spec.x_shape} are no picture and no curve, so there is no episodes.png.")
+        reason = f"inputs {spec.x_shape} are no picture and no curve"
+        stderr.print(f"{path}: {reason}, so there is no {TASK_FIGURE}.", markup=False)
         return
-    task, initial, adapted, std = _predict_one_task(path, args.seed, device)
-    figure = episode_figure(task, adapted, _episode_title(run, evaluation), initial=initial, std=std)
+    episode = _predict_one_task(path, args.seed, device)
+    figure = episode_figure(
+        episode.task,
+        episode.adapted,
+        _episode_title(run, evaluation, episode.candidates),
+        initial=episode.initial,
+        std=episode.std,
+        names=episode.names,
+    )
     write_figure(path / TASK_FIGURE, figure)
     print(path / TASK_FIGURE)
+
+
+def _clear_temporaries(path: Path) -> None:
+    """Remove what killed plots left. The temporary files of a training, which may still go on, stay."""
+    for name in (TRAINING_FIGURE, ADAPTATION_FIGURE, TASK_FIGURE):
+        for temporary in path.glob(f".{name}.*.tmp"):
+            temporary.unlink(missing_ok=True)
 
 
 def _drawable(run: Run, spec: TaskSpec) -> bool:
@@ -90,25 +111,39 @@ def _drawable(run: Run, spec: TaskSpec) -> bool:
     return len(spec.x_shape) == 3 and spec.x_shape[0] in (1, 3)
 
 
-def _predict_one_task(path: Path, seed: int, device: torch.device) -> tuple[Task, Tensor | None, Tensor, Tensor | None]:
-    """Adapt to the first unseen task of ``seed``.
+class _Episode(NamedTuple):
+    """A task and the answers to its queries. Everything is on the CPU."""
 
-    Returns the task, the predictions for its queries before and after adapting, and the standard deviation of the latter.
-    """
+    task: Task
+    initial: Tensor | None  # before adapting; None for a method without steps
+    adapted: Tensor
+    std: Tensor | None  # of ``adapted``, for a method that has a spread
+    names: list[str] | None  # of the classes, if the source has names
+    candidates: int  # number of tasks of which this one has the median loss
+
+
+def _predict_one_task(path: Path, seed: int, device: torch.device) -> _Episode:
+    """Adapt to a typical unseen task: the one with the median loss of the first ones of ``seed``."""
     run, net = load_model(path, device=device)
-    net.eval()
     if run.source.kind == "regression":
         run = replace(run, test=replace(run.test, queries=run.source.points_shown()))
-    batch = to_device(run.tasks("test").sample(1, generator(seed, "episode")), device)
-    task = Task(*(type(part)(part.x[0], part.y[0]) for part in batch))
-    algorithm = run.algorithm.at_test()
+    source = run.tasks("test")
+    typical = typical_task(run.algorithm, net, source, seed=seed, mode=run.fit.mode)
+    task = to_device(typical.task, device)
+    net, algorithm = evaluation_copy(net), run.algorithm.at_test()
     with torch.no_grad(), torch.random.fork_rng(), exact_gradients():
         torch.manual_seed(derive_seed(seed, "episode-draws"))
         states = list(algorithm.path(net, task.support))
         initial, adapted = (_predict(algorithm, net, state, task) for state in (states[0], states[-1]))
         distribution = algorithm.distribution(net, states[-1], task.query.x)
-    std = None if distribution is None else distribution[1].cpu()
-    return to_device(task, torch.device("cpu")), initial if len(states) > 1 else None, adapted, std
+    return _Episode(
+        task=to_device(task, torch.device("cpu")),
+        initial=initial if len(states) > 1 else None,
+        adapted=adapted,
+        std=None if distribution is None else distribution[1].cpu(),
+        names=class_names(typical.task, source.pool) if isinstance(source, Pooled) else None,
+        candidates=typical.candidates,
+    )
 
 
 def _predict(algorithm: Any, net: nn.Module, state: Any, task: Task) -> Tensor:
@@ -130,9 +165,9 @@ def _adaptation_title(run: Run, evaluation: Evaluation) -> str:
     return f"{run.algorithm.name} on {run.source.name}: {tasks}{_how(run, evaluation)}"
 
 
-def _episode_title(run: Run, evaluation: Evaluation) -> str:
-    task = f"one unseen {run.source.describe_sizes(run.test)} task"
-    return f"{run.algorithm.name} on {run.source.name}: {task}{_how(run, evaluation)}"
+def _episode_title(run: Run, evaluation: Evaluation, candidates: int) -> str:
+    task = f"one unseen {run.source.describe_sizes(run.test)} task{_how(run, evaluation)}"
+    return f"{run.algorithm.name} on {run.source.name}: {task},\nthe one with the median loss of {candidates}"
 
 
 def _how(run: Run, evaluation: Evaluation) -> str:

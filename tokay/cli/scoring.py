@@ -15,6 +15,7 @@ from ..evaluation.evaluate import evaluate
 from ..evaluation.scores import Evaluation
 from ..evaluation.task_blocks import count_scored
 from ..runs.checkpoint import load_model
+from ..runs.data_record import find_changes, keep_division
 from ..runs.run import Run
 from ..runs.settings import read
 from ..tasks import list_sources
@@ -47,7 +48,12 @@ class EvaluationTasks:
     split: Literal["test", "validation"] = "test"
     """classes to draw tasks from: choose between runs on validation, and report test"""
 
+    new_classes: bool = False
+    """also draw test tasks from classes that came into the folder after training"""
+
     def __post_init__(self) -> None:
+        if self.on is not None and self.new_classes:
+            raise ConfigError("tokay: --new-classes is about the source of the run. Leave it out with --on.")
         if self.tasks < 2:  # checked before anything slow starts
             raise ConfigError(f"tokay: --tasks must be at least 2 for an interval, got {self.tasks}. Default: 600.")
 
@@ -61,7 +67,11 @@ def with_source(run: Run, words: str | None) -> Run:
     """The run with another source: ``words`` are its name and its flags. None keeps the run's own source."""
     if words is None:
         return run
-    name, *flags = shlex.split(words) or [""]
+    try:
+        name, *flags = shlex.split(words) or [""]
+    except ValueError as error:  # an open quotation, or a backslash at the end
+        reason = str(error).lower()
+        raise ConfigError(f"tokay: --on cannot be read ({reason}), got {words!r}. Close the quotation.") from error
     kind = list_sources()[one_of(name, sorted(list_sources()), "source")]
     if kind.kind != run.source.kind:
         raise ConfigError(
@@ -108,6 +118,20 @@ def check_seen_tasks(seen_tasks: int) -> None:
         raise ConfigError(f"tokay: --seen-tasks must be at least 2 for an interval, or 0, got {seen_tasks}.")
 
 
+def check_inductive_tasks(inductive_tasks: int | None) -> None:
+    """Raises ``ConfigError`` for a number of tasks that gives no interval."""
+    if inductive_tasks is not None and inductive_tasks != 0 and inductive_tasks < 2:
+        raise ConfigError(f"tokay: --inductive-tasks must be at least 2 for an interval, or 0, got {inductive_tasks}.")
+
+
+def report_changes(path: Path, test: EvaluationTasks) -> None:
+    """Print what changed in the data of the run in ``path`` since its training, unless ``test`` is on other data."""
+    if test.on is not None or (changes := find_changes(path, read(path)[0].source)) is None:
+        return
+    hint = "" if test.new_classes or not changes.new else ": --new-classes tests on the new ones, too"
+    stderr.print(f"{path}: {changes}. The run keeps its division of the classes{hint}.", markup=False)
+
+
 def score_run(
     path: Path, test: EvaluationTasks, device: torch.device, *, curve: bool, split: Split | None = None
 ) -> tuple[Run, Evaluation]:
@@ -119,8 +143,8 @@ def score_run(
     total = count_scored(source, test.tasks)
     if total < test.tasks:
         stderr.print(f"{run.source.name}: has only {total} such tasks; each is scored once.", markup=False)
-    classes = " (training classes)" if split == "train" else ""
-    with progress(f"{run.algorithm.name} {run.source.describe_sizes(run.test)}{classes}") as bar:
+    group = " (training tasks)" if split == "train" else " (inductive)" if test.inductive else ""
+    with progress(f"{run.algorithm.name} {run.source.describe_sizes(run.test)}{group}") as bar:
         task = bar.add_task("", total=total, text="")
         evaluation = evaluate(
             run.algorithm,
@@ -159,6 +183,8 @@ def score_instances(path: Path, test: EvaluationTasks, device: torch.device) -> 
 def _load(path: Path, test: EvaluationTasks, device: torch.device, split: Split) -> tuple[Run, nn.Module, TaskSource]:
     """The run, its network, and the tasks to score it on. Raises ``ConfigError`` if their inputs have another shape."""
     run, net = load_model(path, device=device)
+    if test.new_classes:
+        run = replace(run, source=keep_division(path, run.source, add_new=True))
     run = with_test_tasks(run, test)
     source, spec = run.source.tasks(split, run.test), read(path)[1]
     if source.spec.x_shape != spec.x_shape:

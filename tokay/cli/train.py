@@ -6,30 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from ..core.algorithm import Algorithm, list_algorithms
-from ..core.task import TaskSource
+from ..core.predictions import check_kind
+from ..core.task import TaskSource, TaskSpec
 from ..errors import ConfigError, TaskError
 from ..networks import Network, list_networks
-from ..runs.checkpoint import build_network, load_state
-from ..runs.folder import check_place, existing_folder, new_folder
+from ..runs.data_record import write_record
+from ..runs.folder import check_place, new_folder
 from ..runs.run import Run
-from ..runs.settings import read, write
+from ..runs.settings import write
 from ..tasks import Source, list_sources
 from ..training.config import FitConfig, check_device
 from ..training.fit import FitState
-from ..training.plan import resolve
 from .flags import combine, parse
 from .formats import find_device
 from .output import stderr
+from .resume import Resume, resume
 from .suggestions import one_of
 from .task_sizes import TestSizes, TrainingSizes, sizes_of
-from .training_loop import train_in
-from .training_sizes import default_sizes, is_episodic, spec_of_test_tasks
+from .training_loop import Limits, train_in, validation_tasks
+from .training_sizes import default_sizes, explain_ways, is_episodic, spec_of_test_tasks
 
 USAGE = """Usage: tokay train ALGORITHM SOURCE --out RUN [flags]     (all flags: tokay train ALGORITHM SOURCE --help)
-       tokay train --resume RUN [--device auto]
+       tokay train --resume RUN [--steps N | --minutes M]
 
 Algorithms: {algorithms}
 Sources:    {sources}"""
@@ -47,28 +46,15 @@ class Settings:
     """backbone, see tokay list networks (default: that of the papers of the method or the source)"""
     save_every: int = 100
     """outer steps between saves: at most so many are lost if the process is killed"""
+    minutes: float | None = None
+    """train for about so many minutes, in place of --steps"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
 
     def __post_init__(self) -> None:
-        _check_save_every(self.save_every)
+        Limits(save_every=self.save_every, minutes=self.minutes)
         if not self.out.strip():
             raise ConfigError(f"tokay train: --out must name a folder, got {self.out!r}. Give one, such as runs/first.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resume:
-    """How to continue a run."""
-
-    resume: str
-    """run folder to continue, exactly where it stopped"""
-    device: str = "auto"
-    """auto, cpu, cuda, ..."""
-    save_every: int = 100
-    """outer steps between saves: at most so many are lost if the process is killed"""
-
-    def __post_init__(self) -> None:
-        _check_save_every(self.save_every)
 
 
 class Arguments(Protocol):
@@ -89,8 +75,7 @@ def run(arguments: Sequence[str]) -> None:
         print(USAGE.format(algorithms=", ".join(sorted(list_algorithms())), sources=", ".join(sorted(list_sources()))))
         return
     if arguments[0].startswith("--resume"):
-        resume = parse(Resume, arguments, prog="tokay train", description="Continue a run.")
-        _resume(Path(resume.resume), find_device(resume.device), resume.save_every)
+        resume(parse(Resume, arguments, prog="tokay train", description="Continue a run."))
         return
     _start(_parse(arguments))
 
@@ -119,6 +104,8 @@ def _parse(arguments: Sequence[str]) -> Arguments:
     args: Arguments = parse(
         combine("Train", parts, Settings), words, prog=prog, description=f"Meta-train {algorithm.name}."
     )
+    if args.settings.minutes is not None and any(word.split("=")[0] == "--steps" for word in words):
+        raise ConfigError(f"{prog}: --minutes and --steps both say how long to train. Give one of them.")
     return args
 
 
@@ -138,19 +125,28 @@ def _start(args: Arguments) -> None:
     run = _make_run(args)
     # Data and network are checked before the folder is made.
     if run.algorithm.learns:
-        training, validation, _ = _training_tasks(run), _validation_tasks(run), run.tasks("test")
+        training, validation = _training_tasks(run), validation_tasks(run)
+        if run.source.has_split("test"):  # all classes may be trained on
+            run.tasks("test")
     else:  # a method that does not train needs no training data
         training, validation = run.tasks("test"), None
     check_device(run.fit, device, where=run.algorithm.name)
     net = run.build(training.spec).to(device)
     with new_folder(out, overwrite=args.settings.overwrite) as folder:
+        for line in (run.source.describe_classes(), explain_ways(run, training.spec, args.training)):
+            if line:
+                stderr.print(line, markup=False)
         write(folder.path, run, training.spec)
-        train_in(folder, run, net, training, validation, FitState(), save_every=args.settings.save_every)
+        write_record(folder.path, run.source)
+        limits = Limits(save_every=args.settings.save_every, minutes=args.settings.minutes)
+        train_in(folder, run, net, training, validation, FitState(), limits)
 
 
 def _make_run(args: Arguments) -> Run:
     """The run. Training episodes have the sizes of the method's paper, unless the user sets others."""
     test = args.test.test()
+    # The kind comes first: no size helps if the method cannot take it.
+    check_kind(args.algorithm, TaskSpec(x_shape=(1,), y_dim=1, kind=args.source.kind), where=args.source.name)
     spec = spec_of_test_tasks(args.source, test)
     algorithm = args.algorithm.for_task(spec)
     default = default_sizes(algorithm, args.source, test, spec, args.training)
@@ -195,26 +191,3 @@ def _training_tasks(run: Run) -> TaskSource:
             f"{error} Training episodes have {sizes}, the default of {run.algorithm.name}. "
             "Change them with --train-ways, --train-shots and --train-queries."
         ) from error
-
-
-def _validation_tasks(run: Run) -> TaskSource | None:
-    """The validation tasks. None if the run does not validate, so that the source need not hold out classes."""
-    return run.tasks("validation") if run.fit.validate_every else None
-
-
-def _resume(path: Path, device: torch.device, save_every: int) -> None:
-    with existing_folder(path) as folder:
-        run, spec = read(path)
-        net = build_network(path, run, spec).to(device)
-        optimizer = None
-        if run.algorithm.learns:
-            optimizer = resolve(run.algorithm, run.fit).make_optimizer(net, where=run.algorithm.name)
-        state = load_state(path, run, net, optimizer)
-        if state.step >= run.fit.steps:
-            stderr.print(f"{path}: is complete, all {state.step} steps are done.", markup=False)
-        train_in(folder, run, net, run.tasks("train"), _validation_tasks(run), state, save_every=save_every)
-
-
-def _check_save_every(save_every: int) -> None:
-    if save_every < 1:
-        raise ConfigError(f"tokay train: --save-every must be at least 1, got {save_every}. Default: 100.")

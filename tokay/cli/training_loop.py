@@ -1,25 +1,44 @@
-"""The training loop of the command line: a live bar, a log, and saves that stay whole if the process is killed."""
+"""The training loop of the command line: progress, a log, and saves that stay whole if the process is killed."""
 
 import time
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from ..core.network import device_of
 from ..core.task import TaskSource
+from ..errors import ConfigError
 from ..files import clear_temporaries
-from ..runs.checkpoint import save_model, save_state
-from ..runs.file_names import MODEL, STATE
+from ..runs.checkpoint import build_network
+from ..runs.file_names import STATE
 from ..runs.folder import RunFolder
-from ..runs.log import append_to_log, cut_log, describe_damage
+from ..runs.log import cut_log, describe_damage
+from ..runs.recorder import Recorder
 from ..runs.run import Run
+from ..runs.settings import change_fit
 from ..tasks.source import on_device
-from ..training.fit import FitState, Step, fit
-from .formats import progress
+from ..training.fit import FitState, fit, is_complete, is_stopped_early
+from ..training.report import TrainingReport, describe_time
+from ..training.time_plan import measure_cost
 from .output import stderr
+from .signals import Interrupt, SignalWatch
 from .tensorboard import board
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How often a training saves, and when it ends at the latest."""
+
+    save_every: int = 100
+    minutes: float | None = None  # None: only the steps of the run end it
+
+    def __post_init__(self) -> None:
+        if self.save_every < 1:
+            raise ConfigError(f"tokay train: --save-every must be at least 1, got {self.save_every}. Default: 100.")
+        if self.minutes is not None and not 0 < self.minutes < 1e6:
+            raise ConfigError(f"tokay train: --minutes must be above 0 and below 1e6, got {self.minutes}.")
 
 
 def train_in(
@@ -29,12 +48,14 @@ def train_in(
     training: TaskSource,
     validation: TaskSource | None,
     state: FitState,
-    *,
-    save_every: int,
+    limits: Limits,
 ) -> None:
     """Train from ``state`` to the end of ``run`` in ``folder``. Every tenth step is logged.
 
     The first save publishes the folder: only then it takes the place of an older run.
+
+    A signal ends the training after the running step, and saves it. A second one ends it at once. Both raise ``Interrupt``,
+    which says what is saved.
     """
     device = device_of(net)
     training, validation = on_device(training, device), validation and on_device(validation, device)
@@ -43,20 +64,51 @@ def train_in(
     for damage in describe_damage(folder.path):
         stderr.print(f"{damage}. It stays as it is; the other lines are used.", markup=False)
     cut_log(folder.path, state.step)
-    try:
-        _train(folder, run, net, training, validation, state, save_every)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"Interrupted after step {state.step}{_remains(folder)}") from None
+    with SignalWatch(deferred=True) as watch:
+        try:
+            run, is_time_up = _with_time(folder, run, net, training, validation, state, limits.minutes)
+            recorder = Recorder(folder, run, net, save_every=limits.save_every)
+            _train(folder, run, net, training, validation, state, recorder, watch, is_time_up)
+        except KeyboardInterrupt:
+            raise Interrupt(f"Interrupted after step {state.step}{_remains(folder)}") from None
+        if watch.code is not None:
+            raise Interrupt(f"Interrupted after step {state.step}{_continuation(folder, run, state)}")
+        if state.step < run.fit.steps and run.algorithm.learns and not is_stopped_early(state, run.fit):
+            change_fit(folder.path, steps=state.step)  # the time was up: these are all the steps of the run
+    if is_stopped_early(state, run.fit):
+        stderr.print(f"Stopped early: the best of {state.step:,} steps was {state.best_step:,}.")
     stderr.print(f"Saved {folder.name}. Next: tokay evaluate {folder.name}", markup=False)
 
 
-def _remains(folder: RunFolder) -> str:
-    """What an interrupted training leaves, and how to go on: the end of a sentence."""
-    if not folder.is_published:
-        return f", before the first save; the old run in {folder.name} stays."
-    if (folder.path / STATE).exists():
-        return f"; the last save stays. Continue with: tokay train --resume {folder.name}"
-    return f", before the first save. Start again with: tokay train --resume {folder.name}"
+def validation_tasks(run: Run) -> TaskSource | None:
+    """The validation tasks. None if the run does not validate, or if its source has no classes for it."""
+    has_tasks = run.fit.validate_every and run.source.has_split("validation")
+    return run.tasks("validation") if has_tasks else None
+
+
+def _with_time(
+    folder: RunFolder,
+    run: Run,
+    net: nn.Module,
+    training: TaskSource,
+    validation: TaskSource | None,
+    state: FitState,
+    minutes: float | None,
+) -> tuple[Run, Callable[[], bool]]:
+    """The run with as many steps as fit into ``minutes``, recorded in its folder, and a function: is the time up?
+
+    So the schedule of the learning rate comes to its end, and the run is an ordinary one of that many steps.
+    """
+    if minutes is None or not run.algorithm.learns:
+        return run, lambda: False
+    deadline = time.perf_counter() + 60 * minutes
+    twin = build_network(folder.path, run, training.spec).to(device_of(net))
+    cost = measure_cost(run.algorithm, twin, training, run.fit, validation=validation, seconds=60 * minutes)
+    more = cost.steps_in(deadline - time.perf_counter(), run.fit.validate_every)
+    steps = state.step + more
+    stderr.print(f"{describe_time(60 * minutes)}: {more:,} steps.".capitalize())
+    change_fit(folder.path, steps=steps)
+    return replace(run, fit=replace(run.fit, steps=steps)), lambda: time.perf_counter() + cost.validation > deadline
 
 
 def _train(
@@ -66,33 +118,42 @@ def _train(
     training: TaskSource,
     validation: TaskSource | None,
     state: FitState,
-    save_every: int,
+    recorder: Recorder,
+    watch: SignalWatch,
+    is_time_up: Callable[[], bool],
 ) -> None:
-    start, tasks, held_out = time.perf_counter(), 0, ""
-    with progress(run.algorithm.name) as bar, ExitStack() as stack:
-        write_scalars = stack.enter_context(board(folder.path))
-        task = bar.add_task("", total=run.fit.steps if run.algorithm.learns else 0, completed=state.step, text="")
-        for step in fit(run.algorithm, net, training, run.fit, validation=validation, state=state):
-            tasks += step.tasks
-            rate = tasks / (time.perf_counter() - start)
-            if step.validation:
-                held_out = "  held out: " + _brief({name: s.mean for name, s in step.validation.scores.items()})
-            bar.update(task, completed=step.step, text=f"{_brief(step.metrics)}  {rate:.0f} tasks/s{held_out}")
-            if step.step % 10 == 0 or step.validation or step.step == run.fit.steps:
-                line = _log_line(step, rate)
-                append_to_log(folder.path, line)
+    """Train until the run is complete, the time is up, or a signal came. What is done is saved."""
+    steps = fit(run.algorithm, net, training, run.fit, validation=validation, state=state, is_time_up=is_time_up)
+    total = run.fit.steps if run.algorithm.learns else 0
+    report = TrainingReport(stderr, run.algorithm.name, steps=total, steps_before=state.step)
+    with report, board(folder) as write_scalars:
+        for step in steps:
+            is_interrupt = watch.code is not None
+            if not is_interrupt:  # else the terminal may be gone
+                report.update(step)
+            line = recorder.record(step, report.tasks_per_second)
+            if is_interrupt:
+                recorder.save(state)
+                return
+            if line is not None:
                 write_scalars(line)
-            if step.step % save_every == 0 or step.step == run.fit.steps:
-                # The state comes last: once it holds the last step, resuming writes no more weights.
-                save_model(folder.path, run, net, state)
-                save_state(folder.path, run, net, state)
-                if not folder.is_published:
-                    stack.close()  # the event file is open under the name that the folder had
-                    folder.publish()
-                    write_scalars = stack.enter_context(board(folder.path))
-    if not (folder.path / MODEL).exists():  # no step was trained: save the initial weights
-        save_model(folder.path, run, net, state)
-    folder.publish()
+    recorder.finish(state)
+
+
+def _continuation(folder: RunFolder, run: Run, state: FitState) -> str:
+    """How to go on after an interrupt that saved: the end of a sentence."""
+    if is_complete(state, run.fit):
+        return f", the last one; {folder.name} is complete and saved."
+    return f"; saved. Continue with: tokay train --resume {folder.name}"
+
+
+def _remains(folder: RunFolder) -> str:
+    """What a training leaves that was interrupted at once, and how to go on: the end of a sentence."""
+    if not folder.is_published:
+        return f", before the first save; the old run in {folder.name} stays."
+    if (folder.path / STATE).exists():
+        return f"; the last save stays. Continue with: tokay train --resume {folder.name}"
+    return ", before the first save: nothing is saved."
 
 
 def _describe(run: Run, device: torch.device) -> str:
@@ -111,24 +172,3 @@ def _describe(run: Run, device: torch.device) -> str:
 
 def _range(fewest: int | None, most: int) -> str:
     return str(most) if fewest is None else f"{fewest} to {most}"
-
-
-def _brief(metrics: dict[str, float]) -> str:
-    """The loss, and those of accuracy, bits and log-likelihood that the step has."""
-    parts = [f"loss {metrics['loss']:.3f}"]
-    if "accuracy" in metrics:
-        parts.append(f"accuracy {100 * metrics['accuracy']:.1f} %")
-    if "bits" in metrics:
-        parts.append(f"{metrics['bits']:.2f} bits, {metrics['wrong_bits']:.1f} wrong")
-    if "log_likelihood" in metrics:
-        parts.append(f"log-likelihood {metrics['log_likelihood']:.3f}")
-    return " ".join(parts)
-
-
-def _log_line(step: Step, rate: float) -> dict[str, Any]:
-    line: dict[str, Any] = {"step": step.step, **step.metrics, "cost": step.cost, "lr": step.lr}
-    line["tasks_per_second"] = round(rate, 1)
-    if step.validation:
-        scores = step.validation.scores.items()
-        line["validation"] = {name: {"mean": score.mean, "ci95": score.ci95} for name, score in scores}
-    return line

@@ -1,48 +1,41 @@
-"""The sizes of training episodes where the user gives none: those of the method's paper, capped at what the data has."""
+"""The sizes of training episodes, from the flags of ``tokay train``. What the flags leave open, the method's paper decides."""
 
-from dataclasses import replace
 from typing import Any
 
 from ..core.algorithm import Algorithm
 from ..core.task import Sizes, TaskSpec
+from ..runs.episode_sizes import (
+    affordable_ways,
+    is_episodic as is_episodic,
+    spec_of_test_tasks as spec_of_test_tasks,
+    training_sizes,
+)
+from ..runs.run import Run
 from ..tasks import Source
-from ..tasks.class_pool import Pooled
-from .task_sizes import ClassificationTraining, TrainingSizes
+from .task_sizes import SequenceTraining, TrainingSizes
 
 
 def default_sizes(
     algorithm: Algorithm[Any], source: Source, test: Sizes, spec: TaskSpec, flags: TrainingSizes
 ) -> Sizes:
-    """The sizes of the paper for tasks of ``spec``. What ``flags`` leave open is capped at what ``source`` has."""
-    sizes = algorithm.training_sizes_for(test, spec)
-    if flags.train_ways is None and algorithm.any_ways and is_episodic(algorithm):
-        sizes = _cap_ways(sizes, test, source)
-    if isinstance(flags, ClassificationTraining) and flags.train_queries is None and is_episodic(algorithm):
-        sizes = _cap_queries(sizes, flags.training(sizes).shots, source)
-    return sizes
+    """The training sizes: those that ``flags`` set, and for the rest those of ``training_sizes``."""
+    queries = None if isinstance(flags, SequenceTraining) else flags.train_queries
+    return training_sizes(
+        algorithm, source, test, spec, ways=flags.train_ways, shots=flags.train_shots, queries=queries
+    )
 
 
-def is_episodic(algorithm: Algorithm[Any]) -> bool:
-    """Whether the method trains on episodes."""
-    return algorithm.learns and not algorithm.joint
-
-
-def spec_of_test_tasks(source: Source, test: Sizes) -> TaskSpec:
-    """What test tasks look like."""
-    spec = source.tasks("test", test).spec
-    return replace(spec, y_dim=test.ways) if spec.kind == "classification" else spec
-
-
-def _cap_queries(train: Sizes, shots: int, source: Source) -> Sizes:
-    """Cap the number of queries, which comes from a paper, at what the smallest class has beside its ``shots``."""
-    tasks = source.tasks("train", Sizes(ways=1, shots=1, queries=1))
-    if not isinstance(tasks, Pooled):
-        return train
-    return replace(train, queries=max(1, min(train.queries, int(tasks.pool.counts.min()) - shots)))
-
-
-def _cap_ways(train: Sizes, test: Sizes, source: Source) -> Sizes:
-    """Cap the number of ways, which comes from a paper, at the number that the source has. Not below the test ways."""
-    if source.kind != "classification":
-        return train
-    return replace(train, ways=max(test.ways, min(train.ways, source.most_ways("train"))))
+def explain_ways(run: Run, spec: TaskSpec, flags: TrainingSizes) -> str:
+    """One line if training episodes have fewer ways than in the paper because a step would cost too much. Else empty."""
+    paper = run.algorithm.training_sizes_for(run.test, spec).ways
+    is_default = flags.train_ways is None and run.algorithm.any_ways and is_episodic(run.algorithm)
+    if run.source.pixels_per_step is None or not is_default or run.train.ways >= paper:
+        return ""
+    if run.train.ways > max(run.test.ways, affordable_ways(run.algorithm, run.source, run.train, spec)):
+        return ""
+    if run.train.ways == run.source.most_ways("train"):  # the data have no more
+        return ""
+    return (
+        f"{run.source.name}: training episodes have {run.train.ways} ways, not the {paper} of the paper, which keeps a step "
+        "short. --train-ways changes it, --size makes pictures smaller."
+    )

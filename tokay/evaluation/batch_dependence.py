@@ -33,10 +33,18 @@ def answer_twice(predict: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor
     return predict(x)[:half], predict(changed)[:half]
 
 
+def is_small_batch(queries: int, support: int) -> bool:
+    """Whether ``queries`` answered together are few, so that answers that depend on each other are poor.
+
+    Batch norm then takes its statistics from fewer examples than when it adapted to the ``support`` ones.
+    """
+    return queries < support
+
+
 def answers_differ(first: Tensor, second: Tensor) -> bool:
-    """Whether two answers to the same inputs differ by more than rounding.
+    """Whether two answers to the same inputs differ by more than rounding. NaN equals NaN: a divergence is no dependence.
 
     >>> answers_differ(torch.ones(1), torch.ones(1) + 1e-6), answers_differ(torch.ones(1), torch.zeros(1))
     (False, True)
     """
-    return not torch.allclose(first, second, rtol=1e-3, atol=1e-4)
+    return not torch.allclose(first, second, rtol=1e-3, atol=1e-4, equal_nan=True)

@@ -1,22 +1,24 @@
 """``adaptation_figure``: accuracy (or error) and loss after every adaptation step, for one run or several."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from ..errors import ConfigError
 from ..evaluation.scores import Evaluation
-from .style import GREY, label, measure_title
+from .style import GREY, NotebookFigure, label, measure_title, show_text_as_is
 
 # The colours of Okabe and Ito, which look different with any kind of colour vision. The strongest come first.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#B8A000")
 MARKERS = "osD^vPX*"
+_LAST_EVEN_STEP = 5  # up to here the axis of steps is linear
 
 
 def adaptation_figure(curves: Mapping[str, Evaluation], title: str, *, chance: float | None = None) -> Figure:
-    """Draws accuracy and loss (or error) against the number of adaptation steps, with 95% intervals.
+    """Draws accuracy and loss (or error) against the number of adaptation steps, with 95% intervals over the tasks.
 
     ``curves`` maps the names in the legend to evaluations. A solid line is the query set. A dashed line of the same
     colour is the support set, if the evaluation measured it. A method that adapts in one forward pass is a horizontal
@@ -29,7 +31,7 @@ def adaptation_figure(curves: Mapping[str, Evaluation], title: str, *, chance: f
         raise ConfigError(f"plots: curves must be of one measure, got {' and '.join(sorted(measures)) or 'no curve'}.")
     (measure,) = measures
     panels = [measure] if measure == "mse" else [measure, "loss"]
-    figure = Figure(figsize=(5.6 * len(panels) + 1.0, 4.8), layout="constrained")
+    figure = NotebookFigure(figsize=(5.6 * len(panels) + 1.0, 4.8), layout="constrained")
     figure.suptitle(title, fontsize=11)
     axes: list[Axes] = figure.subplots(1, len(panels), squeeze=False).ravel().tolist()
     steps = sorted({step for evaluation in curves.values() for step in evaluation.curve})
@@ -40,8 +42,15 @@ def adaptation_figure(curves: Mapping[str, Evaluation], title: str, *, chance: f
             axis.axhline(chance, color=GREY, linestyle=":", label=f"chance ({100 * chance:.3g} %)")
         _scale(axis, name, steps)
     handles, labels = axes[0].get_legend_handles_labels()
+    handles, labels = [*handles, Patch(color=GREY, alpha=0.4)], [*labels, _describe_intervals(curves.values())]
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), fontsize=8, frameon=False)
-    return figure
+    return show_text_as_is(figure)
+
+
+def _describe_intervals(evaluations: Iterable[Evaluation]) -> str:
+    """The meaning of bands and bars, for the legend."""
+    counts = sorted({evaluation["loss"].tasks for evaluation in evaluations}, reverse=True)
+    return f"95% interval over {' or '.join(map(str, counts))} tasks"
 
 
 def _draw(axis: Axes, name: str, run: str, evaluation: Evaluation, colour: str, marker: str) -> None:
@@ -67,11 +76,14 @@ def _scale(axis: Axes, name: str, steps: list[int]) -> None:
         axis.set_xticks(steps, ["adapted in a single pass, without steps"])
         axis.set_xlim(-1, 1)
     else:
-        axis.set_xscale("symlog", linthresh=5, linscale=1.5)
+        axis.set_xscale("symlog", linthresh=_LAST_EVEN_STEP, linscale=1.5)
         axis.set_xticks(steps, ["0\n(before)", *map(str, steps[1:])], minor=False)
         axis.set_xticks([], minor=True)
         axis.set_xlim(-0.3, steps[-1] * 1.1)
         axis.set_xlabel("adaptation steps on the support set")
+        if steps[-1] > _LAST_EVEN_STEP:
+            axis.set_xlabel(f"adaptation steps on the support set (logarithmic beyond {_LAST_EVEN_STEP})")
+            axis.axvline(_LAST_EVEN_STEP, color=GREY, linewidth=0.8, linestyle=(0, (2, 4)))
     if name == "accuracy":
         axis.set_ylim(0, 1.02)
     else:

@@ -1,5 +1,6 @@
 """``episode_figure``: one new task and the answers of a run."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,20 @@ from torch import Tensor
 
 from ..core.task import Task, kind_of
 from ..errors import ConfigError
-from .style import BLUE, GREY, ORANGE, RED, label
+from .class_names import short_name
+from .style import BLUE, GREY, ORANGE, RED, NotebookFigure, label, show_text_as_is
 
 _MOST_CLASSES, _MOST_SUPPORT, _MOST_QUERIES = 10, 5, 8  # more are too small to see
 
 
 def episode_figure(
-    task: Task, final: Tensor, title: str, *, initial: Tensor | None = None, std: Tensor | None = None
+    task: Task,
+    final: Tensor,
+    title: str,
+    *,
+    initial: Tensor | None = None,
+    std: Tensor | None = None,
+    names: Sequence[str] | None = None,
 ) -> Figure:
     """Draws one task (no leading axis) and its predictions: ``final`` after adapting, ``initial`` before (if known).
 
@@ -24,7 +32,8 @@ def episode_figure(
     decides what the figure shows:
 
     - Classes of pictures ``[n, 1 or 3, h, w]``: one row per class, with its support and its query pictures. The
-      predicted class is below each query. A wrong one has a red frame and the name of the true class.
+      predicted class is below each query. A wrong one has a red frame and the number of the true class. ``names`` are
+      the names of the classes, written beside the rows.
     - One real number ``[n, 1]`` over one number: the true curve, the support points and both predictions. ``std`` adds
       a band of two standard deviations.
     - One real number over two coordinates in [0, 1], the pixels of a picture: the support pixels, the predictions,
@@ -45,12 +54,12 @@ def episode_figure(
         return _curve_figure(task, final, initial, std, title)
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise ConfigError(f"plots: only pictures (1 or 3, height, width) can be drawn, got inputs {shape}.")
-    return _grid_figure(task, final.argmax(1), title)
+    return _grid_figure(task, final.argmax(1), title, names or [""] * task.support.y.shape[1])
 
 
 def _curve_figure(task: Task, final: Tensor, initial: Tensor | None, std: Tensor | None, title: str) -> Figure:
     """Draws the true curve, the support points and the predictions."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = NotebookFigure(figsize=(7, 4.5), layout="constrained")
     figure.suptitle(title, fontsize=11)
     axis = figure.subplots()
     x = task.query.x[:, 0]
@@ -66,7 +75,7 @@ def _curve_figure(task: Task, final: Tensor, initial: Tensor | None, std: Tensor
     axis.set_xlabel("x")
     label(axis, "y")
     figure.legend(loc="outside lower center", ncols=5, fontsize=8, frameon=False)
-    return figure
+    return show_text_as_is(figure)
 
 
 def _is_whole_picture(places: Tensor) -> bool:
@@ -85,7 +94,7 @@ def _pixel_figure(task: Task, final: Tensor, std: Tensor | None, title: str) -> 
     if std is not None:
         panels["their spread"] = _picture_of(task.query.x, std, side)
     panels["truth"] = _picture_of(task.query.x, task.query.y, side)
-    figure = Figure(figsize=(2.3 * len(panels), 3.1), layout="constrained")
+    figure = NotebookFigure(figsize=(2.3 * len(panels), 3.1), layout="constrained")
     figure.suptitle(title, fontsize=10)
     axes: list[Axes] = figure.subplots(1, len(panels), squeeze=False).ravel().tolist()
     for axis, (name, pixels) in zip(axes, panels.items(), strict=True):
@@ -95,7 +104,7 @@ def _pixel_figure(task: Task, final: Tensor, std: Tensor | None, title: str) -> 
         axis.set_title(name + (f" (white: {most:.2f})" if name == "their spread" else ""), fontsize=9)
         axis.set_xticks([])
         axis.set_yticks([])
-    return figure
+    return show_text_as_is(figure)
 
 
 def _picture_of(places: Tensor, values: Tensor, side: int) -> NDArray[Any]:
@@ -116,7 +125,7 @@ def _tape_figure(task: Task, final: Tensor, title: str) -> Figure:
     wrong = int(((final > 0) != task.query.y.bool()).sum())
     longest = max(map(len, panels.values()))
     width = min(14.0, max(7.0, 2.5 + 0.2 * longest))
-    figure = Figure(figsize=(width, 1.1 + sum(0.5 + 0.13 * rows.shape[1] for rows in panels.values())))
+    figure = NotebookFigure(figsize=(width, 1.1 + sum(0.5 + 0.13 * rows.shape[1] for rows in panels.values())))
     figure.set_layout_engine("constrained")
     figure.suptitle(f"{title}\n{wrong} of {task.query.y.numel()} bits wrong", fontsize=10)
     axes: list[Axes] = figure.subplots(len(panels), 1, height_ratios=[r.shape[1] + 2 for r in panels.values()]).tolist()
@@ -129,10 +138,10 @@ def _tape_figure(task: Task, final: Tensor, title: str) -> Figure:
         axis.set_yticks([])
         axis.tick_params(labelsize=8)
     axes[-1].set_xlabel("row", fontsize=9)
-    return figure
+    return show_text_as_is(figure)
 
 
-def _grid_figure(task: Task, guesses: Tensor, title: str) -> Figure:
+def _grid_figure(task: Task, guesses: Tensor, title: str, names: Sequence[str]) -> Figure:
     """Draws one row per class: its name, its support pictures, a gap, its query pictures."""
     ways = task.support.y.shape[1]
     rows = min(ways, _MOST_CLASSES)
@@ -140,7 +149,7 @@ def _grid_figure(task: Task, guesses: Tensor, title: str) -> Figure:
     queries = [task.query.y[:, c].nonzero()[:_MOST_QUERIES, 0].tolist() for c in range(rows)]
     support_columns, query_columns = max(map(len, support)), max(map(len, queries))
     ratios = [1.0] * support_columns + [0.3] + [1.0] * query_columns
-    figure = Figure(figsize=(0.9 * sum(ratios) + 0.8, 1.08 * rows + 1.0), layout="constrained")
+    figure = NotebookFigure(figsize=(max(5.6, 0.9 * sum(ratios) + 0.8), 1.08 * rows + 1.0), layout="constrained")
     hits = int((guesses == task.query.y.int().argmax(1)).sum())
     remark = ", some not shown" if sum(map(len, queries)) < len(guesses) else ""
     figure.suptitle(f"{title}\n{hits} of {len(guesses)} right{remark}", fontsize=10)
@@ -150,7 +159,8 @@ def _grid_figure(task: Task, guesses: Tensor, title: str) -> Figure:
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
     for c in range(rows):
-        axes[c, 0].set_ylabel(f"class {c + 1}", fontsize=9)
+        name = short_name(names[c])
+        axes[c, 0].set_ylabel(f"{c + 1}: {name}" if name else f"class {c + 1}", fontsize=7 if len(name) > 10 else 9)
         for column, picture in enumerate(support[c]):
             _show(axes[c, column], picture, GREY)
         for column, index in enumerate(queries[c], start=support_columns + 1):
@@ -160,7 +170,7 @@ def _grid_figure(task: Task, guesses: Tensor, title: str) -> Figure:
             axes[c, column].set_xlabel(text, fontsize=8, color="black" if guess == c else RED, labelpad=4)
     axes[0, 0].set_title("support set", fontsize=9, loc="left")
     axes[0, support_columns + 1].set_title("predicted class", fontsize=9, loc="left")
-    return figure
+    return show_text_as_is(figure)
 
 
 def _show(axis: Axes, picture: Tensor, frame: str) -> None:

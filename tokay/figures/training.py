@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.objectives import main_measure
 from ..errors import ConfigError
-from .style import BLUE, ORANGE, RED, label, measure_title
+from .style import BLUE, ORANGE, RED, NotebookFigure, label, measure_title, show_text_as_is
 
 
 def training_figure(
@@ -34,7 +34,7 @@ def training_figure(
     measure = main_measure(lines[0])
     panels = [measure] if measure == "mse" else ["loss", measure]
     panels += [name for name in ("log_likelihood",) if name in lines[0]]
-    figure = Figure(figsize=(5.2 * len(panels) + 0.8 * (len(panels) == 1), 4.6), layout="constrained")
+    figure = NotebookFigure(figsize=(5.2 * len(panels) + 0.8 * (len(panels) == 1), 4.6), layout="constrained")
     figure.suptitle(title, fontsize=11)
     axes: list[Axes] = figure.subplots(1, len(panels), squeeze=False).ravel().tolist()
     steps = np.array([line["step"] for line in lines])
@@ -49,7 +49,7 @@ def training_figure(
         axis.set_xlabel("outer step")
         axis.set_title(f"query {measure_title(name)}", fontsize=10)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    return figure
+    return show_text_as_is(figure)
 
 
 def _numbers(values: Iterable[float | None]) -> NDArray[Any]:

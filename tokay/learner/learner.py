@@ -1,6 +1,8 @@
 """Fit, predict, score: any method on your own arrays, with the interface of scikit-learn."""
 
 import threading
+import warnings
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -16,8 +18,15 @@ from ..core.predictions import check_compatible, predict_queries
 from ..core.seeding import derive_seed
 from ..core.task import Examples, InputType, Kind, TaskSpec, one_hot
 from ..errors import TaskError
+from ..evaluation.batch_dependence import is_small_batch
+from .distribution import DistributionAsOutputs
 from .labels import read_labels
 from .query_protocol import query_protocol
+
+
+class SmallBatchWarning(UserWarning):
+    """Answers depend on each other, and there are few of them."""
+
 
 _RANDOM_STATE = threading.Lock()  # torch has one random state for all threads
 
@@ -31,7 +40,7 @@ class Learner:
 
     An answer does not depend on the other queries: batch norm uses the statistics of the support set (see
     ``query_protocol``). With ``inductive=False`` all queries are answered together, as in most published figures. With
-    batch norm that needs many queries. A single query is always answered inductively.
+    batch norm that needs many queries: fewer than support examples give a warning. A single query is always answered inductively.
 
     Dropout is off. Any number of threads may share a learner or a network, as long as none of them trains it.
 
@@ -120,6 +129,17 @@ class Learner:
             raise TaskError("predict_proba: real targets have no class probabilities. Use predict.")
         return np.asarray(outputs.softmax(-1).cpu().numpy())
 
+    def predict_distribution(self, x: ArrayLike | Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Mean and standard deviation of each prediction, for a method that has a spread (``Algorithm.distribution``).
+
+        For real targets, both are shaped like ``predict``. For classes, both are ``[m, classes]``: the probabilities of
+        ``predict_proba``, and how much they differ between the draws of the method. Raises ``TaskError`` for any other
+        method.
+        """
+        outputs = self._outputs(x, DistributionAsOutputs)
+        mean, std = (part.cpu().numpy() for part in outputs.chunk(2, -1))
+        return (mean[:, 0], std[:, 0]) if self.kind_ == "regression" and self.is_flat else (mean, std)
+
     def score(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> float:
         """Accuracy for classes, R² for real targets: as in scikit-learn, 1 is perfect."""
         targets = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
@@ -179,7 +199,8 @@ class Learner:
         reference = next(self.net.parameters(), torch.zeros(()))
         return torch.from_numpy(targets.reshape(len(targets), -1)).to(reference.dtype)
 
-    def _outputs(self, x: ArrayLike | Tensor) -> Tensor:
+    def _outputs(self, x: ArrayLike | Tensor, view: Callable[[Algorithm[Any]], Any] = lambda method: method) -> Tensor:
+        """The outputs of the method for each input ``[m, d]``; ``view`` makes another predictor of the method."""
         if not self.is_fitted:
             raise TaskError("predict: nothing has been learned yet. Call fit with the support examples first.")
         inputs = self._inputs(x)
@@ -188,8 +209,15 @@ class Learner:
                 f"predict: inputs must have shape {tuple(self.support.x.shape[1:])} as in fit, "
                 f"got {tuple(inputs.shape[1:])}."
             )
-        net, algorithm = evaluation_copy(self.net), self.algorithm.at_test()
+        net, algorithm = evaluation_copy(self.net), view(self.algorithm.at_test())
         if self.inductive or len(inputs) == 1:  # statistics of a single example say nothing
             return self._protocol.predict(algorithm, net, self.state_, inputs)
+        if self._protocol.mixes_queries and is_small_batch(len(inputs), len(self.support.x)):
+            warnings.warn(
+                f"predict: each answer depends on all {len(inputs)} inputs of this call, which are few beside the "
+                f"{len(self.support.x)} support examples. Ask for more at once, or build the learner with inductive=True.",
+                SmallBatchWarning,
+                stacklevel=3,
+            )
         with torch.no_grad(), exact_gradients():
             return predict_queries(algorithm, net, self.state_, self.support.x, inputs, inductive=False)

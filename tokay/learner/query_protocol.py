@@ -25,6 +25,11 @@ class QueryProtocol:
     support_x: Tensor  # [n, *x_shape]
     statistics: list[Statistics] | None  # those of the batch norms; None: each query goes beside the support set
 
+    @property
+    def mixes_queries(self) -> bool:
+        """Whether queries that are answered together change each other's answers."""
+        return self.statistics is None or bool(self.statistics)
+
     def predict(self, algorithm: Algorithm[Any], net: nn.Module, state: Any, x: Tensor) -> Tensor:
         """The predictions ``[m, d]`` for ``x`` ``[m, *x_shape]``. Each is independent of the other queries."""
         with torch.no_grad(), exact_gradients():

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from .._version import __version__
+from ..core.network import device_of
 from ..core.task import TaskSpec
 from ..errors import DataError, DivergenceError, TokayError
-from ..files import has_checksum, read_tensors, write_tensors
+from ..files import has_checksum, read_metadata, read_tensors, write_tensors
 from ..training.fit import FitState
 from .checks import check_moments, check_step, check_weights, find_non_finite, flat_moments, read_progress
 from .file_names import MODEL, SETTINGS, STATE
+from .machine import describe_change, describe_computation
 from .run import Run
 from .settings import read, read_id
 
@@ -41,8 +43,17 @@ def save_state(path: Path, run: Run, net: nn.Module, state: FitState) -> None:
     tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in state.best_weights.items()}
     tensors |= {f"optimizer.{name}": value for name, value in moments.items()}
-    progress = {"step": state.step, "best_step": state.best_step, "best_score": state.best_score}
-    write_tensors(path / STATE, tensors, {**_origin(path, run), "progress": json.dumps(progress)})
+    progress = {name: getattr(state, name) for name in ("step", "best_step", "best_score", "peak_step")}
+    computation = json.dumps(describe_computation(device_of(net)))
+    metadata = {**_origin(path, run), "progress": json.dumps(progress), "computation": computation}
+    write_tensors(path / STATE, tensors, metadata)
+
+
+def computation_change(path: Path, device: torch.device) -> str:
+    """How this process computes otherwise than the last save in ``path``: ``threads 1, now 2``. Empty if it does not."""
+    if not (path / STATE).exists():
+        return ""
+    return describe_change(read_metadata(path / STATE).get("computation"), describe_computation(device))
 
 
 def load_model(

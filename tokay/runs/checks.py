@@ -109,10 +109,15 @@ def read_progress(metadata: dict[str, str], steps: int, *, has_best: bool, where
         progress = json.loads(metadata["progress"])
     except (KeyError, ValueError, RecursionError) as error:
         raise DataError(f"{where}: must hold the progress of a training, and does not. {_ADVICE}") from error
-    if not isinstance(progress, dict) or progress.keys() != {"step", "best_step", "best_score"}:
-        raise DataError(f"{where}: the progress must be step, best_step and best_score, and is not. {_ADVICE}")
+    if isinstance(progress, dict) and "best_step" in progress:  # earlier versions have no peak_step
+        progress = {"peak_step": progress["best_step"], **progress}
+    if not isinstance(progress, dict) or progress.keys() != {"step", "best_step", "best_score", "peak_step"}:
+        raise DataError(
+            f"{where}: the progress must be step, best_step, best_score and peak_step, and is not. {_ADVICE}"
+        )
     check_step(progress["step"], "step", 0, steps, where)
     check_step(progress["best_step"], "best_step", int(has_best), progress["step"] if has_best else 0, where)
+    check_step(progress["peak_step"], "peak_step", 0, progress["best_step"], where)
     score = progress["best_score"]
     if type(score) not in (int, float) or math.isnan(score) or (not has_best and score != -math.inf):
         raise DataError(f"{where}: best_score must be the score of the best weights, got {show(score)}. {_ADVICE}")

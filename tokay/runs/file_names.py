@@ -2,6 +2,8 @@
 
 SETTINGS = "run.json"
 """every setting, the id of the run, the format number, the versions and the git commit"""
+DATA = "data.json"
+"""the classes of each split, with a hash of their examples"""
 MODEL = "model.safetensors"
 """the weights to use: the best validated step, or the last"""
 STATE = "state.safetensors"
@@ -19,6 +21,18 @@ LOCK = ".lock"
 """the process that trains in the folder, while it does"""
 
 RUN_FILES = frozenset(
-    {SETTINGS, MODEL, STATE, LOG, TENSORBOARD, TRAINING_FIGURE, ADAPTATION_FIGURE, TASK_FIGURE, REPRODUCTION, LOCK}
+    {
+        SETTINGS,
+        DATA,
+        MODEL,
+        STATE,
+        LOG,
+        TENSORBOARD,
+        TRAINING_FIGURE,
+        ADAPTATION_FIGURE,
+        TASK_FIGURE,
+        REPRODUCTION,
+        LOCK,
+    }
 )
 """every name that a run folder may hold; ``--overwrite`` replaces no folder that holds another one"""

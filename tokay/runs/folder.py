@@ -23,6 +23,7 @@ class RunFolder:
 
     def __init__(self, path: Path, name: Path, lock: FolderLock, old_lock: FolderLock | None = None) -> None:
         self.path, self.name, self._lock, self._old_lock = path, name, lock, old_lock
+        self._is_useless = False
 
     @property
     def is_published(self) -> bool:
@@ -55,10 +56,17 @@ class RunFolder:
             self._old_lock.release()
         shutil.rmtree(previous, ignore_errors=True)
 
+    def mark_failure(self, error: BaseException) -> None:
+        """Let ``leave`` remove a new run that failed with ``error`` before its first save.
+
+        It stays if a file could not be written: once there is space, training can go on in it.
+        """
+        self._is_useless = not isinstance(error, DataError) and not (self.path / MODEL).exists()
+
     def leave(self) -> None:
-        """Drop the locks. A new run that was never published goes."""
+        """Drop the locks. A new run that was never published or saved goes."""
         self._lock.release()
-        if not self.is_published:
+        if self._is_useless or not self.is_published:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -68,6 +76,8 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     Raises ``ConfigError`` for the current folder and those around it, and for what exists already. With ``overwrite`` a
     run folder may exist: a folder that holds nothing but the files of a run.
     """
+    if str(path) != str(path).encode(errors="ignore").decode():
+        raise ConfigError(f"{path}: --out must be UTF-8, which safetensors needs. Choose another name.")
     place = Path.cwd()
     if _absolute(path) in (place, *place.parents):
         raise ConfigError(
@@ -98,7 +108,8 @@ def check_place(path: Path, *, overwrite: bool) -> None:
 def new_folder(path: Path, *, overwrite: bool) -> Iterator[RunFolder]:
     """Make and lock the folder of a new run, for the time of its training.
 
-    With ``overwrite``, an old run at ``path`` stays until ``publish``, and for good if the block ends before.
+    With ``overwrite``, an old run at ``path`` stays until ``publish``, and for good if the block ends before. If the block
+    fails before the first save, the new folder goes, unless a file could not be written.
 
     Raises ``ConfigError`` as ``check_place`` does, and if another process trains there; ``DataError`` if the folder cannot
     be made.
@@ -120,7 +131,11 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[RunFolder]:
             raise DataError(f"{path}: the folder cannot be made ({reason}). Choose another --out.") from error
         folder = RunFolder(place, path, FolderLock(place, name=path), old_lock)
         stack.callback(folder.leave)
-        yield folder
+        try:
+            yield folder
+        except BaseException as error:
+            folder.mark_failure(error)
+            raise
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a run was made with: the git commit and the hardware."""
 
+import json
 import os
 import platform
 import subprocess
@@ -15,6 +16,28 @@ def git_commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return process.stdout.strip() if process.returncode == 0 else None
+
+
+def describe_computation(device: torch.device) -> dict[str, str]:
+    """What decides the last bits of a computation, beside its settings: threads, version of torch, kind of device."""
+    return {"threads": str(torch.get_num_threads()), "torch": torch.__version__, "device": device.type}
+
+
+def describe_change(old: str | None, new: dict[str, str]) -> str:
+    """How the computation ``new`` differs from the recorded ``old`` (JSON): empty if it does not, or if ``old`` is no record.
+
+    >>> old = json.dumps({"threads": "1", "torch": "2.6", "device": "cpu"})
+    >>> describe_change(old, {"threads": "2", "torch": "2.6", "device": "cpu"})
+    'threads 1, now 2'
+    """
+    try:
+        record = json.loads(old or "")
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(record, dict):
+        return ""
+    pairs = [(name, str(record[name])[:40], value) for name, value in new.items() if name in record]
+    return "; ".join(f"{name} {old}, now {value}" for name, old, value in pairs if old != value)
 
 
 def hardware() -> str:

@@ -20,6 +20,7 @@ from ..files import read_json, write_json
 from ..networks import list_networks
 from ..tasks import list_sources
 from ..training.config import FitConfig
+from .data_record import keep_division
 from .file_names import SETTINGS
 from .format import FORMAT, convert
 from .machine import git_commit
@@ -46,11 +47,20 @@ def write(path: Path, run: Run, spec: TaskSpec) -> None:
 def identify(run: Run, spec: TaskSpec) -> str:
     """The id of a run: a hash of what decides its weights, so equal runs have equal files.
 
-    The number of steps is left out: the weights of a shorter run are on the way to those of a longer one.
+    The number of steps and the patience are left out: the weights of a shorter run are on the way to those of a longer one.
     """
     settings = {**run_json(run), "spec": asdict(spec)}
-    settings["fit"] = {name: value for name, value in settings["fit"].items() if name != "steps"}
+    settings["fit"] = {name: value for name, value in settings["fit"].items() if name not in ("steps", "patience")}
     return blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def change_fit(path: Path, **changes: Any) -> None:
+    """Write other values of ``FitConfig`` into the ``run.json`` of the folder ``path``; all else stays, the format too.
+
+    Raises ``DataError`` if the file cannot be read or written.
+    """
+    data = read_json(path / SETTINGS)
+    write_json(path / SETTINGS, {**data, "fit": {**data["fit"], **changes}})
 
 
 def read_id(path: Path) -> str | None:
@@ -90,7 +100,8 @@ def differences(run: Run, other: Run) -> list[tuple[str, Any, Any]]:
 
 
 def read(path: Path) -> tuple[Run, TaskSpec]:
-    """The settings of the run folder ``path``, and what its tasks look like. Older formats are converted.
+    """The settings of the run folder ``path``, and what its tasks look like. Older formats are converted. The
+    source keeps the division of its classes that the run has (`tokay.runs.data_record`).
 
     Raises ``DataError`` for a folder that is no run folder, that a newer Tokay wrote, or whose settings are damaged.
     """
@@ -106,7 +117,7 @@ def read(path: Path) -> tuple[Run, TaskSpec]:
             raise DataError(f"{where}: spec must have sizes of at least 1, got {spec}. Take it from a backup.")
         run = Run(
             algorithm=make_registered(list_algorithms(), data["algorithm"], "method", where),
-            source=make_registered(list_sources(), data["source"], "source", where),
+            source=keep_division(path, make_registered(list_sources(), data["source"], "source", where)),
             network=make_registered(list_networks(), data["network"], "network", where),
             test=read_dataclass(Sizes, data["test"], "test", where),
             train=read_dataclass(Sizes, data["train"], "train", where),

@@ -1,4 +1,4 @@
-"""Images of many classes in one tensor, and few-shot episodes drawn from them with one gather per batch."""
+"""The examples of many classes in one tensor, and few-shot episodes drawn from them with one gather per batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,27 +13,33 @@ from ..errors import TaskError
 
 @dataclass(frozen=True, eq=False)  # tensors cannot be compared with ==
 class ClassPool:
-    """The images of some classes. The images of one class stand next to each other.
+    """The examples of some classes. The examples of one class stand next to each other.
 
-    Raises ``TaskError`` if the pool is empty, or if shapes, dtypes and counts do not fit together.
+    ``images`` holds pictures (uint8 ``[examples, C, H, W]``), or anything else as floats ``[examples, ...]``: feature
+    vectors, spectra, pictures that are scaled already.
+
+    Raises ``TaskError`` if the pool is empty, if shapes, dtypes and counts do not fit together, or if a float is not finite.
 
     >>> pool = ClassPool(torch.zeros(5, 1, 28, 28, dtype=torch.uint8), torch.tensor([2, 3]), ("alpha", "beta"))
     >>> pool.subset(["beta"]).counts.tolist()
     [3]
     """
 
-    images: Tensor  # uint8 [examples, C, H, W]
+    images: Tensor  # uint8 [examples, C, H, W], or floats [examples, ...]
     counts: Tensor  # int64 [classes], examples of each class
     names: tuple[str, ...]  # one per class
 
     def __post_init__(self) -> None:
         if not self.names:
             raise TaskError("ClassPool: there must be at least one class, got none.")
-        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+        is_picture = self.images.dtype == torch.uint8 and self.images.ndim == 4
+        if not is_picture and not (self.images.is_floating_point() and self.images.ndim > 1):
             raise TaskError(
-                f"ClassPool: images must be uint8 [examples, C, H, W], got {self.images.dtype} "
-                f"{list(self.images.shape)}. Scale values to 0..255 and add the missing axes."
+                "ClassPool: images must be uint8 [examples, C, H, W] with values 0..255, or floats [examples, ...], got "
+                f"{self.images.dtype} {list(self.images.shape)}. Convert them with .float(), or add the missing axes."
             )
+        if not is_picture and not bool(torch.isfinite(self.images).all()):
+            raise TaskError("ClassPool: examples must be finite, got NaN or infinity. Clean or impute them first.")
         if len(self.counts) != len(self.names) or int(self.counts.sum()) != len(self.images):
             raise TaskError(
                 f"ClassPool: counts must sum to {len(self.images)} images of {len(self.names)} classes, "
@@ -52,6 +58,11 @@ class ClassPool:
         images = torch.cat([groups[c] for c in classes]) if classes else self.images[:0]
         return ClassPool(images, self.counts[classes], tuple(names))
 
+    def inputs(self, rows: Tensor) -> Tensor:
+        """The examples at ``rows`` (int64 ``[n]``) as float32 on the device of the pool. Pictures are scaled to [0, 1]."""
+        x = self.images.index_select(0, rows.to(self.images.device))
+        return x.float().div_(255) if x.dtype == torch.uint8 else x.float()  # in place: faster than one that allocates
+
     def to(self, device: torch.device | str) -> "ClassPool":
         """The same pool with its images on ``device``. The counts stay on the CPU, because tasks are drawn there."""
         return replace(self, images=self.images.to(device))
@@ -69,7 +80,7 @@ class Episodes:
     """Few-shot classification tasks from a pool.
 
     An episode has ``ways`` different classes, drawn uniformly. Each class has ``shots`` support examples and
-    ``queries`` query examples, all different. Inputs are float32 in [0, 1] on the device of the pool.
+    ``queries`` query examples, all different. Inputs are float32 on the device of the pool; pictures are in [0, 1].
 
     Labels and rows come in random order. So neither the class nor the position of a row reveals its label, and a
     mini-batch of the support set mixes classes.
@@ -95,7 +106,7 @@ class Episodes:
             holder = "this split" if groups is None else "the largest group of this split"
             raise TaskError(
                 f"{where}: an episode of {sizes.ways} ways needs {sizes.ways} classes, {holder} has {most}. "
-                f"Ask for at most {most} ways."
+                f"{f'Ask for at most {most} ways.' if most > 1 else 'Add classes.'}"
             )
         if needed > pool.counts[smallest]:
             raise TaskError(
@@ -110,7 +121,7 @@ class Episodes:
         self._starts = pool.counts.cumsum(0) - pool.counts  # [classes], each class's first row in the pool
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
-        """Draws ``tasks`` episodes: support ``[tasks, ways * shots, C, H, W]``, query ``[tasks, ways * queries, C, H, W]``.
+        """Draws ``tasks`` episodes: support ``[tasks, ways * shots, ...]``, query ``[tasks, ways * queries, ...]``.
 
         The targets are boolean one-hot rows. The sample depends only on the state of ``generator`` (a CPU generator).
         """
@@ -127,9 +138,8 @@ class Episodes:
         support, support_y = self._shuffle(rows[..., :shots], generator)
         query, query_y = self._shuffle(rows[..., shots:], generator)
 
-        images, device = self.pool.images, self.pool.images.device
-        indices = torch.cat([support.flatten(), query.flatten()]).to(device)
-        x = images.index_select(0, indices).float().div_(255)  # in place: faster than a division that allocates
+        device = self.pool.images.device
+        x = self.pool.inputs(torch.cat([support.flatten(), query.flatten()]))
         support_x, query_x = torch.split(x, [support.numel(), query.numel()])
         return Task(
             Examples(support_x.reshape(*support.shape, *self.spec.x_shape), support_y.to(device)),

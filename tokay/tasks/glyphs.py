@@ -84,7 +84,7 @@ class Glyphs(Source, name="glyphs"):
         """Episodes of the letters of one split.
 
         Raises ``TaskError`` if the split has fewer letters than ``sizes.ways`` or shots + queries are above 20, and
-        ``DataError`` if matplotlib has no fonts or the cache cannot be written.
+        ``DataError`` if matplotlib has no fonts.
         """
         return Episodes(_pool(split, self.jitter_seed, self.size), sizes, where="glyphs")
 

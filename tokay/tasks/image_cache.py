@@ -1,24 +1,29 @@
 """A cache of decoded images on disk, as safetensors files: written once, then read in a fraction of a second."""
 
+import contextlib
 import json
+import time
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
-from ..errors import DataError
 from ..files import replace_atomically
 from .class_pool import ClassPool
+
+_STALE = 3600  # seconds: no process writes for so long
 
 
 def decode_once(file: Path, key: str, decode: Callable[[], ClassPool], *, where: str) -> ClassPool:
     """Reads the pool from ``file``. If this fails, or the file has another key, calls ``decode()`` and writes the file.
 
-    ``key`` must change whenever the data that ``decode`` reads changes. Raises ``DataError``, with ``where`` at its
-    start, if the file cannot be written. Errors of ``decode`` pass through.
+    ``key`` must change whenever the data that ``decode`` reads changes. Warns, with ``where`` at the start, if the file
+    cannot be written: only time is lost. Errors of ``decode`` pass through.
     """
+    _remove_stale(file.parent)
     pool = _read(file, key)
     if pool is None:
         pool = decode()
@@ -45,13 +50,22 @@ def _write(file: Path, key: str, pool: ClassPool, where: str) -> None:
     about = {"key": key, "names": json.dumps(pool.names), "checksum": _checksum(pool)}
     try:
         with replace_atomically(file, make_folder=True) as temporary:
-            save_file({"images": pool.images, "counts": pool.counts}, temporary, about)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(
-            f"{where}: cannot write decoded images to {file} ({reason}). "
-            "Set TOKAY_CACHE to a writable folder with free space."
-        ) from error
+            # Not save_file, whose files only their owner can read: others may share the cache.
+            temporary.write_bytes(save({"images": pool.images, "counts": pool.counts}, about))
+    except OSError as error:
+        warnings.warn(
+            f"{where}: cannot store decoded images in {file} ({error.strerror}), so they are decoded every time. "
+            "Set TOKAY_CACHE to a writable folder with free space.",
+            stacklevel=2,
+        )
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove temporary files that a killed process left in the cache, whatever file they were for."""
+    with contextlib.suppress(OSError):  # another process removes them too, or the cache is read-only
+        for temporary in folder.glob(".*.safetensors.*.tmp"):
+            if time.time() - temporary.stat().st_mtime > _STALE:
+                temporary.unlink()
 
 
 def _checksum(pool: ClassPool) -> str:

@@ -22,8 +22,8 @@ def decode_picture(
     picture is turned upright if the camera stored its orientation. Transparent parts become white. Values of 16 bits are
     scaled to 8 bits. ``invert`` turns dark ink on light paper into bright ink on black, as networks for Omniglot need it.
 
-    Raises ``DataError``, with ``where`` and ``name`` at its start, if the file is not a picture, is damaged or cut short,
-    or has floating-point pixels, whose range is unknown.
+    Raises ``DataError``, with ``where`` and ``name`` at its start, if the file cannot be opened, is not a picture, is
+    damaged or cut short, or has floating-point pixels, whose range is unknown.
     """
     try:
         with Image.open(file) as image:
@@ -36,16 +36,22 @@ def decode_picture(
         raise DataError(f"{where}: {name} is not an image that PIL can read. Remove or convert it.") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{where}: {name} has more pixels than PIL accepts. Resize it first.") from error
+    except OSError as error:
+        if error.errno is not None:  # from the file system, not from a reader of PIL
+            raise DataError(f"{where}: {name} cannot be read ({error.strerror}). Check its path and permissions.") from error
+        raise _damage(error, name, where) from error
     except Exception as error:  # the readers of PIL raise many kinds of errors on damaged files, even AttributeError
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"{where}: {name} cannot be read; it is damaged or cut short ({reason}). Replace it."
-        ) from error
+        raise _damage(error, name, where) from error
     if invert:
         flat = ImageOps.invert(flat)
     fitted = ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(fitted))  # [size, size, 3] or [size, size]
     return pixels.permute(2, 0, 1) if channels == "rgb" else pixels[None]
+
+
+def _damage(error: Exception, name: str, where: str) -> DataError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DataError(f"{where}: {name} cannot be read; it is damaged or cut short ({reason}). Replace it.")
 
 
 def _eight_bits(image: Image.Image, mode: Literal["RGB", "L"], name: str, where: str) -> Image.Image:

@@ -25,7 +25,6 @@ class JointBatches:
         """Draws ``tasks`` mini-batches. The sample depends only on the state of ``generator`` (a CPU generator)."""
         shots, queries = self.sizes.ways * self.sizes.shots, self.sizes.ways * self.sizes.queries
         rows = torch.randint(len(self._labels), (tasks, shots + queries), generator=generator)
-        images = self.pool.images
-        x = images[rows.to(images.device)].float().div_(255)  # [tasks, n, C, H, W]
-        y = one_hot(self._labels[rows], self.spec.y_dim).to(images.device)
+        x = self.pool.inputs(rows.flatten()).reshape(*rows.shape, *self.spec.x_shape)
+        y = one_hot(self._labels[rows], self.spec.y_dim).to(x.device)
         return Task(Examples(x[:, :shots], y[:, :shots]), Examples(x[:, shots:], y[:, shots:]))

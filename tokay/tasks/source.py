@@ -1,8 +1,9 @@
 """The base class of task sources: a frozen dataclass of settings, registered under the name that the command line uses."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -29,10 +30,12 @@ class Source(ABC):
     network: ClassVar[str | None] = None  # the backbone in its papers; None: pictures, the method chooses
     pixels: ClassVar[bool] = False  # regression of a picture: inputs are positions of pixels, from 0 to 1
     test_sizes: ClassVar[Sizes] = Sizes()  # default sizes of test tasks
+    pixels_per_step: ClassVar[int | None] = None  # a default training step has no more, in all tasks together
     bright_ink: ClassVar[bool] = False  # pictures have ink = 1 on background 0: dark ink on paper must be inverted
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _sources.check_summary(cls, name)
         _sources.add(cls, name)
 
     @abstractmethod
@@ -42,6 +45,25 @@ class Source(ABC):
         Raises ``TaskError`` if ``sizes`` ask for more ways than the split has classes, or for more shots + queries than
         a class has examples. Raises ``DataError`` if the data is missing or damaged.
         """
+
+    def has_split(self, split: Split) -> bool:
+        """Whether ``tasks(split, ...)`` has classes to draw from. Default: yes.
+
+        Raises ``DataError`` if the data is missing or damaged.
+        """
+        return True
+
+    def keep_classes(self, classes: Mapping[Split, Sequence[str]], *, add_new: bool = False) -> Self:
+        """The same source with the division ``classes`` of a run, for data that may change: a folder of pictures.
+
+        ``add_new`` adds classes that ``classes`` does not name to the test classes. Default: the source itself, because
+        its classes are always the same.
+        """
+        return self
+
+    def describe_classes(self) -> str:
+        """One line about the classes of each split, for the start of a training. Default: empty."""
+        return ""
 
     @property
     def is_inverted(self) -> bool:

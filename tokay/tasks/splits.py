@@ -25,7 +25,8 @@ def shuffle_names(names: Iterable[str], seed: int) -> list[str]:
     >>> shuffle_names(["a", "b", "c"], 0) == shuffle_names(["c", "b", "a"], 0)
     True
     """
-    return sorted(names, key=lambda name: (derive_seed(seed, name), name))
+    # A name of a file need not be UTF-8: Python reads other bytes as lone surrogates, which cannot be encoded.
+    return sorted(names, key=lambda name: (derive_seed(seed, name.encode(errors="backslashreplace").decode()), name))
 
 
 def take_split(order: Sequence[T], split: Split, *, validation: int, test: int) -> Sequence[T]:

@@ -31,6 +31,8 @@ class FitConfig:
     """outer steps between two validations on held-out classes; the best weights are kept (0: never, keep the last)"""
     validation_tasks: int = 100
     """tasks in a validation"""
+    patience: int = 0
+    """stop early after so many validations without a better score (0: train all steps)"""
     seed: int = 0
     """decides the initial weights, the tasks and every other random draw"""
     mode: Mode = "vmap"
@@ -43,7 +45,7 @@ class FitConfig:
     """on a CUDA device: record one outer step and replay it; several times faster for small networks"""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "validate_every"):
+        for name in ("steps", "validate_every", "patience"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"fit: {name} must not be negative, got {getattr(self, name)}.")
         for name in ("meta_batch", "lr", "clip_norm", "clip_value", "chunk_size", "memory"):
@@ -52,6 +54,11 @@ class FitConfig:
                 raise ConfigError(f"fit: {name} must be above 0, got {value}. Leave it out for the default.")
         if self.validation_tasks < 2:
             raise ConfigError(f"fit: validation_tasks must be at least 2, got {self.validation_tasks}.")
+        if self.patience and not self.validate_every:
+            raise ConfigError(
+                f"fit: patience counts validations, and validate_every 0 means none, got patience {self.patience}. "
+                "Set validate_every, or leave patience out."
+            )
         if self.chunk_size is not None and self.memory is not None:
             raise ConfigError(
                 "fit: chunk_size and memory both say how many tasks to compute at once. Give one of them."

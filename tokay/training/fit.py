@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..core.algorithm import Algorithm
 from ..core.predictions import check_compatible
 from ..core.task import TaskSource
+from ..errors import ConfigError
 from ..evaluation.evaluate import evaluate
 from ..evaluation.scores import Evaluation
 from .config import FitConfig as FitConfig
@@ -29,6 +30,8 @@ class FitState:
     best_step: int = 0
     best_score: float = -math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    peak_step: int = 0
+    """the last validated step with a score above all earlier ones; ``best_step`` may be a later one that equals it"""
 
 
 class Step(NamedTuple):
@@ -42,6 +45,7 @@ class Step(NamedTuple):
     seconds: float
     validation: Evaluation | None  # None if this step was not validated
     state: FitState
+    is_last: bool  # the training ends with this step
 
 
 def fit(
@@ -52,32 +56,40 @@ def fit(
     *,
     validation: TaskSource | None = None,
     state: FitState | None = None,
+    is_time_up: Callable[[], bool] | None = None,
 ) -> Iterator[Step]:
     """Meta-trains ``net`` in place and yields after every outer step.
 
     At the end ``net`` holds the weights of the best validated step, or of the last step without ``validation``.
+    Training ends after ``config.steps`` steps, or after ``config.patience`` validations without a better score, or with the
+    first step after which ``is_time_up()`` is true. The last step is validated, too.
 
     Tasks are a pure function of (seed, step). To continue an interrupted run, pass its ``state`` and a ``net`` with its
     weights: the rest is bit for bit the same as without the interruption.
 
-    Raises ``NetworkError`` if the method cannot use the network, ``TaskError`` if the tasks do not fit, and
-    ``DivergenceError`` if loss or gradient is not finite. The weights then stay as they were before that step.
+    Raises ``NetworkError`` if the method cannot use the network, ``TaskError`` if the tasks do not fit, ``ConfigError`` for
+    a patience without ``validation``, and ``DivergenceError`` if loss or gradient is not finite. The weights then stay as
+    they were before that step.
     """
     check_compatible(algorithm, net, source.spec, where="fit")
     if not algorithm.learns:
         return
+    if config.patience and validation is None:
+        raise ConfigError(f"fit: patience needs validation tasks, got patience {config.patience} and no validation.")
     plan, state = resolve(algorithm, config), state or FitState()
     state.optimizer = state.optimizer or plan.make_optimizer(net, where=algorithm.name)
     outer_step = OuterStep(algorithm, net, source, config, plan, state.optimizer)
-    while state.step < config.steps:
+    while not is_complete(state, config):
         start = time.perf_counter()
         result = outer_step.run(state.step)
         lr = plan.lr_at(state.step, config.steps)
         state.step += 1
         seconds = time.perf_counter() - start
+        is_final = is_time_up is not None and is_time_up()
         evaluation = None
-        if validation is not None and _is_validation_step(state.step, config):
+        if validation is not None and (_is_validation_step(state.step, config) or (is_final and config.validate_every)):
             evaluation = _validate(algorithm, net, validation, config, state)
+        is_final = is_final or is_complete(state, config)
         yield Step(
             step=state.step,
             metrics={name: float(values.mean()) for name, values in result.metrics.items()},
@@ -87,9 +99,28 @@ def fit(
             seconds=seconds,
             validation=evaluation,
             state=state,
+            is_last=is_final,
         )
+        if is_final:
+            break
     if state.best_weights:
         net.load_state_dict(state.best_weights)
+
+
+def is_complete(state: FitState, config: FitConfig) -> bool:
+    """Whether a training ended: all steps are done, or it stopped early.
+
+    >>> is_complete(FitState(step=1500, peak_step=500), FitConfig(validate_every=500, patience=2))
+    True
+    """
+    return state.step >= config.steps or is_stopped_early(state, config)
+
+
+def is_stopped_early(state: FitState, config: FitConfig) -> bool:
+    """Whether ``config.patience`` validations brought no better score."""
+    if not (config.patience and config.validate_every):
+        return False
+    return state.step // config.validate_every - state.peak_step // config.validate_every >= config.patience
 
 
 def _is_validation_step(step: int, config: FitConfig) -> bool:
@@ -103,6 +134,8 @@ def _validate(
     evaluation = evaluate(
         algorithm, net, source, tasks=config.validation_tasks, seed=config.seed, curve=False, mode=config.mode
     )
+    if evaluation.merit > state.best_score:
+        state.peak_step = state.step
     # At a tie the later step wins: it has trained longer, and an annealed run is meant to be used at its end.
     if evaluation.merit >= state.best_score:
         state.best_step, state.best_score = state.step, evaluation.merit

@@ -8,6 +8,8 @@ from torch import nn
 
 from ..core.algorithm import Algorithm
 from ..core.outer_optimizer import OptimizerName, Schedule, make_optimizer, rate_factor
+from ..core.source_abilities import Paced
+from ..core.task import TaskSource
 from .config import FitConfig
 
 
@@ -29,6 +31,23 @@ class TrainingPlan:
     def lr_at(self, step: int, steps: int) -> float:
         """The outer learning rate of ``step`` (from 0) of ``steps``."""
         return self.lr * rate_factor(self.schedule, step, steps)
+
+
+def follows_total(algorithm: Algorithm[Any], config: FitConfig, source: TaskSource) -> list[str]:
+    """What depends on the total number of steps, so that a longer training is another one from its first step.
+
+    >>> from tokay import MAML, Reptile, Sizes
+    >>> from tokay.tasks import Sinusoid
+    >>> source = Sinusoid().tasks("train", Sizes(ways=1, shots=5, queries=5))
+    >>> [follows_total(method, FitConfig(), source) for method in (MAML(), Reptile())]
+    [[], ['the learning rate (linear)']]
+    """
+    schedule = resolve(algorithm, config).schedule
+    parts = (
+        [f"the learning rate ({schedule})"] if rate_factor(schedule, 1, 10**9) != rate_factor(schedule, 1, 2) else []
+    )
+    parts += ["the method"] if any(algorithm.at_progress(part) != algorithm for part in (0.0, 0.5, 0.99)) else []
+    return parts + (["the size of the episodes"] if isinstance(source, Paced) else [])
 
 
 def resolve(algorithm: Algorithm[Any], config: FitConfig) -> TrainingPlan:

@@ -74,7 +74,7 @@ class ABML(Algorithm[Posterior], name="abml"):
     State: a ``Posterior``: means and log standard deviations, one tensor per parameter of the network.
 
     Use it if you need the uncertainty of a prediction, for classes or real targets: probabilities and values are averages
-    over draws. Prefer MAML if you need only the prediction: it is much cheaper and more accurate.
+    over draws. Prefer MAML if you need only the prediction: it is much cheaper.
 
     >>> net = ABML().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
     >>> state = ABML().adapt(net, Examples(torch.randn(4, 3), one_hot(torch.tensor([0, 1, 0, 1]), 2)))
@@ -154,6 +154,15 @@ class ABML(Algorithm[Posterior], name="abml"):
 
     def predict(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:
         return _average(self._outputs(net, state, x), state.kind)
+
+    def distribution(self, net: nn.Module, state: Posterior, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation over the draws, two ``[m, d]``: of the class probabilities, or of the values.
+
+        The spread of values is that of the weights alone: it does not contain the noise of the targets.
+        """
+        outputs = self._outputs(net, state, x)
+        values = outputs.softmax(-1) if state.kind == "classification" else outputs
+        return values.mean(0), values.std(0, correction=0)
 
     def loss(self, net: nn.Module, task: Task) -> tuple[Tensor, Metrics]:
         """The variational cost of the query set plus the hyper-prior. The metrics are those of the averaged draws."""

@@ -135,10 +135,19 @@ class VERSA(Algorithm[Posterior], name="versa"):
         )
 
     def predict(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:
-        features = _parts(net).backbone(x)  # [m, features]
+        return log_mean_probability(self._logits(net, state, x))
+
+    def distribution(self, net: nn.Module, state: Posterior, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the class probabilities over the draws: two ``[m, ways]``."""
+        probabilities = self._logits(net, state, x).softmax(-1)
+        return probabilities.mean(0), probabilities.std(0, correction=0)
+
+    def _logits(self, net: nn.Module, state: Posterior, x: Tensor) -> Tensor:
+        """The logits for every draw: ``[samples, m, ways]``."""
+        features: Tensor = _parts(net).backbone(x)  # [m, features]
         mean = features @ state.weight_mean.mT + state.bias_mean  # [m, ways]
         variance = features.square() @ state.weight_log_variance.exp().mT + state.bias_log_variance.exp()
-        return log_mean_probability(mean + variance.sqrt() * state.noise.mT[:, None])  # [samples, m, ways]
+        return mean + variance.sqrt() * state.noise.mT[:, None]
 
     def training_sizes(self, test: Sizes) -> Sizes:
         """15 queries per class, as in the authors' code."""

@@ -1,0 +1,175 @@
+"""``data.json``: the classes of each split of a run, with a hash of the examples of each class.
+
+Folders of pictures change. The record keeps the division of the run, so that a class that was trained on never becomes a
+test class, and tells what changed since. Only sources with named classes have one; so have no runs of earlier versions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from ..core.task import Sizes, Split
+from ..errors import ConfigError, DataError, TaskError
+from ..files import read_json, write_json
+from ..tasks import Source
+from ..tasks.class_pool import Pooled
+from .file_names import DATA
+from .run import Run
+
+# The hash of each class, by split. None: the class was gone when the run was resumed.
+Record = Mapping[Split, Mapping[str, str | None]]
+
+_SPLITS: tuple[Split, ...] = get_args(Split)
+_ONE = Sizes(ways=1, shots=1, queries=1)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How the data of a run differ from its record."""
+
+    source: str  # its name
+    gone: Mapping[Split, list[str]]  # classes
+    altered: Mapping[Split, list[str]]  # classes whose examples differ
+    new: list[str]  # classes
+
+    def __bool__(self) -> bool:
+        return any((*self.gone.values(), *self.altered.values(), self.new))
+
+    def touch(self, split: Split) -> bool:
+        """Whether the examples of ``split`` differ. New classes are in no split."""
+        return bool(self.gone[split] or self.altered[split])
+
+    def describe(self) -> str:
+        """The changes in words, with the first names.
+
+        >>> none = {"train": [], "validation": [], "test": []}
+        >>> Changes("images", {**none, "test": ["a", "b"]}, none, ["c", "d", "e", "f"]).describe()
+        '2 test classes are gone (a, b), 4 classes are new (c, d, e, ...)'
+        """
+        parts = []
+        for groups, words in ((self.gone, ("is gone", "are gone")), (self.altered, ("differs", "differ"))):
+            for split, names in groups.items():
+                kind = "training" if split == "train" else split
+                parts += _count(f"{kind} ", names, words)
+        parts += _count("", self.new, ("is new", "are new"))
+        return ", ".join(parts)
+
+    def __str__(self) -> str:
+        return f"{self.source}: the data changed since the training: {self.describe()}"
+
+
+def write_record(path: Path, source: Source) -> None:
+    """Write ``data.json`` into the run folder ``path``, unless ``source`` has no named classes.
+
+    Raises ``DataError`` if the data cannot be read, or the file not written.
+    """
+    record = _observe(source)
+    if any(record.values()):
+        write_json(path / DATA, record)
+
+
+def read_record(path: Path) -> Record | None:
+    """The record of the run folder ``path``. None if it has none. Raises ``DataError`` if it is damaged."""
+    file = path / DATA
+    if not file.exists():
+        return None
+    record = read_json(file)
+    is_valid = isinstance(record, dict) and set(record) <= set(_SPLITS)
+    is_valid = is_valid and all(isinstance(classes, dict) for classes in record.values())
+    if not is_valid or not all(isinstance(h, str | None) for classes in record.values() for h in classes.values()):
+        raise DataError(
+            f"{file}: must hold the classes of train, validation and test with a hash each, but does not. Take it from a "
+            "backup, or remove it: then the classes are divided anew, which is the same if none came or went."
+        )
+    return {split: record.get(split, {}) for split in _SPLITS}
+
+
+def keep_division(path: Path, source: Source, *, add_new: bool = False) -> Source:
+    """``source`` with the division of classes that the run in ``path`` has. ``source`` itself for a run without record.
+
+    ``add_new`` adds classes that came after the training to the test classes. Raises ``DataError`` for a damaged record.
+    """
+    record = read_record(path)
+    if record is None:
+        return source
+    return source.keep_classes({split: list(classes) for split, classes in record.items()}, add_new=add_new)
+
+
+def find_changes(path: Path, source: Source) -> Changes | None:
+    """How the data of ``source`` differ from the record of the run in ``path``. None if they do not, or without record.
+
+    Raises ``DataError`` if the data cannot be read.
+    """
+    record = read_record(path)
+    if record is None:
+        return None
+    current = _observe(keep_division(path, source))
+    old_names = {name for classes in record.values() for name in classes}
+    test = _observe(keep_division(path, source, add_new=True), splits=("test",))["test"]
+    gone = {s: [n for n, h in record[s].items() if h is not None and n not in current[s]] for s in _SPLITS}
+    altered = {s: [n for n, h in current[s].items() if h != record[s].get(n, h)] for s in _SPLITS}
+    changes = Changes(source.name, gone, altered, [name for name in test if name not in old_names])
+    return changes or None
+
+
+def check_resumable(path: Path, run: Run, *, changed_data: bool) -> Changes | None:
+    """What changed in the data of the run in ``path`` since its training.
+
+    With ``changed_data``, other training data are accepted and recorded. A run without record gets one.
+
+    Raises ``ConfigError`` if the training data changed and ``changed_data`` is False, or if a class is gone that the
+    network has an output for.
+    """
+    if read_record(path) is None:
+        write_record(path, run.source)
+        return None
+    changes = find_changes(path, run.source)
+    if changes is None or not changes.touch("train"):
+        return changes
+    if run.algorithm.joint and changes.gone["train"]:
+        raise ConfigError(
+            f"{path}: --resume needs all training classes, because the network of {run.algorithm.name} has an output for "
+            f"each, but {changes.describe()}. Put them back, or train a new run."
+        )
+    if not changed_data:
+        raise ConfigError(
+            f"{path}: --resume needs the training data that the run was started with, but {changes.describe()}. "
+            "Put them back, or add --changed-data to go on with what is there."
+        )
+    record, current = read_record(path) or {}, _observe(keep_division(path, run.source))
+    # A class that is gone keeps its place: it was trained on, so it never becomes a test class.
+    write_json(path / DATA, {s: {**dict.fromkeys(names), **current[s]} for s, names in record.items()})
+    return changes
+
+
+def _observe(source: Source, splits: tuple[Split, ...] = _SPLITS) -> dict[Split, dict[str, str | None]]:
+    """The classes of each split with the hash of their examples. None of them if the source has no pool of classes."""
+    record: dict[Split, dict[str, str | None]] = {split: {} for split in splits}
+    if source.kind != "classification":
+        return record
+    for split in splits:
+        if source.has_split(split):
+            try:
+                tasks = source.tasks(split, _ONE)
+            except TaskError:  # tasks of one size only, such as the official runs of Omniglot
+                continue
+            if isinstance(tasks, Pooled):
+                groups = torch.split(tasks.pool.images, tasks.pool.counts.tolist())
+                record[split] = {name: _hash(group) for name, group in zip(tasks.pool.names, groups, strict=True)}
+    return record
+
+
+def _hash(examples: torch.Tensor) -> str:
+    return blake2b(examples.contiguous().numpy().data, digest_size=8).hexdigest()
+
+
+def _count(kind: str, names: list[str], words: tuple[str, str]) -> list[str]:
+    if not names:
+        return []
+    listing = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    noun, verb = ("class", words[0]) if len(names) == 1 else ("classes", words[1])
+    return [f"{len(names)} {kind}{noun} {verb} ({listing})"]

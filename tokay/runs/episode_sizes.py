@@ -1,0 +1,87 @@
+"""The sizes of training episodes where the user gives none: those of the method's paper, capped at what the data has."""
+
+from dataclasses import replace
+from typing import Any
+
+from ..core.algorithm import Algorithm
+from ..core.task import Sizes, TaskSpec
+from ..tasks import Source
+from ..tasks.class_pool import Pooled
+
+
+def spec_of_test_tasks(source: Source, test: Sizes) -> TaskSpec:
+    """What test tasks look like. If the source has no test classes, its training tasks say so."""
+    has_test = source.has_split("test")
+    spec = source.tasks(*(("test", test) if has_test else ("train", Sizes(ways=1, shots=1, queries=1)))).spec
+    return replace(spec, y_dim=test.ways) if spec.kind == "classification" else spec
+
+
+def sizes_of_test_tasks(source: Source, sizes: Sizes | None = None) -> Sizes:
+    """The sizes of test tasks: ``sizes``, by default those that the source is usually tested with.
+
+    Only tasks with classes have ``ways``; the others get 1.
+
+    >>> from tokay.tasks import Sinusoid
+    >>> sizes_of_test_tasks(Sinusoid())
+    Sizes(ways=1, shots=10, queries=10)
+    """
+    if source.kind == "classification":
+        return sizes or source.test_sizes
+    if source.kind == "sequence":
+        return Sizes(ways=1, shots=(sizes or source.test_sizes).shots)
+    return replace(sizes or Sizes(shots=10, queries=10), ways=1)
+
+
+def is_episodic(algorithm: Algorithm[Any]) -> bool:
+    """Whether the method trains on episodes."""
+    return algorithm.learns and not algorithm.joint
+
+
+def training_sizes(
+    algorithm: Algorithm[Any],
+    source: Source,
+    test: Sizes,
+    spec: TaskSpec,
+    *,
+    ways: int | None = None,
+    shots: int | None = None,
+    queries: int | None = None,
+) -> Sizes:
+    """The sizes of training episodes, if test tasks have the sizes ``test`` and look like ``spec``.
+
+    ``ways``, ``shots`` and ``queries`` are those that the user set. The others come from the method's paper, capped at
+    what the training classes of ``source`` have, and at the pixels of a step that ``source`` allows.
+    """
+    sizes = algorithm.training_sizes_for(test, spec)
+    has_classes = source.kind == "classification" and is_episodic(algorithm)
+    sizes = replace(
+        sizes,
+        ways=sizes.ways if ways is None else ways,
+        shots=sizes.shots if shots is None else shots,
+        queries=sizes.queries if queries is None else queries,
+    )
+    if has_classes and queries is None:
+        sizes = _cap_queries(sizes, source)
+    if has_classes and ways is None and algorithm.any_ways:
+        most = min(source.most_ways("train"), affordable_ways(algorithm, source, sizes, spec))
+        sizes = replace(sizes, ways=max(test.ways, min(sizes.ways, most)))
+    return sizes
+
+
+def affordable_ways(algorithm: Algorithm[Any], source: Source, sizes: Sizes, spec: TaskSpec) -> int:
+    """The number of ways with which a training step has at most ``source.pixels_per_step`` pixels.
+
+    That of ``sizes`` if the source sets no limit, or its inputs are no pictures.
+    """
+    if source.pixels_per_step is None or len(spec.x_shape) != 3:
+        return sizes.ways
+    pictures = algorithm.meta_batch * (sizes.shots + sizes.queries)  # per class
+    return source.pixels_per_step // (pictures * spec.x_shape[1] * spec.x_shape[2])
+
+
+def _cap_queries(sizes: Sizes, source: Source) -> Sizes:
+    """Cap the number of queries, which comes from a paper, at what the smallest class has beside the shots."""
+    tasks = source.tasks("train", Sizes(ways=1, shots=1, queries=1))
+    if not isinstance(tasks, Pooled):
+        return sizes
+    return replace(sizes, queries=max(1, min(sizes.queries, int(tasks.pool.counts.min()) - sizes.shots)))

@@ -1,0 +1,135 @@
+"""``tokay.train``: meta-train in one call, with a progress bar, and get a learner."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from ..core.algorithm import Algorithm
+from ..core.network import device_of
+from ..core.task import Sizes, TaskSource
+from ..errors import ConfigError
+from ..learner.learner import Learner
+from ..runs.data_record import write_record
+from ..runs.folder import check_place, new_folder
+from ..runs.recorder import Recorder
+from ..runs.settings import write
+from ..tasks import Source
+from ..tasks.source import on_device
+from .config import FitConfig, check_device
+from .fit import FitState, fit
+from .job import Backbone, Job, describable_run, describe, job_from_source, job_from_tasks
+from .report import TrainingReport
+
+
+def train(
+    algorithm: Algorithm[Any],
+    tasks: Source | TaskSource,
+    *,
+    network: Backbone = None,
+    steps: int | None = None,
+    config: FitConfig | None = None,
+    test: Sizes | None = None,
+    training: Sizes | None = None,
+    validation: TaskSource | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    save_every: int = 100,
+    device: torch.device | str = "cpu",
+    quiet: bool = False,
+) -> Learner:
+    """Meta-trains a method and returns a ``Learner``, ready for ``fit`` on a new task. Shows progress unless ``quiet``.
+
+    ``tasks`` is a source such as ``Glyphs()``: it has training and validation classes. Or it is anything with a ``spec``
+    and a ``sample`` (see ``TaskSource``), with other tasks as ``validation`` if you want the best weights.
+
+    ``network`` is the backbone ``[n, *x_shape] -> [n, features]``: settings (``Conv4(filters=32)``), a name ("conv4") or
+    any module, which is then trained in place. Default: that of the papers of the method or the source.
+
+    ``steps`` is short for ``config=FitConfig(steps=...)``, which has all settings of the training. For a source, ``test``
+    has the sizes of test tasks (default: those of the source) and ``training`` those of training episodes (default: those
+    of the method's paper). Settings of the method that are None follow the task, as with ``tokay train``.
+
+    ``out`` names a new run folder, for ``tokay plot``, ``evaluate``, ``compare`` and ``train --resume``; what exists there
+    is only replaced with ``overwrite``. At most ``save_every`` steps are lost if the process ends. A run folder describes
+    a source and a network by their settings, so it cannot hold tasks or a module of your own: use ``tokay.save`` for them.
+
+    Raises ``ConfigError`` for arguments that do not fit together, and what ``fit`` raises.
+
+    >>> from tokay import MAML, Sizes, train
+    >>> from tokay.tasks import Sinusoid
+    >>> learner = train(MAML(), Sinusoid(), test=Sizes(shots=5, queries=5), steps=2, quiet=True)
+    >>> learner.fit([[0.0], [1.0]], [0.0, 0.8]).predict([[0.5]]).shape
+    (1,)
+    """
+    config = config or FitConfig()
+    config = config if steps is None else replace(config, steps=steps)
+    _check_arguments(algorithm, save_every)
+    if out is not None:
+        check_place(Path(out), overwrite=overwrite)  # before anything slow starts
+    if isinstance(tasks, Source):
+        _refuse_validation(tasks, validation)
+        job = job_from_source(algorithm, tasks, network, test=test, training=training, config=config)
+    elif test is None and training is None:
+        job = job_from_tasks(algorithm, tasks, network, validation, config)
+    else:
+        raise ConfigError("train: tasks that are drawn elsewhere have sizes of their own. Leave out test and training.")
+    place = _find_device(device)
+    check_device(config, place, where="train")
+    job.net.to(place)
+    with ExitStack() as stack:
+        recorder = None
+        if out is not None:
+            run = describable_run(job, out)
+            folder = stack.enter_context(new_folder(Path(out), overwrite=overwrite))
+            write(folder.path, run, job.training.spec)
+            write_record(folder.path, run.source)
+            recorder = Recorder(folder, run, job.net, save_every=save_every)
+        _train(job, config, recorder, quiet=quiet)
+    spec = job.training.spec
+    return Learner(job.algorithm, job.net, x_shape=spec.x_shape, x_type=spec.x_type, recipe=job.recipe)
+
+
+def _train(job: Job, config: FitConfig, recorder: Recorder | None, *, quiet: bool) -> None:
+    device, state = device_of(job.net), FitState()
+    validation = None if job.validation is None else on_device(job.validation, device)
+    steps = fit(job.algorithm, job.net, on_device(job.training, device), config, validation=validation, state=state)
+    console = Console(stderr=True, quiet=quiet)
+    total = config.steps if job.algorithm.learns else 0
+    with TrainingReport(console, job.algorithm.name, steps=total) as report:
+        for step in steps:
+            report.update(step)
+            if recorder is not None:
+                recorder.record(step, report.tasks_per_second)
+    if recorder is not None:
+        recorder.finish(state)
+
+
+def _check_arguments(algorithm: Algorithm[Any], save_every: int) -> None:
+    if not isinstance(algorithm, Algorithm):
+        raise ConfigError(f"train: algorithm must be a method such as MAML(), got {describe(algorithm)}. Pass one.")
+    if save_every < 1:
+        raise ConfigError(f"train: save_every must be at least 1, got {save_every}. Default: 100.")
+
+
+def _find_device(device: torch.device | str) -> torch.device:
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place).item()  # fails on the device "meta", which holds no values
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"train: device must be one that this machine has, got {str(device)!r} ({reason}). Use cpu."
+        ) from error
+    return place
+
+
+def _refuse_validation(source: Source, validation: TaskSource | None) -> None:
+    if validation is not None:
+        raise ConfigError(
+            f"train: {source.name} has validation classes of its own, got other validation tasks. Leave them out, or "
+            f"pass tasks in place of the source: {type(source).__name__}(...).tasks('train', Sizes(...))."
+        )
