@@ -156,9 +156,9 @@ def test_small_classes(call: Call, folder: Path, tmp_path: Path) -> None:
 
 def test_all_classes_may_be_trained_on(call: Call, folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    said = train(call, folder, run, "--validation", "0", "--test", "0")
-    assert "12 training, 0 validation and 0 test classes" in said
-    assert "without validation classes the last weights are kept, not the best" in said
+    lines = train(call, folder, run, "--validation", "0", "--test", "0")
+    assert "12 training, 0 validation and 0 test classes" in lines
+    assert "without validation classes the last weights are kept, not the best" in lines
     assert call("train", "--resume", run, "--steps", "4").code == 0
     advice = "--on 'images --root FOLDER --size 16 --test 1'"
     refused(call("evaluate", run, *FEW_TASKS), "there are no test classes, because", advice)

@@ -13,7 +13,7 @@ import tokay
 from tokay.cli.main import main
 
 from .helpers import quietly
-from .test_training_loop import changed, same, step_of, wait_for
+from .test_training_loop import PRELOAD, changed, same, step_of, wait_for
 
 KILLS = 100
 WORDS = ("train", "maml", "sinusoid", "--inner-lr", "0.01", "--meta-batch", "2", "--shots", "5", "--queries", "5")
@@ -24,7 +24,7 @@ LENGTH = ("--steps", "700", "--validate-every", "50", "--validation-tasks", "2",
 def test_a_hundred_kills(tmp_path: Path) -> None:
     """Half of the moments lie in a new process, from its first line on, half after a save: in a step, or in the next save."""
     context: Any = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tokay.cli.main", "tokay.cli.train", "torch.utils.tensorboard"])
+    context.set_forkserver_preload(PRELOAD)
     undisturbed, broken = tmp_path / "undisturbed", tmp_path / "broken"
     quietly(*WORDS, *LENGTH, "--out", undisturbed)
     moments, saves, words = random.Random(0), set(), [*WORDS, *LENGTH, "--out", str(broken)]

@@ -25,6 +25,8 @@ from tokay.runs.checkpoint import load_model, save_model, save_state
 
 from .helpers import Call, quietly
 
+PRELOAD = ["tokay.cli.train", "tokay.algorithms", "torch.utils.tensorboard", "torch._dynamo", "typeguard"]
+"""what a training imports, so that a process that is forked has it"""
 SETTINGS: dict[str, tuple[str, ...]] = {
     "maml": ("--inner-lr", "0.01", "--meta-batch", "3"),  # Adam
     "reptile": ("--inner-steps", "2", "--test-steps", "2", "--meta-batch", "3"),  # SGD, annealed
@@ -73,7 +75,7 @@ def changed(file: Path) -> Callable[[], bool]:
 def processes() -> Any:
     """Processes that start fast, as copies of a process that has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tokay.cli.main", "tokay.cli.train", "torch.utils.tensorboard"])
+    context.set_forkserver_preload(PRELOAD)
     return context
 
 

@@ -63,9 +63,9 @@ def test_answers_do_not_depend_on_the_other_queries() -> None:
     backbone = nn.Sequential(nn.Linear(1, 8), nn.BatchNorm1d(8, track_running_stats=False))
     method = tokay.VERSA()
     fitted = Learner(method, method.build(backbone, CLASSES)).fit(X, [0, 1] * 3)
-    together = fitted.predict_distribution(X)
+    joint_answers = fitted.predict_distribution(X)
     for index in range(6):
-        for part, single in zip(together, fitted.predict_distribution(X[index : index + 1]), strict=True):
+        for part, single in zip(joint_answers, fitted.predict_distribution(X[index : index + 1]), strict=True):
             np.testing.assert_allclose(part[index], single[0], rtol=1e-4, atol=1e-6)
 
 

@@ -101,14 +101,14 @@ def test_the_command_line_uses_a_run_of_python(tmp_path: Path, capsys: pytest.Ca
 
 def test_an_interrupted_run_is_continued_to_the_same_weights(tmp_path: Path) -> None:
     settings: dict[str, Any] = {**FAST, "test": CURVES, "network": "mlp"}
-    whole = train(MAML(), Sinusoid(), steps=6, **settings)
+    uninterrupted = train(MAML(), Sinusoid(), steps=6, **settings)
     out = tmp_path / "run"
     train(MAML(), Sinusoid(), steps=4, out=out, save_every=1, **settings)
     data = json.loads((out / "run.json").read_text())
     data["fit"]["steps"] = 6
     (out / "run.json").write_text(json.dumps(data))
     assert main(["train", "--resume", str(out), "--device", "cpu"]) == 0
-    assert equal(weights(whole.net), weights(tokay.load(out).net))
+    assert equal(weights(uninterrupted.net), weights(tokay.load(out).net))
 
 
 class Noise:

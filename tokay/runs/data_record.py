@@ -32,16 +32,16 @@ class Changes:
     """How the data of a run differ from its record."""
 
     source: str  # its name
-    gone: Mapping[Split, list[str]]  # classes
+    removals: Mapping[Split, list[str]]  # classes
     altered: Mapping[Split, list[str]]  # classes whose examples differ
     new: list[str]  # classes
 
     def __bool__(self) -> bool:
-        return any((*self.gone.values(), *self.altered.values(), self.new))
+        return any((*self.removals.values(), *self.altered.values(), self.new))
 
     def touch(self, split: Split) -> bool:
         """Whether the examples of ``split`` differ. New classes are in no split."""
-        return bool(self.gone[split] or self.altered[split])
+        return bool(self.removals[split] or self.altered[split])
 
     def describe(self) -> str:
         """The changes in words, with the first names.
@@ -51,7 +51,7 @@ class Changes:
         '2 test classes are gone (a, b), 4 classes are new (c, d, e, ...)'
         """
         parts = []
-        for groups, words in ((self.gone, ("is gone", "are gone")), (self.altered, ("differs", "differ"))):
+        for groups, words in ((self.removals, ("is gone", "are gone")), (self.altered, ("differs", "differ"))):
             for split, names in groups.items():
                 kind = "training" if split == "train" else split
                 parts += _count(f"{kind} ", names, words)
@@ -110,9 +110,9 @@ def find_changes(path: Path, source: Source) -> Changes | None:
     current = _observe(keep_division(path, source))
     old_names = {name for classes in record.values() for name in classes}
     test = _observe(keep_division(path, source, add_new=True), splits=("test",))["test"]
-    gone = {s: [n for n, h in record[s].items() if h is not None and n not in current[s]] for s in _SPLITS}
+    removals = {s: [n for n, h in record[s].items() if h is not None and n not in current[s]] for s in _SPLITS}
     altered = {s: [n for n, h in current[s].items() if h != record[s].get(n, h)] for s in _SPLITS}
-    changes = Changes(source.name, gone, altered, [name for name in test if name not in old_names])
+    changes = Changes(source.name, removals, altered, [name for name in test if name not in old_names])
     return changes or None
 
 
@@ -130,7 +130,7 @@ def check_resumable(path: Path, run: Run, *, changed_data: bool) -> Changes | No
     changes = find_changes(path, run.source)
     if changes is None or not changes.touch("train"):
         return changes
-    if run.algorithm.joint and changes.gone["train"]:
+    if run.algorithm.joint and changes.removals["train"]:
         raise ConfigError(
             f"{path}: --resume needs all training classes, because the network of {run.algorithm.name} has an output for "
             f"each, but {changes.describe()}. Put them back, or train a new run."

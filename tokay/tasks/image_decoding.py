@@ -38,7 +38,9 @@ def decode_picture(
         raise DataError(f"{where}: {name} has more pixels than PIL accepts. Resize it first.") from error
     except OSError as error:
         if error.errno is not None:  # from the file system, not from a reader of PIL
-            raise DataError(f"{where}: {name} cannot be read ({error.strerror}). Check its path and permissions.") from error
+            raise DataError(
+                f"{where}: {name} cannot be read ({error.strerror}). Check its path and permissions."
+            ) from error
         raise _damage(error, name, where) from error
     except Exception as error:  # the readers of PIL raise many kinds of errors on damaged files, even AttributeError
         raise _damage(error, name, where) from error

@@ -51,7 +51,7 @@ class Images(Source, name="images"):
 
     root: str
     """folder that holds one folder of images per class, or folders train, validation and test that hold them"""
-    size: int = 84
+    size: int = 32
     """side of the square that every image is resized and cropped to, in pixels"""
     channels: Channels = "rgb"
     """colour of the inputs: three channels (rgb) or one channel (grey)"""

@@ -76,7 +76,7 @@ class MAML(PaperDefaults, name="maml"):
 
     State: the fast weights, one tensor per parameter of the network.
 
-    Prefer ``order=1`` when memory or time is short: it costs about half and is nearly as good. Prefer Reptile for many
+    Prefer ``order=1`` when memory or time is short: it costs half or less and is nearly as good. Prefer Reptile for many
     shots and many inner steps. Prefer ProtoNet for classification if the device cannot compute gradients.
 
     >>> net = MAML().build(nn.Flatten(), TaskSpec(x_shape=(3,), y_dim=2))
