@@ -137,7 +137,8 @@ def _start(args: Arguments) -> None:
             if line:
                 stderr.print(line, markup=False)
         write(folder.path, run, training.spec)
-        write_record(folder.path, run.source)
+        if run.algorithm.learns:
+            write_record(folder.path, run.source)
         limits = Limits(save_every=args.settings.save_every, minutes=args.settings.minutes)
         train_in(folder, run, net, training, validation, FitState(), limits)
 

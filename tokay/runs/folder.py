@@ -73,8 +73,8 @@ class RunFolder:
 def check_place(path: Path, *, overwrite: bool) -> None:
     """Check that a new run can take the place ``path``, and touch nothing.
 
-    Raises ``ConfigError`` for the current folder and those around it, and for what exists already. With ``overwrite`` a
-    run folder may exist: a folder that holds nothing but the files of a run.
+    Raises ``ConfigError`` for a name that is not UTF-8, for the current folder and those around it, and for what exists
+    already. With ``overwrite`` a run folder may exist: a folder that holds nothing but the files of a run.
     """
     if str(path) != str(path).encode(errors="ignore").decode():
         raise ConfigError(f"{path}: --out must be UTF-8, which safetensors needs. Choose another name.")

@@ -86,7 +86,8 @@ def train(
             run = describable_run(job, out)
             folder = stack.enter_context(new_folder(Path(out), overwrite=overwrite))
             write(folder.path, run, job.training.spec)
-            write_record(folder.path, run.source)
+            if run.algorithm.learns:
+                write_record(folder.path, run.source)
             recorder = Recorder(folder, run, job.net, save_every=save_every)
         _train(job, config, recorder, quiet=quiet)
     spec = job.training.spec
