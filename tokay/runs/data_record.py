@@ -125,7 +125,8 @@ def check_resumable(path: Path, run: Run, *, changed_data: bool) -> Changes | No
     network has an output for.
     """
     if read_record(path) is None:
-        write_record(path, run.source)
+        if run.algorithm.learns:  # a method that does not train needs no training data
+            write_record(path, run.source)
         return None
     changes = find_changes(path, run.source)
     if changes is None or not changes.touch("train"):
