@@ -5,11 +5,12 @@ import sys
 from typing import Any
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 
-from ..errors import ConfigError
+from ..core import network
 from ..evaluation.scores import Difference, Score
 from ..files import finite_json
+from ..training.report import progress_bar
 from .output import stderr
 
 
@@ -21,16 +22,7 @@ def print_json(value: Any) -> None:
 
 def progress(title: str) -> Progress:
     """A live bar on stderr: the number of finished steps, the time used, the time left, and a text of the caller."""
-    return Progress(
-        TextColumn(title),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
-        console=stderr,
-    )
+    return progress_bar(stderr, title)
 
 
 def format_score(name: str, score: Score | Difference) -> str:
@@ -66,12 +58,4 @@ def find_device(name: str) -> torch.device:
     """The device of that name; ``auto`` is the GPU if there is one. Raises ``ConfigError`` if there is no such device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # fails on the device "meta", which holds no values
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"tokay: device must be one that this machine has, got {name!r} ({reason}). Use cpu."
-        ) from error
-    return device
+    return network.find_device(name, where="tokay")

@@ -16,7 +16,7 @@ from ..training.fit import FitState, is_complete
 from ..training.plan import follows_total, resolve
 from .formats import find_device
 from .output import stderr
-from .training_loop import Limits, train_in, validation_tasks
+from .training_loop import Limits, train_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ def resume(args: Resume) -> None:
         state = load_state(path, run, net, optimizer)
         if changes := check_resumable(path, run, changed_data=args.changed_data):
             stderr.print(f"{path}: {changes}. The run keeps its division of the classes.", markup=False)
-        training, validation = run.tasks("train"), validation_tasks(run)
+        training, validation = run.tasks("train"), run.validation_tasks()
         new_run = _with_changes(path, args, run, state)
         if args.minutes is None and is_complete(state, new_run.fit):
             stderr.print(f"{path}: is complete, all {state.step} steps are done.", markup=False)

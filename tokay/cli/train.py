@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 from ..core.algorithm import Algorithm, list_algorithms
 from ..core.predictions import check_kind
-from ..core.task import TaskSource, TaskSpec
-from ..errors import ConfigError, TaskError
+from ..core.task import TaskSpec
+from ..errors import ConfigError
 from ..networks import Network, list_networks
 from ..runs.data_record import write_record
+from ..runs.episode_sizes import training_tasks
 from ..runs.folder import check_place, new_folder
 from ..runs.run import Run
 from ..runs.settings import write
@@ -24,7 +25,7 @@ from .output import stderr
 from .resume import Resume, resume
 from .suggestions import one_of
 from .task_sizes import TestSizes, TrainingSizes, sizes_of
-from .training_loop import Limits, train_in, validation_tasks
+from .training_loop import Limits, train_in
 from .training_sizes import default_sizes, explain_ways, is_episodic, spec_of_test_tasks
 
 USAGE = """Usage: tokay train ALGORITHM SOURCE --out RUN [flags]     (all flags: tokay train ALGORITHM SOURCE --help)
@@ -125,7 +126,8 @@ def _start(args: Arguments) -> None:
     run = _make_run(args)
     # Data and network are checked before the folder is made.
     if run.algorithm.learns:
-        training, validation = _training_tasks(run), validation_tasks(run)
+        advice = "Change them with --train-ways, --train-shots and --train-queries."
+        training, validation = training_tasks(run, advice=advice), run.validation_tasks()
         if run.source.has_split("test"):  # all classes may be trained on
             run.tasks("test")
     else:  # a method that does not train needs no training data
@@ -178,17 +180,3 @@ def _make_run(args: Arguments) -> Run:
         fewest_shots=fewest_shots,
         fewest_ways=fewest_ways,
     )
-
-
-def _training_tasks(run: Run) -> TaskSource:
-    """The training tasks. If they do not fit the data, the error names the flags that change the training sizes."""
-    try:
-        return run.tasks("train")
-    except TaskError as error:
-        if run.train == run.test:
-            raise
-        sizes = f"{run.train.ways} ways, {run.train.shots} shots and {run.train.queries} queries"
-        raise TaskError(
-            f"{error} Training episodes have {sizes}, the default of {run.algorithm.name}. "
-            "Change them with --train-ways, --train-shots and --train-queries."
-        ) from error

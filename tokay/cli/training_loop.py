@@ -41,6 +41,18 @@ class Limits:
             raise ConfigError(f"tokay train: --minutes must be above 0 and below 1e6, got {self.minutes}.")
 
 
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is trained, and where it is recorded."""
+
+    folder: RunFolder
+    run: Run
+    net: nn.Module
+    training: TaskSource
+    validation: TaskSource | None
+    state: FitState
+
+
 def train_in(
     folder: RunFolder,
     run: Run,
@@ -66,9 +78,10 @@ def train_in(
     cut_log(folder.path, state.step)
     with SignalWatch(deferred=True) as watch:
         try:
-            run, is_time_up = _with_time(folder, run, net, training, validation, state, limits.minutes)
+            work, is_time_up = _with_time(_Work(folder, run, net, training, validation, state), limits.minutes)
+            run = work.run
             recorder = Recorder(folder, run, net, save_every=limits.save_every)
-            _train(folder, run, net, training, validation, state, recorder, watch, is_time_up)
+            _train(work, recorder, watch, is_time_up)
         except KeyboardInterrupt:
             raise Interrupt(f"Interrupted after step {state.step}{_remains(folder)}") from None
         if watch.code is not None:
@@ -80,53 +93,32 @@ def train_in(
     stderr.print(f"Saved {folder.name}. Next: tokay evaluate {folder.name}", markup=False)
 
 
-def validation_tasks(run: Run) -> TaskSource | None:
-    """The validation tasks. None if the run does not validate, or if its source has no classes for it."""
-    has_tasks = run.fit.validate_every and run.source.has_split("validation")
-    return run.tasks("validation") if has_tasks else None
-
-
-def _with_time(
-    folder: RunFolder,
-    run: Run,
-    net: nn.Module,
-    training: TaskSource,
-    validation: TaskSource | None,
-    state: FitState,
-    minutes: float | None,
-) -> tuple[Run, Callable[[], bool]]:
-    """The run with as many steps as fit into ``minutes``, recorded in its folder, and a function: is the time up?
+def _with_time(work: _Work, minutes: float | None) -> tuple[_Work, Callable[[], bool]]:
+    """The work with as many steps as fit into ``minutes``, recorded in its folder, and a function: is the time up?
 
     So the schedule of the learning rate comes to its end, and the run is an ordinary one of that many steps.
     """
+    run, folder = work.run, work.folder
     if minutes is None or not run.algorithm.learns:
-        return run, lambda: False
+        return work, lambda: False
     deadline = time.perf_counter() + 60 * minutes
-    twin = build_network(folder.path, run, training.spec).to(device_of(net))
-    cost = measure_cost(run.algorithm, twin, training, run.fit, validation=validation, seconds=60 * minutes)
+    twin = build_network(folder.path, run, work.training.spec).to(device_of(work.net))
+    cost = measure_cost(run.algorithm, twin, work.training, run.fit, validation=work.validation, seconds=60 * minutes)
     more = cost.steps_in(deadline - time.perf_counter(), run.fit.validate_every)
-    steps = state.step + more
+    steps = work.state.step + more
     stderr.print(f"{describe_time(60 * minutes)}: {more:,} steps.".capitalize())
     change_fit(folder.path, steps=steps)
-    return replace(run, fit=replace(run.fit, steps=steps)), lambda: time.perf_counter() + cost.validation > deadline
+    longer_run = replace(run, fit=replace(run.fit, steps=steps))
+    return replace(work, run=longer_run), lambda: time.perf_counter() + cost.validation > deadline
 
 
-def _train(
-    folder: RunFolder,
-    run: Run,
-    net: nn.Module,
-    training: TaskSource,
-    validation: TaskSource | None,
-    state: FitState,
-    recorder: Recorder,
-    watch: SignalWatch,
-    is_time_up: Callable[[], bool],
-) -> None:
+def _train(work: _Work, recorder: Recorder, watch: SignalWatch, is_time_up: Callable[[], bool]) -> None:
     """Train until the run is complete, the time is up, or a signal came. What is done is saved."""
-    steps = fit(run.algorithm, net, training, run.fit, validation=validation, state=state, is_time_up=is_time_up)
-    total = run.fit.steps if run.algorithm.learns else 0
-    report = TrainingReport(stderr, run.algorithm.name, steps=total, steps_before=state.step)
-    with report, board(folder) as write_scalars:
+    method, config, state = work.run.algorithm, work.run.fit, work.state
+    steps = fit(method, work.net, work.training, config, validation=work.validation, state=state, is_time_up=is_time_up)
+    total = config.steps if method.learns else 0
+    report = TrainingReport(stderr, method.name, steps=total, steps_before=state.step)
+    with report, board(work.folder) as write_scalars:
         for step in steps:
             is_interrupt = watch.code is not None
             if not is_interrupt:  # else the terminal may be gone

@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..errors import NetworkError
+from ..errors import ConfigError, NetworkError
 from .engine.exact_gradients import exact_gradients
 from .task import TaskSpec
 
@@ -16,6 +16,19 @@ M = TypeVar("M", bound=nn.Module)
 def device_of(net: nn.Module) -> torch.device:
     """Return the device of the weights of ``net``; the CPU if it has none."""
     return next((p.device for p in net.parameters()), torch.device("cpu"))
+
+
+def find_device(name: str, *, where: str) -> torch.device:
+    """Return the device of that name. Raises ``ConfigError``, beginning with ``where``, if this machine has none."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()  # fails on the device "meta", which holds no values
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{where}: device must be one that this machine has, got {name!r} ({reason}). Use cpu."
+        ) from error
+    return device
 
 
 def _output_for_zeros(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool = False) -> Tensor:

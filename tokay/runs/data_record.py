@@ -16,7 +16,7 @@ from ..core.task import Sizes, Split
 from ..errors import ConfigError, DataError, TaskError
 from ..files import read_json, write_json
 from ..tasks import Source
-from ..tasks.class_pool import Pooled
+from ..tasks.class_pool import ClassPool, Pooled
 from .file_names import DATA
 from .run import Run
 
@@ -109,10 +109,12 @@ def find_changes(path: Path, source: Source) -> Changes | None:
         return None
     current = _observe(keep_division(path, source))
     old_names = {name for classes in record.values() for name in classes}
-    test = _observe(keep_division(path, source, add_new=True), splits=("test",))["test"]
+    test = _pools(keep_division(path, source, add_new=True)).get("test")
     removals = {s: [n for n, h in record[s].items() if h is not None and n not in current[s]] for s in _SPLITS}
     altered = {s: [n for n, h in current[s].items() if h != record[s].get(n, h)] for s in _SPLITS}
-    changes = Changes(source.name, removals, altered, [name for name in test if name not in old_names])
+    changes = Changes(
+        source.name, removals, altered, [name for name in (test.names if test else ()) if name not in old_names]
+    )
     return changes or None
 
 
@@ -147,21 +149,27 @@ def check_resumable(path: Path, run: Run, *, changed_data: bool) -> Changes | No
     return changes
 
 
-def _observe(source: Source, splits: tuple[Split, ...] = _SPLITS) -> dict[Split, dict[str, str | None]]:
+def _observe(source: Source) -> dict[Split, dict[str, str | None]]:
     """The classes of each split with the hash of their examples. None of them if the source has no pool of classes."""
-    record: dict[Split, dict[str, str | None]] = {split: {} for split in splits}
-    if source.kind != "classification":
-        return record
-    for split in splits:
+    record: dict[Split, dict[str, str | None]] = {split: {} for split in _SPLITS}
+    for split, pool in _pools(source).items():
+        groups = torch.split(pool.images, pool.counts.tolist())
+        record[split] = {name: _hash(group) for name, group in zip(pool.names, groups, strict=True)}
+    return record
+
+
+def _pools(source: Source) -> dict[Split, ClassPool]:
+    """The pool of each split that has one."""
+    pools: dict[Split, ClassPool] = {}
+    for split in _SPLITS if source.kind == "classification" else ():
         if source.has_split(split):
             try:
                 tasks = source.tasks(split, _ONE)
             except TaskError:  # tasks of one size only, such as the official runs of Omniglot
                 continue
             if isinstance(tasks, Pooled):
-                groups = torch.split(tasks.pool.images, tasks.pool.counts.tolist())
-                record[split] = {name: _hash(group) for name, group in zip(tasks.pool.names, groups, strict=True)}
-    return record
+                pools[split] = tasks.pool
+    return pools
 
 
 def _hash(examples: torch.Tensor) -> str:

@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.algorithm import Algorithm
-from ..core.task import Sizes, TaskSpec
+from ..core.task import Sizes, TaskSource, TaskSpec
+from ..errors import TaskError
 from ..tasks import Source
 from ..tasks.class_pool import Pooled
+from .run import Run
 
 
 def spec_of_test_tasks(source: Source, test: Sizes) -> TaskSpec:
@@ -66,6 +68,22 @@ def training_sizes(
         most = min(source.most_ways("train"), affordable_ways(algorithm, source, sizes, spec))
         sizes = replace(sizes, ways=max(test.ways, min(sizes.ways, most)))
     return sizes
+
+
+def training_tasks(run: Run, *, advice: str) -> TaskSource:
+    """The training tasks of ``run``, whose training sizes are default ones.
+
+    Raises ``TaskError`` if they do not fit the data: it says where the sizes come from, and ends with ``advice``.
+    """
+    try:
+        return run.tasks("train")
+    except TaskError as error:
+        if run.train == run.test:
+            raise
+        sizes = f"{run.train.ways} ways, {run.train.shots} shots and {run.train.queries} queries"
+        raise TaskError(
+            f"{error} Training episodes have {sizes}, the default of {run.algorithm.name}. {advice}"
+        ) from error
 
 
 def affordable_ways(algorithm: Algorithm[Any], source: Source, sizes: Sizes, spec: TaskSpec) -> int:

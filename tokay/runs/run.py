@@ -43,6 +43,11 @@ class Run:
             return tasks
         return self.source.tasks(split, self.test)
 
+    def validation_tasks(self) -> TaskSource | None:
+        """The validation tasks. None if the run does not validate, or if its source has no classes for it."""
+        has_tasks = self.fit.validate_every and self.source.has_split("validation")
+        return self.tasks("validation") if has_tasks else None
+
     def build(self, spec: TaskSpec) -> nn.Module:
         """The network for training tasks of ``spec``, initialised by the seed."""
         check_kind(self.algorithm, spec, where=self.source.name)

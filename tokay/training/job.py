@@ -12,9 +12,9 @@ from ..core.algorithm import Algorithm
 from ..core.predictions import check_kind
 from ..core.seeding import derive_seed
 from ..core.task import Sizes, TaskSource, TaskSpec
-from ..errors import ConfigError, TaskError
+from ..errors import ConfigError
 from ..networks import Network, list_networks
-from ..runs.episode_sizes import sizes_of_test_tasks, spec_of_test_tasks, training_sizes
+from ..runs.episode_sizes import sizes_of_test_tasks, spec_of_test_tasks, training_sizes, training_tasks
 from ..runs.run import Run
 from ..runs.settings import settings_json
 from ..tasks import Source
@@ -82,9 +82,9 @@ def job_from_source(
     if not algorithm.learns:  # a method that does not train needs no training data
         tasks, validation = run.tasks("test"), None
     else:
-        tasks = _training_tasks(run, is_default=training is None)
-        has_validation = config.validate_every and source.has_split("validation")
-        validation = run.tasks("validation") if has_validation else None
+        advice = "Change them with training=Sizes(...)."
+        tasks = training_tasks(run, advice=advice) if training is None else run.tasks("train")
+        validation = run.validation_tasks()
     if backbone is settings:
         net = run.build(tasks.spec)
         return Job(algorithm, net, tasks, validation, run, _recipe(backbone, tasks.spec))
@@ -106,20 +106,6 @@ def describable_run(job: Job, out: str | Path) -> Run:
                 "from __main__. Move it to a module (mine.py) and import it from there."
             )
     return job.run
-
-
-def _training_tasks(run: Run, *, is_default: bool) -> TaskSource:
-    """The training tasks. If they do not fit the data, the error says where their sizes come from."""
-    try:
-        return run.tasks("train")
-    except TaskError as error:
-        if not is_default or run.train == run.test:
-            raise
-        sizes = f"{run.train.ways} ways, {run.train.shots} shots and {run.train.queries} queries"
-        raise TaskError(
-            f"{error} Training episodes have {sizes}, the default of {run.algorithm.name}. "
-            "Change them with training=Sizes(...)."
-        ) from error
 
 
 def _backbone(network: Backbone, name: str) -> Network | nn.Module:

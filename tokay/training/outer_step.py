@@ -13,7 +13,7 @@ from ..core.engine.batching import Mode, task_slice, to_device
 from ..core.engine.cuda_graph import GraphedFunction
 from ..core.engine.memory_budget import fitting_chunk_size
 from ..core.engine.meta_gradient import accumulate_meta_gradient
-from ..core.engine.running_statistics import update_running_statistics
+from ..core.engine.running_statistics import keeps_running_statistics, update_running_statistics
 from ..core.engine.unused_weights import check_no_unused_weights
 from ..core.network import check_input_type, device_of
 from ..core.seeding import derive_seed, generator
@@ -105,7 +105,7 @@ class OuterStep:
         chunk_size = (
             plan.chunk_size if config.memory is None else _chunk_in_budget(algorithm, net, source, config, plan)
         )
-        self._chunk_size = chunk_size
+        self._chunk_size, self._keeps_statistics = chunk_size, keeps_running_statistics(net)
         gradient = MetaGradient(net, chunk_size, config.mode)
         check_device(config, device, where=algorithm.name)
         self._gradient: Callable[[Algorithm[Any], KeyedTasks], StepResult] = (
@@ -129,7 +129,8 @@ class OuterStep:
         self._stream.prefetch(step + 1)
         if not bool(result.is_finite):
             raise _divergence_error(algorithm, result, step + 1)
-        self._update_statistics(batch.tasks, step)
+        if self._keeps_statistics:
+            self._update_statistics(batch.tasks, step)
         if step == 0:
             check_no_unused_weights(self._net, batch.tasks.support.x[0], where=algorithm.name)
         self._clip()

@@ -41,7 +41,7 @@ class TrainingReport:
     ) -> None:
         """``steps`` is the total of the training, of which ``steps_before`` were done before, by another process."""
         self._console, self._title, self._steps, self._before, self._clock = console, title, steps, steps_before, clock
-        self._bar = _make_bar(console, title) if is_live(console) else None
+        self._bar = progress_bar(console, title) if is_live(console) else None
         self._task = self._bar.add_task("", total=steps, completed=steps_before, text="") if self._bar else None
         self._start = self._line_time = clock()
         self._first_time: float | None = None  # when the first step ended: it is slower than the others
@@ -145,7 +145,8 @@ def brief(metrics: dict[str, float]) -> str:
     return " ".join(parts)
 
 
-def _make_bar(console: Console, title: str) -> Progress:
+def progress_bar(console: Console, title: str) -> Progress:
+    """A live bar: the number of finished steps, the time used, the time left, and a text of the caller."""
     return Progress(
         TextColumn(title),
         BarColumn(bar_width=24),

@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from ..core.algorithm import Algorithm
-from ..core.network import device_of
+from ..core.network import device_of, find_device
 from ..core.task import Sizes, TaskSource
 from ..errors import ConfigError
 from ..learner.learner import Learner
@@ -77,7 +77,7 @@ def train(
         job = job_from_tasks(algorithm, tasks, network, validation, config)
     else:
         raise ConfigError("train: tasks that are drawn elsewhere have sizes of their own. Leave out test and training.")
-    place = _find_device(device)
+    place = find_device(str(device), where="train")
     check_device(config, place, where="train")
     job.net.to(place)
     with ExitStack() as stack:
@@ -114,18 +114,6 @@ def _check_arguments(algorithm: Algorithm[Any], save_every: int) -> None:
         raise ConfigError(f"train: algorithm must be a method such as MAML(), got {describe(algorithm)}. Pass one.")
     if save_every < 1:
         raise ConfigError(f"train: save_every must be at least 1, got {save_every}. Default: 100.")
-
-
-def _find_device(device: torch.device | str) -> torch.device:
-    try:
-        place = torch.device(device)
-        torch.zeros(1, device=place).item()  # fails on the device "meta", which holds no values
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"train: device must be one that this machine has, got {str(device)!r} ({reason}). Use cpu."
-        ) from error
-    return place
 
 
 def _refuse_validation(source: Source, validation: TaskSource | None) -> None:

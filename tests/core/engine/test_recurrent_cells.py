@@ -31,8 +31,8 @@ class Reader(nn.Module):
         state = state if self.own_zeros else None
         for row in x.unbind(1):
             state = self.cell(row, state)
-        hidden: Tensor = state[0] if isinstance(state, tuple) else state
-        return hidden
+        output: Tensor = state[0] if isinstance(state, tuple) else state
+        return output
 
 
 @pytest.mark.parametrize("kind", KINDS)

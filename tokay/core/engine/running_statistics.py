@@ -10,8 +10,6 @@ In evaluation mode the running values take the place of the batch's own, so an a
 to the meta-weights; adaptation reads and never changes them.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -63,29 +61,34 @@ class RunningStatistics(nn.Sequential):
     """A backbone whose norm layers are `RunningBatchNorm2d`. It takes the inputs of tasks."""
 
 
+def keeps_running_statistics(net: nn.Module) -> bool:
+    """Return whether some part of ``net`` is a `RunningStatistics`."""
+    return any(isinstance(module, RunningStatistics) for module in net.modules())
+
+
 def update_running_statistics(
     net: nn.Module, tasks: Task, *, chunk_size: int | None = None, mode: Mode = "vmap"
 ) -> None:
     """Move the running statistics in ``net`` towards those of ``tasks``. Nothing happens if it keeps none."""
     for backbone in [module for module in net.modules() if isinstance(module, RunningStatistics)]:
-        with torch.no_grad(), _recorded() as moments:
-
-            def measure(task: Task, backbone: nn.Module = backbone, moments: _Moments = moments) -> list[Tensor]:
-                moments.layers.clear()
-                moments.values.clear()
-                backbone(torch.cat([task.support.x, task.query.x]))
-                return [value for pair in moments.values for value in pair]
-
-            statistics = [value.mean(0) for value in over_tasks(measure, tasks, chunk_size=chunk_size, mode=mode)]
-            for layer, mean, variance in zip(moments.layers, statistics[::2], statistics[1::2], strict=True):
-                layer.mean_of_tasks.lerp_(mean, layer.momentum or 0.0)
-                layer.variance_of_tasks.lerp_(variance, layer.momentum or 0.0)
+        _update(backbone, tasks, chunk_size, mode)
 
 
-@contextmanager
-def _recorded() -> Iterator[_Moments]:
-    token = _record.set(_Moments([], []))
+def _update(backbone: RunningStatistics, tasks: Task, chunk_size: int | None, mode: Mode) -> None:
+    moments = _Moments([], [])
+
+    def measure(task: Task) -> list[Tensor]:
+        moments.layers.clear()
+        moments.values.clear()
+        backbone(torch.cat([task.support.x, task.query.x]))
+        return [value for pair in moments.values for value in pair]
+
+    token = _record.set(moments)
     try:
-        yield _record.get() or _Moments([], [])
+        with torch.no_grad():
+            statistics = [value.mean(0) for value in over_tasks(measure, tasks, chunk_size=chunk_size, mode=mode)]
     finally:
         _record.reset(token)
+    for layer, mean, variance in zip(moments.layers, statistics[::2], statistics[1::2], strict=True):
+        layer.mean_of_tasks.lerp_(mean, layer.momentum or 0.0)
+        layer.variance_of_tasks.lerp_(variance, layer.momentum or 0.0)
