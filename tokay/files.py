@@ -33,7 +33,7 @@ def replace_atomically(path: Path, *, make_folder: bool = False) -> Iterator[Pat
     if make_folder:
         path.parent.mkdir(parents=True, exist_ok=True)
     # The name is unique: two processes that write the same file do not mix their bytes, and the last one wins.
-    # It begins with that of the file, so that what a kill leaves can be told from other files (runs/settings.py does).
+    # It begins with that of the file, so that what a kill leaves can be told from other files (``is_temporary``).
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         yield temporary
@@ -61,10 +61,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         ) from error
 
 
-def clear_temporaries(folder: Path) -> None:
-    """Remove the temporary files that killed writes left in ``folder``."""
-    for temporary in folder.glob(".*.tmp"):
-        temporary.unlink()
+def is_temporary(name: str, of: str = "") -> bool:
+    """Whether a file of this name is what a killed write leaves; of the file ``of``, if it is given."""
+    return name.startswith(f".{of}") and name.endswith(".tmp")
+
+
+def clear_temporaries(folder: Path, of: str = "") -> None:
+    """Remove the temporary files that killed writes left in ``folder``; only those of the file ``of``, if it is given."""
+    for file in folder.iterdir():
+        if is_temporary(file.name, of):
+            file.unlink(missing_ok=True)
 
 
 def append_line(path: Path, line: str) -> None:

@@ -181,3 +181,14 @@ def test_equal_runs_are_equal_files(tmp_path: Path) -> None:
     first, second = (train(tmp_path / name, "--steps", "10") for name in ("first", "second"))
     for name in ("model.safetensors", "state.safetensors", "run.json"):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_a_state_that_is_missing_is_named(tmp_path: Path, call: Call) -> None:
+    """Starting again gives the same weights, but takes as long as before."""
+    run = train(tmp_path / "run", "--steps", "10")
+    (run / "state.safetensors").unlink()
+    result = call("train", "--resume", run)
+    assert result.code == 0
+    assert "has weights but no state.safetensors, so the training starts again at step 0." in result.err
+    assert step_of(run) == 10
+    assert "starts again" not in call("train", "--resume", run).err

@@ -13,16 +13,16 @@ from tokay.runs.log import append_to_log, cut_log, describe_damage, read_log
 def test_lines_there_and_back(tmp_path: Path) -> None:
     assert read_log(tmp_path) == []
     for step in (10, 20):
-        append_to_log(tmp_path, {"step": step, "loss": float("nan")})
-    assert read_log(tmp_path) == [{"step": 10, "loss": None}, {"step": 20, "loss": None}]
+        append_to_log(tmp_path, {"step": step, "mse": float("nan")})
+    assert read_log(tmp_path) == [{"step": 10, "mse": None}, {"step": 20, "mse": None}]
 
 
 def test_a_last_line_that_is_half_written_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "metrics.jsonl").write_text('{"step": 10}\n{"ste')
-    assert read_log(tmp_path) == [{"step": 10}]
+    (tmp_path / "metrics.jsonl").write_text('{"step": 10, "mse": 1}\n{"ste')
+    assert read_log(tmp_path) == [{"step": 10, "mse": 1}]
 
 
-GOOD = b'{"step": 10, "loss": 0.5, "validation": {"loss": {"mean": 0.5, "ci95": null}}}\n'
+GOOD = b'{"step": 10, "loss": 0.5, "mse": 0.5, "validation": {"loss": {"mean": 0.5, "ci95": null}}}\n'
 DAMAGE = {
     b"gibberish": "line 2 must be one JSON object of a step, and is not",
     b'{"step": 20, "loss": 0.\xff}': "and is not",
@@ -36,6 +36,8 @@ DAMAGE = {
     b'{"step": 20, "loss": "low"}': "and has a value of 'loss' that is no number",
     b'{"step": 20, "loss": 1' + b"0" * 400 + b"}": "and has a value of 'loss' that is no number",
     b'{"step": 20, "validation": {"loss": 1}}': "and has a value of 'validation' that is no number",
+    b'{"step": 20, "loss": 1, "mse": 1, "validation": {"loss": {}}}': "and has a value of 'validation' that is no number",
+    b'{"step": 20, "loss": 0.5}': "and has none of accuracy, mse, bits",
 }
 
 
@@ -75,10 +77,10 @@ def test_a_log_that_is_no_file_is_not_read(tmp_path: Path) -> None:
     cut_log(tmp_path, 10)
 
 
-@pytest.mark.parametrize("tail", ["", '{"step": 30, "loss', '{"step": 30, "loss": 1.0}', "\x00\x00"])
+@pytest.mark.parametrize("tail", ["", '{"step": 30, "loss', '{"step": 30, "mse": 1.0}', "\x00\x00"])
 def test_cutting_the_log(tmp_path: Path, tail: str) -> None:
     file = tmp_path / "metrics.jsonl"
-    complete = "".join(json.dumps({"step": step, "loss": 0.5}) + "\n" for step in (10, 20))
+    complete = "".join(json.dumps({"step": step, "mse": 0.5}) + "\n" for step in (10, 20))
     file.write_text(complete + tail)
     cut_log(tmp_path, 30)
     assert file.read_text() == complete

@@ -91,6 +91,11 @@ def test_a_folder_beside_those_of_splits(divided: Path, name: str) -> None:
     assert f" and {name}. Move one of them elsewhere." in refusal(divided)
 
 
+def test_the_folders_that_do_not_fit_are_both_named(root: Path) -> None:
+    write_class(root / "train", "z")
+    assert f"it has train and {min(folder.name for folder in root.iterdir())}. Move" in refusal(root)
+
+
 def test_small_classes_are_left_out(root: Path) -> None:
     """Every second class has four pictures, the others three."""
     folders = list_folder(root, fewest=4)

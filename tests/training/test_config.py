@@ -23,6 +23,16 @@ def test_settings_that_may_be_zero(name: str) -> None:
         FitConfig(**{name: -1})
 
 
+@pytest.mark.parametrize(
+    "name", ["steps", "meta_batch", "validate_every", "validation_tasks", "patience", "seed", "memory"]
+)
+@pytest.mark.parametrize("value", [2.5, True, math.inf, 3.0])
+def test_whole_numbers(name: str, value: float) -> None:
+    """A run folder with another number could not be read."""
+    with pytest.raises(ConfigError, match=rf"^fit: {name} must be a whole number, got {value!r}\. Give one"):
+        FitConfig(**{name: value})  # type: ignore[arg-type]
+
+
 def test_one_validation_task_has_no_interval() -> None:
     with pytest.raises(ConfigError, match=r"^fit: validation_tasks must be at least 2, got 1"):
         FitConfig(validation_tasks=1)

@@ -208,3 +208,8 @@ def test_parts_of_the_main_module_are_no_run(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(ConfigError, match="source Sinusoid, which another process cannot import"):
         train(MAML(), Sinusoid(), test=CURVES, steps=1, out=tmp_path / "run", **FAST)
     train(MAML(), Sinusoid(), test=CURVES, steps=1, **FAST)
+
+
+def test_a_class_in_place_of_a_source() -> None:
+    with pytest.raises(ConfigError, match=r"tasks must be a source such as Glyphs\(\), got the class Sinusoid\. Add"):
+        train(MAML(), Sinusoid, test=CURVES, steps=1)  # type: ignore[arg-type]

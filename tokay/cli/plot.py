@@ -23,6 +23,7 @@ from ..figures.class_names import class_names
 from ..figures.one_task import episode_figure
 from ..figures.style import write_figure
 from ..figures.training import training_figure
+from ..files import clear_temporaries
 from ..runs.checkpoint import load_model
 from ..runs.file_names import ADAPTATION_FIGURE, TASK_FIGURE, TRAINING_FIGURE
 from ..runs.log import read_log
@@ -98,8 +99,7 @@ def run(arguments: Sequence[str]) -> None:
 def _clear_temporaries(path: Path) -> None:
     """Remove what killed plots left. The temporary files of a training, which may still go on, stay."""
     for name in (TRAINING_FIGURE, ADAPTATION_FIGURE, TASK_FIGURE):
-        for temporary in path.glob(f".{name}.*.tmp"):
-            temporary.unlink(missing_ok=True)
+        clear_temporaries(path, of=name)
 
 
 def _drawable(run: Run, spec: TaskSpec) -> bool:

@@ -8,6 +8,7 @@ from ..core.task import TaskSource
 from ..errors import ConfigError
 from ..runs.checkpoint import build_network, computation_change, load_state
 from ..runs.data_record import check_resumable
+from ..runs.file_names import MODEL, STATE
 from ..runs.folder import existing_folder
 from ..runs.run import Run
 from ..runs.settings import change_fit, read
@@ -55,6 +56,8 @@ def resume(args: Resume) -> None:
         if run.algorithm.learns:
             optimizer = resolve(run.algorithm, run.fit).make_optimizer(net, where=run.algorithm.name)
         state = load_state(path, run, net, optimizer)
+        if optimizer is not None and not state.step and (path / MODEL).exists():
+            stderr.print(f"{path}: has weights but no {STATE}, so the training starts again at step 0.", markup=False)
         if changes := check_resumable(path, run, changed_data=args.changed_data):
             stderr.print(f"{path}: {changes}. The run keeps its division of the classes.", markup=False)
         training, validation = run.tasks("train"), run.validation_tasks()

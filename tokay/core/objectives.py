@@ -107,10 +107,14 @@ def metrics(predictions: Tensor, y: Tensor) -> dict[str, Tensor]:
     return {"loss": objective(predictions, y), **{name: measure(predictions, y) for name, measure in scores.items()}}
 
 
+MAIN_MEASURES = ("accuracy", "mse", "bits")
+"""the main metric of each kind of task; accuracy is better if it is higher, the others if they are lower"""
+
+
 def main_measure(names: Iterable[str]) -> str:
     """Return the main metric among ``names``: ``accuracy`` (higher is better), ``mse`` or ``bits`` (lower is better).
 
     >>> main_measure(["loss", "bits", "wrong_bits"])
     'bits'
     """
-    return next(name for name in ("accuracy", "mse", "bits") if name in names)
+    return next(name for name in MAIN_MEASURES if name in names)

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..errors import ConfigError, DataError
+from ..files import is_temporary
 from .file_names import ADAPTATION_FIGURE, LOCK, MODEL, RUN_FILES, SETTINGS, TASK_FIGURE, TRAINING_FIGURE
 from .lock import FolderLock
 
@@ -191,13 +192,9 @@ def _absolute(path: Path) -> Path:
 
 def _is_of_a_run(name: str) -> bool:
     """Whether a run folder may hold a file of that name."""
-    return name in RUN_FILES or _is_temporary(name) or name.lower() in _LITTER or Path(name).stem in _FIGURES
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(".") and name.endswith(".tmp")
+    return name in RUN_FILES or is_temporary(name) or name.lower() in _LITTER or Path(name).stem in _FIGURES
 
 
 def _is_recognised(names: list[str]) -> bool:
     """Whether these are the files of a run, or what a kill left before ``run.json`` was renamed."""
-    return SETTINGS in names or all(name == LOCK or _is_temporary(name) or name.lower() in _LITTER for name in names)
+    return SETTINGS in names or all(name == LOCK or is_temporary(name) or name.lower() in _LITTER for name in names)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..core.objectives import MAIN_MEASURES
 from ..errors import DataError
 from ..files import append_line, finite_json, write_atomically
 from .file_names import LOG
@@ -83,10 +84,15 @@ def _damage_of(content: Any) -> str:
         return "has no step" if step is None else "has a step that is no number of a step"
     for name, value in content.items():
         scores = value.values() if name == "validation" and isinstance(value, dict) else ()
-        is_good = all(isinstance(score, dict) and all(map(_is_number, score.values())) for score in scores)
+        is_good = all(map(_is_score, scores))
         if not (is_good if scores else _is_number(value)):
             return f"has a value of {name[:40]!r} that is no number"
-    return ""
+    return "" if any(name in content for name in MAIN_MEASURES) else f"has none of {', '.join(MAIN_MEASURES)}"
+
+
+def _is_score(value: Any) -> bool:
+    """Whether JSON holds the mean and the interval of a validation."""
+    return isinstance(value, dict) and value.keys() >= {"mean", "ci95"} and all(map(_is_number, value.values()))
 
 
 def _is_number(value: Any) -> bool:

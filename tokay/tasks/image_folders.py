@@ -118,10 +118,10 @@ def _split_folders(root: Path) -> dict[Split, Path]:
     for folder in folders:
         split = _SPLIT_NAMES.get(folder.name.lower())
         if split is None or split in places:
-            first = next(iter(places.values()), root).name if split is None else places[split].name
+            first = places[split] if split in places else next(f for f in folders if f.name.lower() in _SPLIT_NAMES)
             raise DataError(
                 f"{_WHERE}: {root} must have class folders, or one folder each of train, validation and test, "
-                f"it has {first} and {folder.name}. Move one of them elsewhere."
+                f"it has {first.name} and {folder.name}. Move one of them elsewhere."
             )
         places[split] = folder
     return {split: places[split] for split in get_args(Split) if split in places}

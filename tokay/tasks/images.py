@@ -184,7 +184,9 @@ class Images(Source, name="images"):
     def _explain_empty(self, split: Split, folders: ClassFolders) -> str:
         """Why a split has no class, and what to do."""
         kind = "training" if split == "train" else split
-        if self._run_classes is not None:
+        if self._run_classes is not None and not self._run_classes[split]:
+            reason, advice = "the run keeps none", "Train a new run with some"
+        elif self._run_classes is not None:
             reason, advice = f"{self.root} has none of those that the run has", "Put the folders back"
         elif folders.splits is not None:
             reason, advice = f"{self.root} has no folder {split}", "Add one"

@@ -67,7 +67,7 @@ def train(
     """
     config = config or FitConfig()
     config = config if steps is None else replace(config, steps=steps)
-    _check_arguments(algorithm, save_every)
+    _check_arguments(algorithm, tasks, save_every)
     if out is not None:
         check_place(Path(out), overwrite=overwrite)  # before anything slow starts
     if isinstance(tasks, Source):
@@ -109,9 +109,11 @@ def _train(job: Job, config: FitConfig, recorder: Recorder | None, *, quiet: boo
         recorder.finish(state)
 
 
-def _check_arguments(algorithm: Algorithm[Any], save_every: int) -> None:
+def _check_arguments(algorithm: Algorithm[Any], tasks: Source | TaskSource, save_every: int) -> None:
     if not isinstance(algorithm, Algorithm):
         raise ConfigError(f"train: algorithm must be a method such as MAML(), got {describe(algorithm)}. Pass one.")
+    if isinstance(tasks, type):
+        raise ConfigError(f"train: tasks must be a source such as Glyphs(), got {describe(tasks)}. Add parentheses.")
     if save_every < 1:
         raise ConfigError(f"train: save_every must be at least 1, got {save_every}. Default: 100.")
 
