@@ -98,8 +98,9 @@ NUMBERS = TaskSpec(x_shape=(7,), y_dim=3)
         (
             torch.float32,
             Tokens.spec,
-            r"must be integers, as TaskSpec\(x_type=\"integer\"\) says, got torch.float32",
+            r"must be int64, as TaskSpec\(x_type=\"integer\"\) says, got torch.float32",
         ),
+        (torch.uint8, Tokens.spec, r"must be int64, as TaskSpec\(x_type=\"integer\"\) says, got torch.uint8"),
     ],
 )
 @pytest.mark.parametrize("use", ["fit", "evaluate"])
@@ -126,6 +127,19 @@ def use_source(use: str, net: nn.Module, source: Any) -> None:
     else:
         for _ in fit(ProtoNet(), net, source, FitConfig(steps=1)):
             pass
+
+
+class Unknown(Tokens):
+    """Tokens that no embedding has."""
+
+    def sample(self, tasks: int, generator: torch.Generator) -> Task:
+        return Task(*(Examples(part.x + 100, part.y) for part in super().sample(tasks, generator)))
+
+
+@pytest.mark.parametrize("use", ["fit", "evaluate"])
+def test_an_index_that_the_embedding_does_not_have(use: str) -> None:
+    with pytest.raises(NetworkError, match=r"is an index that the network's nn\.Embedding does not have"):
+        use_source(use, ProtoNet().build(Bag(), Tokens.spec), Unknown())
 
 
 def test_an_embedding_without_the_type_is_told_so() -> None:

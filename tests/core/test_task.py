@@ -106,7 +106,7 @@ def test_infinite_and_nan_targets_raise_an_error() -> None:
 
 
 def test_bytes_are_never_nan() -> None:
-    batch = tasks(support_x=torch.zeros(2, 6, 4, dtype=torch.uint8), query_x=torch.zeros(2, 6, 4, dtype=torch.uint8))
+    batch = tasks(support_x=torch.zeros(2, 6, 4, dtype=torch.int32), query_x=torch.zeros(2, 6, 4, dtype=torch.int32))
     check_task(batch, replace(CLASSES, x_type="integer"), where="here")
 
 

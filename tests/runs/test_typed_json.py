@@ -6,7 +6,8 @@ from typing import Any, Literal
 import pytest
 
 from tokay import ConfigError, DataError
-from tokay.runs.typed_json import read_dataclass, read_value, show
+from tokay.core.setting_types import show
+from tokay.runs.typed_json import read_dataclass, read_value
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from .objectives import Metrics, metrics
 from .outer_optimizer import Outer as Outer
 from .recipe import Recipe
 from .registry import Registry, path_of
+from .setting_types import Settings
 from .task import Examples, Kind, Sizes, Task, TaskSpec
 
 State = TypeVar("State")
@@ -23,7 +24,7 @@ _algorithms: Registry["Algorithm[Any]"] = Registry("algorithm", home="tokay.algo
 
 
 @dataclass(frozen=True, kw_only=True)
-class Algorithm(ABC, Generic[State]):
+class Algorithm(Settings, ABC, Generic[State]):
     """One method of learning to learn, written for **one task**; ``over_tasks`` maps it over many.
 
     The fields are the hyper-parameters. The ``nn.Module`` holds the meta-weights; a method reads it and never changes it.

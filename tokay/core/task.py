@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, TaskError
+from .setting_types import Settings
 
 Kind = Literal["classification", "regression", "sequence"]
 Split = Literal["train", "validation", "test"]
@@ -60,7 +61,7 @@ class TaskSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sizes:
+class Sizes(Settings):
     """The size of an episode.
 
     In regression, ``shots`` and ``queries`` are numbers of points. In sequence tasks, ``shots`` is the maximal length.
@@ -152,9 +153,9 @@ def _check_type(x: Tensor, part: str, spec: TaskSpec, where: str) -> None:
             f"{where}: {part} inputs must be floating point, got {x.dtype}. Convert them (x.float(){scale}), or, if they "
             'are indices, say TaskSpec(x_type="integer").'
         )
-    if spec.x_type == "integer" and (x.is_floating_point() or x.dtype == torch.bool):
+    if spec.x_type == "integer" and x.dtype not in (torch.int64, torch.int32):  # those of an nn.Embedding
         raise TaskError(
-            f'{where}: {part} inputs must be integers, as TaskSpec(x_type="integer") says, got {x.dtype}. '
+            f'{where}: {part} inputs must be int64, as TaskSpec(x_type="integer") says, got {x.dtype}. '
             "Convert them (x.long())."
         )
 

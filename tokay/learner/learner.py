@@ -20,6 +20,8 @@ from ..core.task import Examples, InputType, Kind, TaskSpec, one_hot
 from ..errors import TaskError
 from ..evaluation.batch_dependence import is_small_batch
 from .distribution import DistributionAsOutputs
+from .estimator_protocol import EstimatorProtocol
+from .inputs import explained_indices, read_inputs
 from .labels import read_labels
 from .query_protocol import query_protocol
 
@@ -31,7 +33,7 @@ class SmallBatchWarning(UserWarning):
 _RANDOM_STATE = threading.Lock()  # torch has one random state for all threads
 
 
-class Learner:
+class Learner(EstimatorProtocol):
     """A method and its (meta-trained) network, ready for one task at a time.
 
     ``fit`` adapts to a handful of examples, always from the same start: a second ``fit`` forgets the first task.
@@ -79,7 +81,7 @@ class Learner:
         """Adapt to the support examples. Raises ``TaskError`` for NaN, lengths or labels that do not fit."""
         for name in ("state_", "classes_"):  # a fit that fails must not leave old answers under new labels
             self.__dict__.pop(name, None)
-        inputs = self._inputs(x)
+        inputs = read_inputs(x, self.net, self.x_type)
         if self.x_shape is not None and tuple(inputs.shape[1:]) != self.x_shape:
             raise TaskError(
                 f"fit: inputs must have shape {self.x_shape}, as in training, got {tuple(inputs.shape[1:])}. "
@@ -104,10 +106,11 @@ class Learner:
         net = evaluation_copy(self.net)
         check_compatible(self.algorithm, net, spec, where="fit")
         self.support = Examples(inputs, targets.to(inputs.device))
-        with _RANDOM_STATE, torch.no_grad(), torch.random.fork_rng(), exact_gradients():
+        with _RANDOM_STATE, torch.no_grad(), torch.random.fork_rng(), exact_gradients(), explained_indices(inputs):
             torch.manual_seed(derive_seed(self.seed, "learner"))
             self.state_ = self.algorithm.at_test().adapt(net, self.support)
-        self.remember_support(net)
+        with explained_indices(inputs):
+            self.remember_support(net)
         return self
 
     def remember_support(self, net: nn.Module | None = None) -> None:
@@ -124,10 +127,11 @@ class Learner:
 
     def predict_proba(self, x: ArrayLike | Tensor) -> NDArray[Any]:
         """Probabilities ``[m, classes]``, columns in the order of ``classes_``."""
-        outputs = self._outputs(x)
-        if self.kind_ == "regression":
-            raise TaskError("predict_proba: real targets have no class probabilities. Use predict.")
-        return np.asarray(outputs.softmax(-1).cpu().numpy())
+        return np.asarray(self._class_scores(x).softmax(-1).cpu().numpy())
+
+    def predict_logits(self, x: ArrayLike | Tensor) -> NDArray[Any]:
+        """Scores of the classes ``[m, classes]``, columns in the order of ``classes_``: their softmax is ``predict_proba``."""
+        return np.asarray(self._class_scores(x).cpu().numpy())
 
     def predict_distribution(self, x: ArrayLike | Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean and standard deviation of each prediction, for a method that has a spread (``Algorithm.distribution``).
@@ -150,24 +154,16 @@ class Learner:
             return float((predictions == targets).mean())
         return float(1 - ((targets - predictions) ** 2).sum() / ((targets - targets.mean(0)) ** 2).sum())
 
+    def _class_scores(self, x: ArrayLike | Tensor) -> Tensor:
+        outputs = self._outputs(x)
+        if self.kind_ == "regression":
+            raise TaskError("predict_proba: real targets have no class probabilities. Use predict.")
+        return outputs
+
     @property
     def is_fitted(self) -> bool:
         """Whether it has learned a task."""
         return hasattr(self, "state_")
-
-    def _inputs(self, x: ArrayLike | Tensor) -> Tensor:
-        reference = next(self.net.parameters(), torch.zeros(()))
-        tensor = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x))
-        if self.x_type == "integer":
-            if tensor.dtype.is_floating_point or tensor.dtype == torch.bool:
-                raise TaskError(f"Learner: inputs must be integers, as in training, got {tensor.dtype}. Convert them.")
-            return tensor.to(reference.device, torch.int64)
-        scale = 255 if tensor.dtype == torch.uint8 else 1
-        tensor = tensor.to(reference) / scale
-        if not bool(torch.isfinite(tensor).all()):
-            bad = int((~torch.isfinite(tensor)).sum())
-            raise TaskError(f"Learner: {bad} of the inputs are NaN or infinite. Clean or impute them first.")
-        return tensor
 
     def _classes(self, labels: NDArray[Any]) -> Tensor:
         if labels.ndim != 1:
@@ -203,7 +199,7 @@ class Learner:
         """The outputs of the method for each input ``[m, d]``; ``view`` makes another predictor of the method."""
         if not self.is_fitted:
             raise TaskError("predict: nothing has been learned yet. Call fit with the support examples first.")
-        inputs = self._inputs(x)
+        inputs = read_inputs(x, self.net, self.x_type)
         if inputs.shape[1:] != self.support.x.shape[1:]:
             raise TaskError(
                 f"predict: inputs must have shape {tuple(self.support.x.shape[1:])} as in fit, "
@@ -211,7 +207,8 @@ class Learner:
             )
         net, algorithm = evaluation_copy(self.net), view(self.algorithm.at_test())
         if self.inductive or len(inputs) == 1:  # statistics of a single example say nothing
-            return self._protocol.predict(algorithm, net, self.state_, inputs)
+            with explained_indices(inputs):
+                return self._protocol.predict(algorithm, net, self.state_, inputs)
         if self._protocol.mixes_queries and is_small_batch(len(inputs), len(self.support.x)):
             warnings.warn(
                 f"predict: each answer depends on all {len(inputs)} inputs of this call, which are few beside the "
@@ -219,5 +216,5 @@ class Learner:
                 SmallBatchWarning,
                 stacklevel=3,
             )
-        with torch.no_grad(), exact_gradients():
+        with torch.no_grad(), exact_gradients(), explained_indices(inputs):
             return predict_queries(algorithm, net, self.state_, self.support.x, inputs, inductive=False)

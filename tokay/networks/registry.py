@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 from torch import nn
 
 from ..core.registry import Registry
+from ..core.setting_types import Settings
 
 _networks: Registry["Network"] = Registry("network", home="tokay.networks", group="tokay.networks")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network(ABC):
+class Network(Settings, ABC):
     """Settings of a backbone; ``build`` makes the module. Each field becomes a command-line flag."""
 
     name: ClassVar[str]

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.setting_types import show
 from ..errors import DataError
-from .typed_json import show
 
 _ADVICE = "Take it from a backup, or train again."
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .._version import __version__
+from ..core.setting_types import show
 from ..errors import DataError
-from .typed_json import show
 
-FORMAT = 2
+FORMAT = 3
 
 
 def _from_0(data: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +24,12 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "id": None}
 
 
-CONVERSIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_0, 1: _from_1}
+def _from_2(data: dict[str, Any]) -> dict[str, Any]:
+    """``run.json`` and ``data.json`` had no checksum, so a changed value was noticed only if it could not be."""
+    return data
+
+
+CONVERSIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_0, 1: _from_1, 2: _from_2}
 """by the format that a function converts from, to the next one"""
 
 

@@ -14,6 +14,7 @@ import torch
 
 from .._version import __version__
 from ..core.algorithm import list_algorithms
+from ..core.setting_types import show
 from ..core.task import Sizes, TaskSpec
 from ..errors import DataError
 from ..files import read_json, write_json
@@ -23,25 +24,24 @@ from ..training.config import FitConfig
 from .data_record import keep_division
 from .file_names import SETTINGS
 from .format import FORMAT, convert
+from .json_checksum import add_checksum, check_checksum, renew_checksum
 from .machine import git_commit
 from .run import Run
-from .typed_json import read_dataclass, read_value, show
+from .typed_json import read_dataclass, read_value
 
 
 def write(path: Path, run: Run, spec: TaskSpec) -> None:
     """Write ``run.json`` into the folder ``path``. Raises ``DataError`` if it cannot be written."""
-    write_json(
-        path / SETTINGS,
-        {
-            "format": FORMAT,
-            "id": identify(run, spec),
-            "tokay": __version__,
-            "torch": torch.__version__,
-            "commit": git_commit(),
-            "spec": asdict(spec),
-            **run_json(run),
-        },
-    )
+    data = {
+        "format": FORMAT,
+        "id": identify(run, spec),
+        "tokay": __version__,
+        "torch": torch.__version__,
+        "commit": git_commit(),
+        "spec": asdict(spec),
+        **run_json(run),
+    }
+    write_json(path / SETTINGS, add_checksum(data))
 
 
 def identify(run: Run, spec: TaskSpec) -> str:
@@ -60,7 +60,7 @@ def change_fit(path: Path, **changes: Any) -> None:
     Raises ``DataError`` if the file cannot be read or written.
     """
     data = read_json(path / SETTINGS)
-    write_json(path / SETTINGS, {**data, "fit": {**data["fit"], **changes}})
+    write_json(path / SETTINGS, renew_checksum({**data, "fit": {**data["fit"], **changes}}))
 
 
 def read_id(path: Path) -> str | None:
@@ -110,7 +110,8 @@ def read(path: Path) -> tuple[Run, TaskSpec]:
             f"{path}: is no run folder (it has no {SETTINGS}). Give the folder that tokay train --out made."
         )
     where = str(path / SETTINGS)
-    data = convert(read_json(path / SETTINGS), where)
+    content = read_json(path / SETTINGS)
+    data = convert(content, where)
     try:
         spec = read_dataclass(TaskSpec, data["spec"], "spec", where)
         if min((spec.y_dim, *spec.x_shape)) < 1:
@@ -127,6 +128,7 @@ def read(path: Path) -> tuple[Run, TaskSpec]:
         )
     except KeyError as error:
         raise DataError(f"{where}: misses or garbles {error}. Take it from a backup, or train again.") from error
+    check_checksum(content, where)  # last: the other messages say what is wrong
     return run, spec
 
 

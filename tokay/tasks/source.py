@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import torch
 
 from ..core.registry import Registry
+from ..core.setting_types import Settings
 from ..core.source_abilities import Movable
 from ..core.task import Kind, Sizes, Split, TaskSource
 from .class_pool import Pooled
@@ -17,7 +18,7 @@ _sources: Registry["Source"] = Registry("source", home="tokay.tasks", group="tok
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(ABC):
+class Source(Settings, ABC):
     """Settings of one data set or task family. ``tasks`` returns the task source to sample from.
 
     A new source is one file with ``class Omniglot(Source, name="omniglot")``, and one import line in
@@ -28,6 +29,8 @@ class Source(ABC):
     summary: ClassVar[str]  # one line for `tokay list sources`
     kind: ClassVar[Kind] = "classification"
     network: ClassVar[str | None] = None  # the backbone in its papers; None: pictures, the method chooses
+    network_setting: ClassVar[str | None] = None  # a setting on which the backbone depends
+    named_tasks: ClassVar[bool] = False  # regression tasks have names, such as patients: a run keeps their division
     pixels: ClassVar[bool] = False  # regression of a picture: inputs are positions of pixels, from 0 to 1
     test_sizes: ClassVar[Sizes] = Sizes()  # default sizes of test tasks
     pixels_per_step: ClassVar[int | None] = None  # a default training step has no more, in all tasks together
@@ -38,6 +41,15 @@ class Source(ABC):
         _sources.check_summary(cls, name)
         _sources.add(cls, name)
 
+    @classmethod
+    def default_network(cls, for_pictures: str, for_vectors: str | None, setting: str | None = None) -> str:
+        """The name of the backbone, if the user names none.
+
+        ``for_pictures`` and ``for_vectors`` are those of the method (``Algorithm.network`` and ``vector_network``), and
+        ``setting`` is the value of ``network_setting``; None: its default.
+        """
+        return for_pictures if cls.network is None else for_vectors or cls.network
+
     @abstractmethod
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
         """Tasks of one split. No class (or function, user, ...) is in two splits.
@@ -45,6 +57,14 @@ class Source(ABC):
         Raises ``TaskError`` if ``sizes`` ask for more ways than the split has classes, or for more shots + queries than
         a class has examples. Raises ``DataError`` if the data is missing or damaged.
         """
+
+    def resolve(self) -> Self:
+        """The same source with the settings that its data decide, such as the kind of task. Default: the source itself.
+
+        A training does so first, so that its run can be read without the data. Raises ``DataError`` if the data is
+        missing or damaged.
+        """
+        return self
 
     def has_split(self, split: Split) -> bool:
         """Whether ``tasks(split, ...)`` has classes to draw from. Default: yes.
@@ -64,6 +84,15 @@ class Source(ABC):
     def describe_classes(self) -> str:
         """One line about the classes of each split, for the start of a training. Default: empty."""
         return ""
+
+    def describe_omissions(self, training: Sizes, test: Sizes) -> str:
+        """One line about tasks that are too small for these sizes, and so left out. Default: empty."""
+        return ""
+
+    @property
+    def noun(self) -> str:
+        """What a run divides between its splits, in one word: class or task. Default: class."""
+        return "class"
 
     @property
     def is_inverted(self) -> bool:

@@ -1,28 +1,21 @@
 """How to meta-train: the settings of ``fit``."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from ..core.engine.batching import Mode
 from ..core.outer_optimizer import OptimizerName, Schedule
+from ..core.setting_types import Settings
 from ..errors import ConfigError
-
-_WHOLE_NUMBERS = (
-    "steps",
-    "meta_batch",
-    "validate_every",
-    "validation_tasks",
-    "patience",
-    "seed",
-    "chunk_size",
-    "memory",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitConfig:
+class FitConfig(Settings):
     """How to meta-train. A setting that is None takes the value of the method's paper."""
+
+    name: ClassVar[str] = "fit"  # in messages
 
     steps: int = 2000
     """number of outer steps"""
@@ -63,10 +56,6 @@ class FitConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"fit: {name} must be above 0, got {value}. Leave it out for the default.")
-        for name in _WHOLE_NUMBERS:
-            value = getattr(self, name)
-            if value is not None and type(value) is not int:
-                raise ConfigError(f"fit: {name} must be a whole number, got {value!r}. Give one such as {name}=100.")
         if self.validation_tasks < 2:
             raise ConfigError(f"fit: validation_tasks must be at least 2, got {self.validation_tasks}.")
         if self.patience and not self.validate_every:

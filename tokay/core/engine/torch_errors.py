@@ -23,7 +23,7 @@ _CAUSES = (
         "it uses an operation that cannot be mapped (nn.LSTM and nn.GRU: use their cells)",
     ),
 )
-# What no gradient inside a task stands, so a loop does not help.
+# Gradients inside a task forbid these in both modes, so a loop does not help.
 _CAUSES_OF_ANY_MODE = (
     ("in-place operation", "changes a tensor in place (a counter, a cache)", "Remove that change"),
     ("saved tensor hooks", "uses torch.utils.checkpoint", "Leave it out"),
@@ -40,6 +40,13 @@ def explained_errors(support_shape: tuple[int, ...], mode: Mode) -> Iterator[Non
         yield
     except NetworkError:
         raise
+    except IndexError as error:
+        if "index out of range" not in str(error):
+            raise
+        raise NetworkError(
+            f"over_tasks: an input (support {support_shape}) is an index that the network's nn.Embedding does not have. "
+            "Give the network more embeddings, or check the indices."
+        ) from error
     except (RuntimeError, ValueError) as error:
         text = str(error)
         if not any(word in text for word in _WORDS):
