@@ -91,7 +91,8 @@ def test_the_current_folder_is_never_replaced(
 
 def test_what_exists_needs_overwrite(old: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"already exists\. Add --overwrite to replace it, or continue it with --resume"
+        ConfigError,
+        match=r"already exists\. Add --overwrite \(in Python overwrite=True\) to replace it, or continue it",
     ):
         check_place(old, overwrite=False)
 
@@ -115,7 +116,7 @@ def test_a_link_and_a_file_are_not_replaced(old: Path) -> None:
     (old.parent / "dead").symlink_to(old.parent / "nowhere")
     (old.parent / "file").write_text("")
     for name, kind in (("link", "a link"), ("dead", "a link"), ("file", "a file")):
-        with pytest.raises(ConfigError, match=f"--overwrite only replaces a run folder, and this is {kind}"):
+        with pytest.raises(ConfigError, match=f"only a run folder is overwritten, and this is {kind}"):
             check_place(old.parent / name, overwrite=True)
 
 

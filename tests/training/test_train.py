@@ -1,6 +1,7 @@
 """``tokay.train``: one call trains, and its run folders are those of the command line."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ from tokay import (
     train,
 )
 from tokay.cli.main import main
+from tokay.files import read_tensors
 from tokay.networks import MLP, Conv4Pool
 from tokay.tasks import GaussianProcess, Glyphs, NTMCopy, Sinusoid
+from tokay.tasks.sinusoid import _Waves as Waves
 
 from .small_problem import MAML_HERE, Lines, equal, weights
 
@@ -105,6 +108,7 @@ def test_an_interrupted_run_is_continued_to_the_same_weights(tmp_path: Path) -> 
     out = tmp_path / "run"
     train(MAML(), Sinusoid(), steps=4, out=out, save_every=1, **settings)
     data = json.loads((out / "run.json").read_text())
+    del data["checksum"]
     data["fit"]["steps"] = 6
     (out / "run.json").write_text(json.dumps(data))
     assert main(["train", "--resume", str(out), "--device", "cpu"]) == 0
@@ -168,7 +172,7 @@ def test_progress_is_on_stderr_and_quiet_is_quiet(capsys: pytest.CaptureFixture[
         ({"tasks": [1, 2]}, "got list"),
         ({"network": "mpl"}, "network must be one of .*mlp.*got 'mpl'"),
         ({"network": MLP}, "got the class MLP"),
-        ({"save_every": 0}, "save_every must be at least 1"),
+        ({"save_every": 0}, "save_every must be a whole number from 1"),
         ({"device": "nowhere"}, "device must be one that this machine has"),
         ({"steps": -1}, "steps must not be negative"),
         ({"validation": Lines()}, "validation classes of its own"),
@@ -213,3 +217,45 @@ def test_parts_of_the_main_module_are_no_run(monkeypatch: pytest.MonkeyPatch, tm
 def test_a_class_in_place_of_a_source() -> None:
     with pytest.raises(ConfigError, match=r"tasks must be a source such as Glyphs\(\), got the class Sinusoid\. Add"):
         train(MAML(), Sinusoid, test=CURVES, steps=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"steps": "3"}, "fit: steps must be a whole number, got '3'"),
+        ({"test": (5, 1)}, r"train: test must be Sizes\(ways=..., shots=..., queries=...\), got \(5, 1\)"),
+        ({"training": {}}, r"train: training must be Sizes\(.*\), got {}"),
+        ({"config": {}}, r"train: config must be FitConfig\(...\), got {}"),
+        ({"out": 3}, "train: out must name a folder, got 3"),
+        ({"out": " "}, "train: out must name a folder, got ' '"),
+        ({"save_every": 2.5}, "train: save_every must be a whole number from 1, got 2.5"),
+        ({"network": ""}, "train: network must be one of .*, got ''"),
+    ],
+)
+def test_arguments_of_another_type(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        train(MAML(), Sinusoid(), **arguments)
+
+
+def interrupt_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is pressed while this step draws its tasks."""
+    original, calls = Waves.sample, []
+
+    def sample(self: Waves, tasks: int, generator: torch.Generator) -> Task:
+        calls.append(tasks)
+        if len(calls) == step:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, tasks, generator)
+
+    monkeypatch.setattr(Waves, "sample", sample)
+
+
+def test_an_interrupt_ends_the_step_and_saves_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"test": CURVES, "steps": 10, "config": FitConfig(validate_every=0), "quiet": True}
+    interrupt_at(3, monkeypatch)
+    with pytest.raises(KeyboardInterrupt, match=r"after step 3; saved\. Continue with: tokay train --resume .*run"):
+        train(MAML(), Sinusoid(), out=tmp_path / "run", **arguments)
+    assert json.loads(read_tensors(tmp_path / "run" / "state.safetensors")[1]["progress"])["step"] == 3
+    interrupt_at(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt, match=r"after step 2; nothing is saved, because there is no out="):
+        train(MAML(), Sinusoid(), **arguments)

@@ -49,7 +49,7 @@ class RunFolder:
                 raise
         except OSError as error:
             raise DataError(
-                f"{self.name}: cannot be replaced ({error.strerror}); the old run stays. Choose another --out."
+                f"{self.name}: cannot be replaced ({error.strerror}); the old run stays. Choose another folder."
             ) from error
         self.path = self._lock.folder = self.name
         if self._old_lock is not None:
@@ -78,31 +78,32 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     already. With ``overwrite`` a run folder may exist: a folder that holds nothing but the files of a run.
     """
     if str(path) != str(path).encode(errors="ignore").decode():
-        raise ConfigError(f"{path}: --out must be UTF-8, which safetensors needs. Choose another name.")
+        raise ConfigError(
+            f"{path}: the name of a run folder must be UTF-8, which safetensors needs. Choose another name."
+        )
     place = Path.cwd()
     if _absolute(path) in (place, *place.parents):
         raise ConfigError(
-            f"{path}: --out must not be the current folder or one around it. Give a new folder, such as runs/first."
+            f"{path}: a run folder must not be the current folder or one around it. Give a new folder, such as runs/first."
         )
     if not os.path.lexists(path):
         return
     if not overwrite:
         raise ConfigError(
-            f"{path}: already exists. Add --overwrite to replace it, or continue it with --resume {path}."
+            f"{path}: already exists. Add --overwrite (in Python overwrite=True) to replace it, or continue it with "
+            f"tokay train --resume {path}."
         )
     if path.is_symlink() or not path.is_dir():
         kind = "a link" if path.is_symlink() else "a file"
-        raise ConfigError(f"{path}: --overwrite only replaces a run folder, and this is {kind}. Choose another --out.")
+        raise ConfigError(f"{path}: only a run folder is overwritten, and this is {kind}. Choose another folder.")
     try:
         names = sorted(file.name for file in path.iterdir())
     except OSError as error:
-        raise DataError(f"{path}: the folder cannot be read ({error.strerror}). Choose another --out.") from error
+        raise DataError(f"{path}: the folder cannot be read ({error.strerror}). Choose another folder.") from error
     foreign = [name for name in names if not _is_of_a_run(name)]
     if foreign or (names and not _is_recognised(names)):
         reason = f"has {foreign[0]}, which is no file of a run" if foreign else f"has no {SETTINGS}"
-        raise ConfigError(
-            f"{path}: --overwrite only replaces a run folder, and this one {reason}. Choose another --out."
-        )
+        raise ConfigError(f"{path}: only a run folder is overwritten, and this one {reason}. Choose another folder.")
 
 
 @contextmanager
@@ -129,7 +130,7 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[RunFolder]:
             place.mkdir(parents=True)
         except OSError as error:
             reason = error.strerror or error
-            raise DataError(f"{path}: the folder cannot be made ({reason}). Choose another --out.") from error
+            raise DataError(f"{path}: the folder cannot be made ({reason}). Choose another folder.") from error
         folder = RunFolder(place, path, FolderLock(place, name=path), old_lock)
         stack.callback(folder.leave)
         try:

@@ -1,5 +1,6 @@
 """What a training leaves in its run folder while it goes on: a log, the weights, and the state to continue from."""
 
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -19,6 +20,11 @@ class Recorder:
 
     def __init__(self, folder: RunFolder, run: Run, net: nn.Module, *, save_every: int) -> None:
         self._folder, self._run, self._net, self._save_every = folder, run, net, save_every
+
+    @property
+    def name(self) -> Path:
+        """Where the run folder is in the end."""
+        return self._folder.name
 
     def record(self, step: Step, rate: float) -> dict[str, Any] | None:
         """Log every tenth step, and save every ``save_every`` steps. Both also at the end. ``rate`` is in tasks/s.

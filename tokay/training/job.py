@@ -63,6 +63,7 @@ def job_from_source(
     config: FitConfig,
 ) -> Job:
     """Trains on the training classes of ``source`` and validates on its validation classes, as ``tokay train`` does."""
+    source = source.resolve()
     test = sizes_of_test_tasks(source, test)
     if source.kind == "classification" and test.ways == 1:
         raise ConfigError("train: test tasks must have at least 2 ways, got 1. Give test=Sizes(ways=5, ...).")
@@ -74,7 +75,8 @@ def job_from_source(
             f"train: training and test ways must agree for {algorithm.name} because its last layer has one output per "
             f"class, got {sizes.ways} and {test.ways}. Leave out training, or give it test.ways."
         )
-    name = algorithm.network if source.network is None else algorithm.vector_network or source.network
+    setting = None if source.network_setting is None else getattr(source, source.network_setting)
+    name = source.default_network(algorithm.network, algorithm.vector_network, setting)
     backbone = _backbone(network, name)
     # A module of the caller has no name that a run folder could hold: the run is then only used for its tasks.
     settings = backbone if isinstance(backbone, Network) else list_networks()[name]()
@@ -114,9 +116,10 @@ def _backbone(network: Backbone, name: str) -> Network | nn.Module:
     if isinstance(network, Network | nn.Module):
         return network
     if network is None or isinstance(network, str):
-        if (network or name) not in networks:
-            raise ConfigError(f"train: network must be one of {', '.join(sorted(networks))}, got {network!r}.")
-        return networks[network or name]()
+        name = name if network is None else network
+        if name not in networks:
+            raise ConfigError(f"train: network must be one of {', '.join(sorted(networks))}, got {name!r}.")
+        return networks[name]()
     raise ConfigError(
         f"train: network must be the settings or the name of a network, or a module, got {describe(network)}. "
         "Pass one such as Conv4(filters=32), 'conv4' or nn.Sequential(...)."

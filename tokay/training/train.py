@@ -21,6 +21,7 @@ from ..tasks import Source
 from ..tasks.source import on_device
 from .config import FitConfig, check_device
 from .fit import FitState, fit
+from .interrupts import deferred_interrupts
 from .job import Backbone, Job, describable_run, describe, job_from_source, job_from_tasks
 from .report import TrainingReport
 
@@ -54,8 +55,9 @@ def train(
     of the method's paper). Settings of the method that are None follow the task, as with ``tokay train``.
 
     ``out`` names a new run folder, for ``tokay plot``, ``evaluate``, ``compare`` and ``train --resume``; what exists there
-    is only replaced with ``overwrite``. At most ``save_every`` steps are lost if the process ends. A run folder describes
-    a source and a network by their settings, so it cannot hold tasks or a module of your own: use ``tokay.save`` for them.
+    is only replaced with ``overwrite``. At most ``save_every`` steps are lost if the process is killed. Ctrl-C ends the
+    running step, saves it, and raises ``KeyboardInterrupt``; a second one raises it at once. A run folder describes a
+    source and a network by their settings, so it cannot hold tasks or a module of your own: use ``tokay.save`` for them.
 
     Raises ``ConfigError`` for arguments that do not fit together, and what ``fit`` raises.
 
@@ -65,9 +67,10 @@ def train(
     >>> learner.fit([[0.0], [1.0]], [0.0, 0.8]).predict([[0.5]]).shape
     (1,)
     """
-    config = config or FitConfig()
-    config = config if steps is None else replace(config, steps=steps)
+    config = FitConfig() if config is None else config
     _check_arguments(algorithm, tasks, save_every)
+    _check_types(test=test, training=training, config=config, out=out)
+    config = config if steps is None else replace(config, steps=steps)
     if out is not None:
         check_place(Path(out), overwrite=overwrite)  # before anything slow starts
     if isinstance(tasks, Source):
@@ -100,13 +103,25 @@ def _train(job: Job, config: FitConfig, recorder: Recorder | None, *, quiet: boo
     steps = fit(job.algorithm, job.net, on_device(job.training, device), config, validation=validation, state=state)
     console = Console(stderr=True, quiet=quiet)
     total = config.steps if job.algorithm.learns else 0
-    with TrainingReport(console, job.algorithm.name, steps=total) as report:
+    with TrainingReport(console, job.algorithm.name, steps=total) as report, deferred_interrupts() as interrupts:
         for step in steps:
             report.update(step)
             if recorder is not None:
                 recorder.record(step, report.tasks_per_second)
+            if interrupts.is_set:
+                break
+    if interrupts.is_set:
+        raise KeyboardInterrupt(_save_at_interrupt(recorder, state))
     if recorder is not None:
         recorder.finish(state)
+
+
+def _save_at_interrupt(recorder: Recorder | None, state: FitState) -> str:
+    """What an interrupt leaves, after the running step is saved."""
+    if recorder is None:
+        return f"after step {state.step}; nothing is saved, because there is no out=."
+    recorder.save(state)
+    return f"after step {state.step}; saved. Continue with: tokay train --resume {recorder.name}"
 
 
 def _check_arguments(algorithm: Algorithm[Any], tasks: Source | TaskSource, save_every: int) -> None:
@@ -114,8 +129,18 @@ def _check_arguments(algorithm: Algorithm[Any], tasks: Source | TaskSource, save
         raise ConfigError(f"train: algorithm must be a method such as MAML(), got {describe(algorithm)}. Pass one.")
     if isinstance(tasks, type):
         raise ConfigError(f"train: tasks must be a source such as Glyphs(), got {describe(tasks)}. Add parentheses.")
-    if save_every < 1:
-        raise ConfigError(f"train: save_every must be at least 1, got {save_every}. Default: 100.")
+    if type(save_every) is not int or save_every < 1:
+        raise ConfigError(f"train: save_every must be a whole number from 1, got {save_every!r}. Default: 100.")
+
+
+def _check_types(*, test: object, training: object, config: object, out: object) -> None:
+    for name, sizes in (("test", test), ("training", training)):
+        if sizes is not None and not isinstance(sizes, Sizes):
+            raise ConfigError(f"train: {name} must be Sizes(ways=..., shots=..., queries=...), got {sizes!r}.")
+    if not isinstance(config, FitConfig):
+        raise ConfigError(f"train: config must be FitConfig(...), got {config!r}.")
+    if out is not None and not (isinstance(out, str | Path) and str(out).strip()):
+        raise ConfigError(f"train: out must name a folder, got {out!r}. Give one, such as runs/first.")
 
 
 def _refuse_validation(source: Source, validation: TaskSource | None) -> None:
