@@ -76,6 +76,10 @@ NOTES = {
     "runs-strokes": (
         "The result does not hold for handwriting in general: the four people who drew each alphabet of the runs draw alike. "
         "With an earlier model, the same characters by random people have 9.0 % errors, and by two other people 8.0 and 12.0 %. "
-        "Without training the model has 1.50 % on the runs, with constants that were set by hand."
+        "Training adds nothing measurable on the runs: compare `strokes-0-steps`."
+    ),
+    "runs-strokes-0-steps": (
+        "Without training, with constants that were set by hand. `accuracy/strokes_constants.py` chose them again on background "
+        "alphabets alone; the difference is within noise (see `accuracy/strokes.md`)."
     ),
 }

@@ -226,6 +226,14 @@ for _name in (*_BY_SHAPE, *_BY_FEATURES, *_SEQUENCE_MODELS):
         note=NOTES.get(f"runs-{_name}", ""),
     )
 
+# `strokes` without training.
+RECIPES["runs-strokes-0-steps"] = replace(
+    RECIPES["runs-strokes"],
+    minutes=0,
+    evaluations=RECIPES["runs-strokes"].evaluations[:1],
+    note=NOTES["runs-strokes-0-steps"],
+)
+
 # Sequences of fifty examples, ten of each of five classes: accuracy at the first, second, ... presentation of a class.
 RECIPES["instances-mann"] = Recipe(
     train=("mann", "omniglot", *SHORT_BUDGET["mann"], *BY_SIZE["instances-mann"], "--validate-every", "0"),

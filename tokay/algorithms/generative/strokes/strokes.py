@@ -11,7 +11,7 @@ dots and lines well, so without the last term they would win. The parts are
     log P(Q | ψ) = max over z of  mean over ink of log p(q | Φz + b) - Σ_g λ_g |z_g|²/2,    (``beads.py``)
     log P(S)     = w · (log prior of its strokes, their number, length, height and width).
 
-z is the token noise: it shifts, stretches and bends the drawing, and shifts each stroke. The learned values are the spread
+z is the token noise: it shifts, stretches and bends the drawing, and shifts each stroke. The meta-weights are the spread
 of the beads, the noise of directions, the share of stray ink, λ, a, b, w and the prior (a mixture of Gaussians over
 splines). Training minimises the cross-entropy of the queries and raises the likelihood of the strokes.
 
@@ -29,8 +29,10 @@ Differences from BPL:
 
 Read its 1.25 % error on the official 20 runs with care. The four people who drew each alphabet of the runs draw alike,
 which makes the runs easy for this method. With the same weights, the same characters by other people have 8 to 12 % errors.
-So the figure says nothing about handwriting in general, and supports no claim against BPL. Nor does it show what training
-adds: without training (``--steps 0``), with the constants that were set by hand, 1.50 % are wrong.
+So the figure says nothing about handwriting in general, and supports no claim against BPL. Nor does it come from training:
+without training (``--steps 0``) 1.50 % are wrong, and the difference is one drawing of 400. The constants that the method
+starts with were set by hand. On background alphabets alone, ``benchmarks/accuracy/strokes_constants.py`` finds no better ones
+beyond noise.
 """
 
 from collections.abc import Mapping
@@ -50,6 +52,7 @@ from .beads import Noise, Warp, beads_to_ink, log_likelihood, register, warp_bas
 from .prior import StrokePrior, stroke_shapes
 from .programs import Programs, trace_programs
 
+# Set by hand, as are the first values of ``StrokeModel``. Saved runs depend on them.
 _WARP = Warp()
 _SEARCH = (0.03, 1.0, 0.05)  # spread, concentration and stray ink during the search for a warp
 _WIDE = 0.08  # spread of the beads at the start of the search
@@ -63,7 +66,7 @@ class TracedSupport(NamedTuple):
 
 
 class StrokeModel(nn.Module):
-    """The meta-weights. Positive numbers are stored as logarithms."""
+    """The meta-weights. They start with constants set by hand. Positive numbers are stored as logarithms."""
 
     def __init__(self, components: int) -> None:
         super().__init__()
@@ -127,8 +130,8 @@ class Strokes(Algorithm[TracedSupport], name="strokes"):
 
     State: a ``TracedSupport``: the programs of the support set (beads [n, N, 2]) and its targets [n, ways].
 
-    Use it for line drawings with one or few examples per class and little training data: it has about 400 weights and
-    no backbone. Pictures should be large (``--size 105`` on Omniglot), because thin lines run together in small
+    Use it for line drawings with one or few examples per class and little or no training data: it has about 400 weights
+    and no backbone. Pictures should be large (``--size 105`` on Omniglot), because thin lines run together in small
     pictures. It reads every input as a drawing, and a vector as a picture one pixel high. Prefer ProtoNet for
     photographs, or if you have much training data.
 
