@@ -151,7 +151,7 @@ def read_tensors(path: Path, device: torch.device | str = "cpu") -> tuple[dict[s
         raise
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(
-            f"{path}: must be a safetensors file, but is {_kind(path)} ({error}). "
+            f"{path}: must be a safetensors file, but is {_kind(path)} ({str(error)[:200]}). "
             "Restore it from a backup, or train again."
         ) from error
     checksum = metadata.pop(_CHECKSUM, None)

@@ -177,7 +177,9 @@ def test_names_that_are_not_utf8(call: Call, folder: Path, tmp_path: Path) -> No
     folder.rename(strange)
     run = tmp_path / "run"
     train(call, strange, run)
-    refused(call("train", "protonet", "glyphs", "--out", tmp_path / "r\udcff"), "the name of a run folder must be UTF-8")
+    refused(
+        call("train", "protonet", "glyphs", "--out", tmp_path / "r\udcff"), "the name of a run folder must be UTF-8"
+    )
     assert "caf\udce9" in {name for names in classes(run).values() for name in names}
     assert call("evaluate", run, *FEW_TASKS).code == 0
     shutil.rmtree(strange / "caf\udce9")

@@ -71,7 +71,7 @@ def test_without_words_it_says_how(call: Call) -> None:
         (("maml", "sinusoid", "--ways", "5"), ["no flag --ways"]),
         (("maml", "sinusoid", "--train-ways", "5"), ["no flag --train-ways"]),
         (("maml", "sinusoid", "--order", "3"), ["--order", "3"]),
-        (("maml", "sinusoid", "--inner-lr", "nan"), ["inner_lr must be above 0, got nan"]),
+        (("maml", "sinusoid", "--inner-lr", "nan"), ["inner_lr must be a number, got nan"]),
         (("maml", "sinusoid", "--shots", "0"), ["shots must be at least 1, got 0"]),
         (("maml", "sinusoid", "--device", "nonsense"), ["device", "'nonsense'", "cpu"]),
         (("maml", "sinusoid", "--save-every", "0"), ["--save-every must be at least 1, got 0"]),
@@ -188,7 +188,11 @@ def test_overwrite_replaces_runs_only(call: Call, sine_run: Path, tmp_path: Path
         out.write_text("years of work")
     else:
         out.symlink_to(sine_run)
-    refused(call("train", "maml", "sinusoid", "--steps", "1", "--out", out, "--overwrite"), str(out), "another --out")
+    refused(
+        call("train", "maml", "sinusoid", "--steps", "1", "--out", out, "--overwrite"),
+        str(out),
+        "only a run folder is overwritten",
+    )
     assert out.is_symlink() == (kind == "link")
     assert (out if kind == "file" else out / ("thesis.tex" if kind == "folder" else "run.json")).exists()
 

@@ -6,18 +6,32 @@ import pytest
 import torch
 
 from tokay import Examples, Sizes, Task, one_hot
-from tokay.core.source_abilities import ExactlyScored, FixedList, Movable, Paced
+from tokay.core.source_abilities import (
+    ExactlyScored,
+    FixedList,
+    Movable,
+    NamedTasks,
+    Paced,
+    ScaledTargets,
+    UnequalList,
+)
 from tokay.core.task import TaskSource, TaskSpec
 from tokay.tasks import Completion, FixedTasks, GaussianProcess, Glyphs, GrowingWays, Sinusoid, VaryingShots
 from tokay.tasks.class_pool import Pooled
+from tokay.tasks.table_rows import TaskDraws, TaskList, TaskRows
 
 SIZES = Sizes(ways=2, shots=2, queries=1)
-ABILITIES: tuple[Any, ...] = (Movable, FixedList, ExactlyScored, Paced, Pooled)
+ABILITIES: tuple[Any, ...] = (Movable, FixedList, UnequalList, NamedTasks, ScaledTargets, ExactlyScored, Paced, Pooled)
 
 
 def fixed_tasks() -> FixedTasks:
     examples = Examples(torch.zeros(3, 1, 1), one_hot(torch.zeros(3, 1, dtype=torch.int64), 1))
     return FixedTasks(Task(examples, examples))
+
+
+def rows() -> TaskRows:
+    counts = torch.full((2, 1), 4)
+    return TaskRows(x=torch.zeros(8, 1), y=torch.zeros(8, 1), counts=counts, names=("a", "b"), is_ordered=False)
 
 
 def sources() -> dict[str, TaskSource]:
@@ -31,14 +45,19 @@ def sources() -> dict[str, TaskSource]:
         "fixed tasks": fixed_tasks(),
         "curves": GaussianProcess().tasks("train", SIZES),
         "sine waves": Sinusoid().tasks("train", SIZES),
+        "rows": TaskDraws(rows(), SIZES, "test"),
+        "list of rows": TaskList(rows(), SIZES, "test"),
     }
 
 
 @pytest.mark.parametrize(
     "ability, owners",
     [
-        (Movable, {"episodes", "varying shots", "growing ways", "pixels"}),
-        (FixedList, {"fixed tasks"}),
+        (Movable, {"episodes", "varying shots", "growing ways", "pixels", "rows", "list of rows"}),
+        (FixedList, {"fixed tasks", "list of rows"}),
+        (UnequalList, {"list of rows"}),
+        (NamedTasks, {"rows", "list of rows"}),
+        (ScaledTargets, {"rows", "list of rows"}),
         (ExactlyScored, {"curves"}),
         (Paced, {"growing ways"}),
         (Pooled, {"episodes"}),

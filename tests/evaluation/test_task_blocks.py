@@ -4,9 +4,10 @@ from itertools import count
 
 import torch
 
-from tokay import Examples, Task
+from tokay import Examples, Sizes, Task
 from tokay.core.seeding import BLOCK
-from tokay.evaluation.task_blocks import merge_blocks
+from tokay.evaluation.task_blocks import merge_blocks, task_blocks
+from tokay.tasks.table_rows import TaskList, TaskRows
 
 
 def test_an_accelerator_takes_many_blocks_of_one_shape_at_a_time() -> None:
@@ -31,3 +32,18 @@ def test_an_accelerator_takes_many_blocks_of_one_shape_at_a_time() -> None:
             assert torch.equal(joined.support.x, expected)
     many = [block(BLOCK) for _ in range(50)]
     assert [so_far for _, so_far, _ in merge_blocks(iter(enumerate(many)), torch.device("cuda"))] == [500, 1000, 1250]
+
+
+def test_a_block_ends_where_the_length_of_the_tasks_changes() -> None:
+    counts = torch.tensor([*[5] * 30, 7, 5])
+    x = torch.arange(float(counts.sum()))[:, None]
+    names = tuple(map(str, range(32)))
+    rows = TaskRows(x=x, y=x, counts=counts[:, None], names=names, is_ordered=True)
+    source = TaskList(rows, Sizes(shots=2, queries=1), "test")
+    blocks = list(task_blocks(source, 600, 0))
+    assert [index for index, _ in blocks] == [0, 1, 2, 3]
+    assert [tuple(block.query.x.shape[:2]) for _, block in blocks] == [(BLOCK, 3), (5, 3), (1, 5), (1, 3)]
+    assert torch.equal(
+        torch.cat([block.support.x[:, 0, 0] for _, block in blocks]), (counts.cumsum(0) - counts).float()
+    )
+    assert sum(len(block.query.x) for _, block in task_blocks(source, 27, 1)) == 27

@@ -138,6 +138,23 @@ def test_weights_of_another_run_of_the_same_method(path: Path, tmp_path: Path) -
         load_state(path, TRAINED, TRAINED.build(read(path)[1]), None)
 
 
+def test_weights_with_an_id_in_a_run_without(path: Path) -> None:
+    """A run of an earlier version has no id, and neither have its weights."""
+    settings = json.loads((path / "run.json").read_text())
+    settings.pop("checksum", None)
+    (path / "run.json").write_text(json.dumps({**settings, "format": 1}))
+    with pytest.raises(DataError, match="must hold weights of the run without id"):
+        load_model(path)
+
+
+def test_a_state_that_is_a_link_to_nowhere(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The training must not start again at step 0, as it does without a state."""
+    (path / "state.safetensors").unlink()
+    (path / "state.safetensors").symlink_to("nowhere")
+    assert main(["train", "--resume", str(path)]) == 2
+    assert "state.safetensors: must be a safetensors file" in capsys.readouterr().err
+
+
 def test_equal_runs_have_one_id_whatever_their_steps(tmp_path: Path) -> None:
     run = create(tmp_path / "a", TRAINED)
     longer = create(tmp_path / "b", replace(TRAINED, fit=replace(TRAINED.fit, steps=9)))

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from tokay.errors import ConfigError, DataError
 from tokay.networks import Conv4
 from tokay.runs.data_record import check_resumable, find_changes, read_record, write_record
 from tokay.runs.file_names import DATA
+from tokay.runs.json_checksum import add_checksum
 from tokay.runs.run import Run
 from tokay.runs.settings import read
 from tokay.tasks import Glyphs, Images, Sinusoid, Source
@@ -71,7 +73,9 @@ def first(path: Path, split: Split) -> str:
 
 
 def test_the_record_has_every_class_with_a_hash(path: Path, root: Path) -> None:
-    record = json.loads((path / DATA).read_text())
+    content = json.loads((path / DATA).read_text())
+    assert set(content) == {*SPLITS, "run", "checksum"}
+    record = {split: content[split] for split in SPLITS}
     assert {split: list(classes) for split, classes in record.items()} == members(Images(root=str(root), size=16))
     hashes = [digest for classes in record.values() for digest in classes.values()]
     assert len(set(hashes)) == 20
@@ -201,6 +205,49 @@ def test_a_damaged_record(path: Path, content: str) -> None:
     (path / DATA).write_text(content)
     with pytest.raises(DataError, match=r"data.json: must hold the classes of train, validation and test"):
         read(path)
+
+
+def with_moved_class(content: dict[str, Any]) -> dict[str, Any]:
+    name = next(iter(content["train"]))
+    rest = {key: value for key, value in content["train"].items() if key != name}
+    return {**content, "train": rest, "test": {**content["test"], name: content["train"][name]}}
+
+
+def with_class_in_two_splits(content: dict[str, Any]) -> dict[str, Any]:
+    return {**content, "test": {**content["test"], **dict([next(iter(content["train"].items()))])}}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (with_moved_class, "must match its checksum, but does not"),
+        (with_class_in_two_splits, "a class must be in one split, '.*' is in train and test"),
+        (lambda content: add_checksum({**content, "run": "0123"}), "must hold the classes of the run"),
+        (lambda content: {**content, "evil": {}}, "must hold the classes of train, validation and test"),
+    ],
+)
+def test_a_record_with_a_good_form(
+    path: Path, change: Callable[[dict[str, Any]], dict[str, Any]], message: str
+) -> None:
+    """A class that was trained on must not be tested on."""
+    (path / DATA).write_text(json.dumps(change(json.loads((path / DATA).read_text()))))
+    with pytest.raises(DataError, match=f"data.json: {message}"):
+        read(path)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "/dev/zero", "."])
+def test_a_record_that_is_no_file(path: Path, target: str) -> None:
+    """It has no end, or is lost: not the same as a run without record."""
+    (path / DATA).unlink()
+    (path / DATA).symlink_to(target)
+    with pytest.raises(DataError, match=r"data.json: must be a file, and is none"):
+        read(path)
+
+
+def test_a_record_of_an_earlier_version_has_no_checksum(path: Path) -> None:
+    content = json.loads((path / DATA).read_text())
+    (path / DATA).write_text(json.dumps({split: content[split] for split in SPLITS}))
+    assert find_changes(path, read(path)[0].source) is None
 
 
 def test_all_test_classes_may_go(path: Path, root: Path) -> None:

@@ -112,3 +112,15 @@ def test_a_full_disk_does_not_stop_the_lock(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(ConfigError, match="another process does"):
         FolderLock(tmp_path)
     first.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+@pytest.mark.parametrize("target", ["model.safetensors", "nowhere"])
+def test_a_link_is_not_followed(tmp_path: Path, target: str) -> None:
+    """The lock is written into its file, so the target of a link would lose its content."""
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / ".lock").symlink_to(target)
+    with pytest.raises(DataError, match=r"the lock file .lock cannot be made \(.*\)\. Remove .lock, which is a link\."):
+        FolderLock(tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == b"weights"
+    assert not (tmp_path / "nowhere").exists()

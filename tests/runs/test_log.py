@@ -22,7 +22,7 @@ def test_a_last_line_that_is_half_written_is_left_out(tmp_path: Path) -> None:
     assert read_log(tmp_path) == [{"step": 10, "mse": 1}]
 
 
-GOOD = b'{"step": 10, "loss": 0.5, "mse": 0.5, "validation": {"loss": {"mean": 0.5, "ci95": null}}}\n'
+GOOD = b'{"step": 10, "loss": 0.5, "mse": 0.5, "validation": {"mse": {"mean": 0.5, "ci95": null}}}\n'
 DAMAGE = {
     b"gibberish": "line 2 must be one JSON object of a step, and is not",
     b'{"step": 20, "loss": 0.\xff}': "and is not",
@@ -90,3 +90,39 @@ def test_cutting_the_log(tmp_path: Path, tail: str) -> None:
     assert file.read_text() == complete.splitlines(keepends=True)[0]
     cut_log(tmp_path / "none", 3)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "line, name",
+    [
+        ({"step": 20, "accuracy": 0.5}, "loss"),
+        ({"step": 20, "loss": 0.5, "mse": 0.5}, "accuracy"),
+        ({"step": 20, "loss": 0.5, "accuracy": 0.5}, "log_likelihood"),
+        (
+            {"step": 20, "loss": 1, "accuracy": 1, "log_likelihood": 1, "validation": {"mse": {"mean": 1, "ci95": 1}}},
+            "validation.loss",
+        ),
+    ],
+)
+def test_a_line_without_a_measure_of_the_first_one(tmp_path: Path, line: dict[str, object], name: str) -> None:
+    """A figure draws a measure of all lines."""
+    append_to_log(tmp_path, {"step": 10, "loss": 0.5, "accuracy": 0.5, "log_likelihood": 0.5})
+    append_to_log(tmp_path, line)
+    with pytest.raises(DataError, match=f"line 2 must be one JSON object of a step, and lacks {name}. Remove the line"):
+        read_log(tmp_path)
+    assert describe_damage(tmp_path) == []  # a training goes on
+
+
+def test_a_log_of_which_no_line_is_good_takes_a_few_sentences(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text("gibberish\n" * 60)
+    assert len(describe_damage(tmp_path)) == 4
+    assert "each of 57 more lines must be one JSON object of a step" in describe_damage(tmp_path)[-1]
+
+
+def test_a_link_to_another_file_of_the_run_gets_no_lines(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}\n")
+    (tmp_path / "metrics.jsonl").symlink_to(tmp_path / "run.json")
+    for write in (lambda: append_to_log(tmp_path, {"step": 10, "mse": 1.0}), lambda: cut_log(tmp_path, 0)):
+        with pytest.raises(DataError, match=r"metrics.jsonl: must be a file of its own, and is a link to run.json"):
+            write()
+    assert (tmp_path / "run.json").read_text() == "{}\n"

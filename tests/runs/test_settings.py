@@ -1,5 +1,6 @@
 """``run.json``: every setting there and back, and folders that are no runs."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from copy import deepcopy
@@ -12,8 +13,9 @@ import torch
 
 from tokay.core.algorithm import list_algorithms
 from tokay.core.task import Sizes, TaskSpec
-from tokay.errors import DataError
+from tokay.errors import ConfigError, DataError
 from tokay.networks import Linear, list_networks
+from tokay.runs.json_checksum import add_checksum
 from tokay.runs.settings import change_fit, differences, identify, read, read_id
 from tokay.tasks import list_sources
 from tokay.training.fit import FitConfig
@@ -29,7 +31,9 @@ def another(kind: Any, name: str, default: Any) -> Any:
     if get_origin(kind) is not tuple and options:  # X | None
         return another(options[0], name, default)
     if get_origin(kind) is tuple:
-        return (3, 5, 7)
+        kinds = get_args(kind)
+        values = ("a", "b", "c") if kinds[0] is str else (3, 5, 7)
+        return values if kinds[-1] is ... else values[: len(kinds)]
     if kind is bool:
         return not default
     if kind is str:
@@ -41,7 +45,15 @@ def altered(kind: type[Any]) -> list[Any]:
     """One instance per setting, with that setting changed, and one with none."""
     required = {f.name: another(f.type, f.name, None) for f in fields(kind) if f.default is MISSING}
     changed = [{f.name: another(f.type, f.name, f.default)} for f in fields(kind)]
-    return [kind(**{**required, **change}) for change in ({}, *changed)]
+    settings = [kind(**required)]
+    for change in changed:
+        for companion in ({}, *changed):  # some settings are allowed beside another one only
+            with contextlib.suppress(ConfigError):
+                settings.append(kind(**{**required, **companion, **change}))
+                break
+        else:
+            pytest.fail(f"{kind.__name__} takes no {change}")
+    return settings
 
 
 @pytest.mark.parametrize("part", ["algorithm", "source", "network", "test", "train", "fit"])
@@ -76,7 +88,7 @@ def test_what_is_recorded(tmp_path: Path) -> None:
     assert saved["torch"] == torch.__version__
     assert set(saved) == {
         *("format", "id", "tokay", "torch", "commit", "spec", "algorithm", "source", "network", "test", "train", "fit"),
-        *("fewest_shots", "fewest_ways"),
+        *("fewest_shots", "fewest_ways", "checksum"),
     }
 
 
@@ -167,12 +179,12 @@ def test_a_part_that_is_missing(tmp_path: Path, name: str) -> None:
     "part, name, value, message",
     [
         ("fit", "mode", "maybe", "fit.mode must be vmap or loop, got 'maybe'"),
-        ("fit", "optimizer", "adamw", "fit.optimizer must be adam or sgd or rmsprop or null, got 'adamw'"),
-        ("fit", "schedule", "steep", "fit.schedule must be constant or linear or cosine or halving or null"),
+        ("fit", "optimizer", "adamw", "fit.optimizer must be adam, sgd, rmsprop or null, got 'adamw'"),
+        ("fit", "schedule", "steep", "fit.schedule must be constant, linear, cosine, halving or null"),
         ("fit", "steps", -3, "fit: steps must not be negative, got -3"),
         ("algorithm", "order", 3, "method.order must be 1 or 2, got 3"),
         ("network", "hidden", "8", "network.hidden must be a list"),
-        ("spec", "kind", "art", "spec.kind must be classification or regression or sequence, got 'art'"),
+        ("spec", "kind", "art", "spec.kind must be classification, regression or sequence, got 'art'"),
         ("spec", "y_dim", 0, "spec must have sizes of at least 1"),
     ],
 )
@@ -194,10 +206,8 @@ def test_other_steps_change_nothing_else(tmp_path: Path) -> None:
     previous = json.loads((path / "run.json").read_text())
     change_fit(path, steps=70, patience=4)
     assert read(path) == (replace(run, fit=replace(run.fit, steps=70, patience=4)), SPEC)
-    assert json.loads((path / "run.json").read_text()) == {
-        **previous,
-        "fit": {**previous["fit"], "steps": 70, "patience": 4},
-    }
+    settings = json.loads((path / "run.json").read_text())
+    assert settings == add_checksum({**previous, "fit": {**previous["fit"], "steps": 70, "patience": 4}})
     assert list(path.iterdir()) == [path / "run.json"]
 
 
@@ -205,3 +215,19 @@ def test_the_length_of_a_run_is_not_in_its_id() -> None:
     longer = replace(RUN, fit=replace(RUN.fit, steps=99, patience=7))
     assert identify(longer, SPEC) == identify(RUN, SPEC)
     assert identify(replace(RUN, fit=replace(RUN.fit, seed=5)), SPEC) != identify(RUN, SPEC)
+
+
+@pytest.mark.parametrize(
+    "part, name, value", [("algorithm", "inner_lr", 0.02), ("test", "shots", 4), ("fit", "seed", 1)]
+)
+def test_a_good_value_that_is_not_that_of_the_run(tmp_path: Path, part: str, name: str, value: Any) -> None:
+    """It would give other figures, and nobody would know. Who means it removes the checksum."""
+    file = create(tmp_path / "run") / "run.json"
+    settings = json.loads(file.read_text())
+    settings[part][name] = value
+    file.write_text(json.dumps(settings))
+    with pytest.raises(DataError, match=r"run\.json: must match its checksum, but does not"):
+        read(tmp_path / "run")
+    settings.pop("checksum", None)
+    file.write_text(json.dumps(settings))
+    assert getattr(getattr(read(tmp_path / "run")[0], part), name) == value

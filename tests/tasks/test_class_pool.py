@@ -11,6 +11,7 @@ from torch import Tensor
 from tokay.core.task import Sizes, Task, check_task
 from tokay.errors import TaskError
 from tokay.tasks import ClassPool, Episodes
+from tokay.tasks.joint_batches import JointBatches
 
 
 def numbered_pool(counts: Sequence[int]) -> ClassPool:
@@ -250,3 +251,32 @@ def test_a_pool_of_floats(shape: tuple[int, ...], dtype: torch.dtype) -> None:
 def test_what_a_pool_cannot_hold(images: Tensor, message: str) -> None:
     with pytest.raises(TaskError, match=message):
         ClassPool(images, torch.tensor([3, 3]), ("a", "b"))
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_a_pool_of_indices(dtype: torch.dtype) -> None:
+    """The spec says so, the inputs are int64, and the hashes of the classes go with them."""
+    rows = torch.arange(12, dtype=dtype)[:, None].expand(12, 3)
+    pool = ClassPool(rows, torch.tensor([4, 4, 4]), ("a", "b", "c"), "integer", ("1", "2", "3"))
+    source = Episodes(pool.subset(["c", "a"]), Sizes(ways=2, shots=1, queries=2))
+    assert source.pool.hashes == ("3", "1")
+    task = source.sample(4, generator())
+    check_task(task, source.spec, where="test")
+    assert source.spec.x_type == "integer"
+    assert task.support.x.dtype == torch.int64
+    assert set(task.query.x.flatten().tolist()) <= {0, 1, 2, 3, 8, 9, 10, 11}
+    joint = JointBatches(pool, Sizes(ways=2, shots=1, queries=2))
+    check_task(joint.sample(2, generator()), joint.spec, where="test", every_class=False)
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (torch.zeros(3, 4), r"must be int64 \[examples, ...\], as x_type=\"integer\" says, got torch.float32 \[3, 4\]"),
+        (torch.zeros(3, 4, dtype=torch.uint8), "got torch.uint8"),
+        (torch.zeros(3, dtype=torch.int64), "or add the missing axes"),
+    ],
+)
+def test_what_a_pool_of_indices_cannot_hold(images: Tensor, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        ClassPool(images, torch.tensor([3]), ("a",), "integer")

@@ -163,8 +163,8 @@ def test_errors_say_what_to_do() -> None:
     with pytest.raises(ConfigError, match="gp: kernel must be rbf, matern or periodic, got 'cubic'"):
         GaussianProcess(kernel="cubic")  # type: ignore[arg-type]
     for name in ("length_scale", "signal_std", "period"):
-        for value in (0.0, -1.0, math.nan, math.inf):
-            with pytest.raises(ConfigError, match=f"gp: {name} must be above 0, got {value}"):
+        for value, rule in ((0.0, "above 0"), (-1.0, "above 0"), (math.nan, "a number"), (math.inf, "above 0")):
+            with pytest.raises(ConfigError, match=f"gp: {name} must be {rule}, got {value}"):
                 GaussianProcess(**{name: value})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"gp: noise_std must not be negative, got -0.1"):
         GaussianProcess(noise_std=-0.1)

@@ -99,7 +99,7 @@ def test_a_root_that_is_a_file(root: Path) -> None:
         ({"channels": "gray"}, "images: channels must be rgb or grey, got 'gray'."),
         ({"validation": -0.1}, "leave classes to train on, got -0.1 and 0.2."),
         ({"validation": 0.5, "test": 0.5}, "leave classes to train on, got 0.5 and 0.5."),
-        ({"test": float("nan")}, "leave classes to train on, got 0.16 and nan."),
+        ({"test": float("nan")}, "test must be a number, got nan."),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:

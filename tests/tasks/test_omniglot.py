@@ -117,8 +117,8 @@ def test_a_split_too_small(synthetic: ClassPool) -> None:
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"split": "mini"}, "omniglot: split must be one of random, vinyals, alphabets, lake, got 'mini'."),
-        ({"rotations": True}, "omniglot: rotations must be one of train, all, none, got True."),
+        ({"split": "mini"}, "omniglot: split must be random, vinyals, alphabets or lake, got 'mini'."),
+        ({"rotations": True}, "omniglot: rotations must be train, all or none, got True."),
         ({"size": 0}, "omniglot: size must be at least 1 pixel, got 0."),
     ],
 )

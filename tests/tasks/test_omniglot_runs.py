@@ -113,7 +113,7 @@ def test_ways_of_training_that_half_of_the_alphabets_have(synthetic: None) -> No
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"rotations": "all"}, "omniglot-runs: rotations must be one of train, none, got 'all'."),
+        ({"rotations": "all"}, "omniglot-runs: rotations must be train or none, got 'all'."),
         ({"size": 0}, "omniglot-runs: size must be at least 1 pixel, got 0."),
     ],
 )

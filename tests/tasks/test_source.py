@@ -6,7 +6,7 @@ import pytest
 
 from tokay import ConfigError, Sizes
 from tokay.core.task import Split, TaskSource
-from tokay.tasks import Sinusoid, Source, list_sources
+from tokay.tasks import Glyphs, Sinusoid, Source, list_sources
 from tokay.tasks.source import _sources
 
 
@@ -59,3 +59,10 @@ def test_a_source_whose_classes_are_always_the_same() -> None:
     assert source.has_split("test")
     assert source.keep_classes({"train": ["a"], "validation": [], "test": []}, add_new=True) is source
     assert source.describe_classes() == ""
+
+
+def test_the_default_backbone() -> None:
+    """A source without one leaves it to the method: pictures. Else the method's own for vectors comes first."""
+    assert Glyphs.default_network("conv4", "linear") == "conv4"
+    assert Sinusoid.default_network("conv4", "linear") == "linear"
+    assert Sinusoid.default_network("conv4", None) == Sinusoid.network == "mlp"

@@ -1,23 +1,23 @@
 """``tokay compare RUN RUN ...``: score several runs on the same tasks, with paired differences."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
-from rich.markup import escape
 
 from ..errors import ConfigError
 from ..evaluation.adaptation_speed import adaptation
-from ..evaluation.scores import Difference, Evaluation, paired_difference
+from ..evaluation.scores import Evaluation
 from ..figures.file_format import figure_format
 from ..runs.run import Run
 from ..runs.settings import read
-from .adaptation_report import adaptation_json, adaptation_table, target_measure
+from .adaptation_report import adaptation_table, target_measure
+from .comparison_report import column_json, count_tasks, describe_sizes, print_comparison, run_labels, short_labels
 from .flags import parse
-from .formats import find_device, format_score, print_json, score_json
-from .output import stderr, stdout, table
+from .formats import find_device, print_json
+from .output import stderr, stdout
 from .scoring import EvaluationTasks, check_reach, report_changes, score_run, with_source, with_test_tasks
 
 
@@ -73,16 +73,18 @@ def run(arguments: Sequence[str]) -> None:
         _plot(Path(args.plot), first, columns[0], runs, scores[0])
     if args.json:
         pairs = zip(columns, scores, strict=True)
-        print_json({"columns": [_as_json(first, *pair, runs, adapting=args.adaptation, reach=reach) for pair in pairs]})
+        print_json(
+            {"columns": [column_json(first, *pair, runs, adapting=args.adaptation, reach=reach) for pair in pairs]}
+        )
         return
-    _print(first, columns, runs, scores)
+    print_comparison(first, columns, runs, scores)
     if args.adaptation:
         for column, evaluations in zip(columns, scores, strict=True):
             rows = [
                 (label, runs[name].algorithm.cost.family, adaptation(evaluations[name], reach=reach))
-                for name, label in _numbered(runs).items()
+                for name, label in short_labels(runs).items()
             ]
-            stdout.print(adaptation_table(f"How fast they adapt, {_sizes(first, column)}", rows))
+            stdout.print(adaptation_table(f"How fast they adapt, {describe_sizes(first, column)}", rows))
 
 
 def _check_arguments(args: Compare) -> None:
@@ -130,112 +132,15 @@ def _check_same_tasks(runs: dict[str, Run], columns: list[EvaluationTasks]) -> N
             with_test_tasks(run, column)
 
 
-def _differences(evaluations: dict[str, Evaluation]) -> dict[str, Difference]:
-    """Each run minus the last one, task by task."""
-    *others, last = evaluations
-    measure = evaluations[last].measure
-    reference = evaluations[last].per_task[measure]
-    return {name: paired_difference(evaluations[name].per_task[measure], reference) for name in others}
-
-
-def _as_json(
-    first: Run,
-    column: EvaluationTasks,
-    evaluations: dict[str, Evaluation],
-    runs: dict[str, Run],
-    *,
-    adapting: bool,
-    reach: float | None,
-) -> dict[str, Any]:
-    measure = next(iter(evaluations.values())).measure
-
-    def speed(evaluation: Evaluation) -> dict[str, Any]:
-        return {"adaptation": adaptation_json(adaptation(evaluation, reach=reach))} if adapting else {}
-
-    return {
-        "source": first.source.name,
-        "ways": column.ways,
-        "shots": column.shots,
-        "queries": column.queries,
-        "tasks": _count_tasks(evaluations),
-        "seed": column.seed,
-        "measure": measure,
-        "runs": [
-            {
-                "run": name,
-                "algorithm": runs[name].algorithm.name,
-                "cost": runs[name].algorithm.cost._asdict(),
-                "transductive": evaluation.transductive,
-                measure: score_json(evaluation[measure]),
-                **speed(evaluation),
-            }
-            for name, evaluation in evaluations.items()
-        ],
-        "differences_to_last": [
-            {"run": name, **score_json(difference)} for name, difference in _differences(evaluations).items()
-        ],
-    }
-
-
-def _count_tasks(evaluations: dict[str, Evaluation]) -> int:
-    return next(iter(evaluations.values()))["loss"].tasks
-
-
-def _sizes(first: Run, column: EvaluationTasks) -> str:
-    return first.source.describe_sizes(with_test_tasks(first, column).test)
-
-
-def _labels(runs: dict[str, Run], marks: Iterable[object]) -> dict[str, str]:
-    """A label for every run: the name of its method. If several runs share a method, the mark of the run follows."""
-    names = [run.algorithm.name for run in runs.values()]
-    labels = [name if names.count(name) == 1 else f"{name} ({mark})" for name, mark in zip(names, marks, strict=True)]
-    return dict(zip(runs, labels, strict=True))
-
-
-def _numbered(runs: dict[str, Run]) -> dict[str, str]:
-    """Short labels for tables, which have no room for paths."""
-    return _labels(runs, range(1, len(runs) + 1))
-
-
 def _plot(
     path: Path, first: Run, column: EvaluationTasks, runs: dict[str, Run], evaluations: dict[str, Evaluation]
 ) -> None:
     from ..figures.adaptation import adaptation_figure  # matplotlib is slow to import
     from ..figures.style import write_figure
 
-    curves = {label: evaluations[name] for name, label in _labels(runs, runs).items()}
+    curves = {label: evaluations[name] for name, label in run_labels(runs, runs).items()}
     chance = 1 / (column.ways or first.test.ways) if first.source.kind == "classification" else None
-    title = f"{first.source.name}: {_count_tasks(evaluations)} {column.group} {_sizes(first, column)} tasks, the same for all"
+    tasks = f"{count_tasks(evaluations)} {column.group} {describe_sizes(first, column)} tasks"
+    title = f"{first.source.name}: {tasks}, the same for all"
     write_figure(path, adaptation_figure(curves, title, chance=chance))
     stderr.print(f"Drew {path}", markup=False)
-
-
-def _print(
-    first: Run, columns: list[EvaluationTasks], runs: dict[str, Run], scores: list[dict[str, Evaluation]]
-) -> None:
-    """Print the table, and below it the folder of each run, whole, however narrow the screen is."""
-    labels, last = _numbered(runs), list(runs)[-1]
-    heads = []
-    for column in columns:
-        heads += [_sizes(first, column), f"minus {labels[last]}"]
-    unit = ", per cent" if first.source.kind == "classification" else ""
-    tasks = f"{_count_tasks(scores[0])} {columns[0].group} tasks, the same for all"
-    listing = table(f"{first.source.name}: {tasks}, 95% intervals{unit}", "run", *heads)
-    for name, label in labels.items():
-        row = []
-        for evaluations in scores:
-            measure = evaluations[name].measure
-            difference = "" if name == last else format_score(measure, _differences(evaluations)[name])
-            row += [format_score(measure, evaluations[name][measure]), difference]
-        listing.add_row(escape(label), *(cell.removesuffix(" %") for cell in row))
-    stdout.print(listing)
-    for name, label in labels.items():
-        stdout.print(f"{label}: {name}", markup=False, soft_wrap=True)
-    stdout.print(f"Differences are to {labels[last]}, the last run, task by task.", markup=False, soft_wrap=True)
-    transductive = [labels[name] for name in runs if any(evaluations[name].transductive for evaluations in scores)]
-    if transductive:
-        stdout.print(
-            f"Transductive (each prediction saw the other queries): {', '.join(transductive)}. "
-            "Add --inductive to rule that out.",
-            markup=False,
-        )

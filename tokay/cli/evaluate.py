@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import torch
 import tyro
+from rich.markup import escape
 from rich.table import Table
 
 from ..core.source_abilities import ExactlyScored
@@ -15,6 +16,7 @@ from ..evaluation.adaptation_speed import Adaptation, adaptation
 from ..evaluation.batch_dependence import is_small_batch
 from ..evaluation.by_instance import Instances
 from ..evaluation.scores import Evaluation, Score
+from ..evaluation.support_mean import support_mean_error
 from ..runs.run import Run
 from ..runs.settings import read
 from .adaptation_report import adaptation_json, describe_adaptation, score_training_split, target_measure
@@ -69,10 +71,15 @@ def run(arguments: Sequence[str]) -> None:
     training = score_training_split(path, args, device, args.seen_tasks)
     speed = adaptation(evaluation, reach=target_measure(run, args.reach), training=training)
     exact = exact_score(run, evaluation, args.seed, args.split)
+    mean = support_mean_error(run.source.tasks(args.split, run.test), tasks=args.tasks, seed=args.seed)
     if args.json:
-        print_json(as_json(run, evaluation, speed, instances, exact, inductive, split=args.split))
+        extra = {} if mean is None else {"support_mean_mae": score_json(mean)}
+        print_json(as_json(run, evaluation, speed, instances, exact, inductive, split=args.split) | extra)
         return
     _print(run, evaluation, speed, args.group, inductive)
+    if mean is not None:
+        error = f"mae in {evaluation.unit} {format_score('mae', mean)}"
+        stdout.print(f"To beat: the mean of the support targets of each task, {error}", markup=False)
     stderr.print(f"{evaluation.seconds:.1f} s, seed {args.seed}")
     if exact:
         log_likelihood = format_score("log_likelihood", exact)
@@ -141,6 +148,7 @@ def as_json(
             {"step": step, **{name: score_json(score) for name, score in scores.items()}}
             for step, scores in evaluation.curve.items()
         ],
+        **({"unit": evaluation.unit} if evaluation.unit else {}),
         **({"inductive": _inductive_json(inductive)} if inductive else {}),
         "adaptation": adaptation_json(speed),
         "calibration_error": evaluation.calibration_error,
@@ -183,7 +191,7 @@ def _print(run: Run, evaluation: Evaluation, speed: Adaptation, group: str, indu
     heads = [measure] if inductive is None else [f"{measure}, transductive", f"{measure}, inductive"]
     tasks = f"{run.source.describe_sizes(run.test)}, {evaluation['loss'].tasks} {group} tasks"
     title = f"{run.algorithm.name} on {run.source.name}, {tasks} ({_how(run, evaluation)})"
-    listing = table(title, "steps", *heads, *(name.replace("_", " ") for name in names))
+    listing = table(title, "steps", *heads, *(escape(_label(name, evaluation)) for name in names))
     for step, scores in evaluation.curve.items():
         cells = [format_score(measure, scores[measure])]
         if inductive is not None:
@@ -195,8 +203,14 @@ def _print(run: Run, evaluation: Evaluation, speed: Adaptation, group: str, indu
     stdout.print(describe_adaptation(speed), markup=False)
     if evaluation.calibration_error is not None:
         stdout.print(f"Expected calibration error {100 * evaluation.calibration_error:.2f} % over all queries.")
-    more = "".join(f", {name.replace('_', ' ')} {format_score(name, evaluation[name])}" for name in (*losses, *own))
-    stdout.print(f"{measure} {format_with_median(measure, evaluation[measure])} (95% interval){more}")
+    more = "".join(f", {_label(name, evaluation)} {format_score(name, evaluation[name])}" for name in (*losses, *own))
+    stdout.print(f"{measure} {format_with_median(measure, evaluation[measure])} (95% interval){more}", markup=False)
+
+
+def _label(name: str, evaluation: Evaluation) -> str:
+    """A measure in words, with its unit if it has one: ``mae in motor_UPDRS``."""
+    has_unit = evaluation.unit is not None and name in ("mae", "rmse")
+    return f"{name} in {evaluation.unit}" if has_unit else name.replace("_", " ")
 
 
 def _print_inductive(run: Run, evaluation: Evaluation, inductive: Evaluation) -> None:

@@ -15,7 +15,7 @@ from ..evaluation.evaluate import evaluate
 from ..evaluation.scores import Evaluation
 from ..evaluation.task_blocks import count_scored
 from ..runs.checkpoint import load_model
-from ..runs.data_record import find_changes, keep_division
+from ..runs.data_record import find_changes, keep_division, plural
 from ..runs.run import Run
 from ..runs.settings import read
 from ..tasks import list_sources
@@ -73,12 +73,13 @@ def with_source(run: Run, words: str | None) -> Run:
         reason = str(error).lower()
         raise ConfigError(f"tokay: --on cannot be read ({reason}), got {words!r}. Close the quotation.") from error
     kind = list_sources()[one_of(name, sorted(list_sources()), "source")]
-    if kind.kind != run.source.kind:
+    source = parse(kind, flags, prog=f"tokay: --on {name}", description=kind.summary).resolve()
+    if source.kind != run.source.kind:
         raise ConfigError(
             f"tokay: --on must name a source of {run.source.kind} tasks, which {run.algorithm.name} was trained on, "
-            f"{name} has {kind.kind}."
+            f"{name} has {source.kind}."
         )
-    return replace(run, source=parse(kind, flags, prog=f"tokay: --on {name}", description=kind.summary))
+    return replace(run, source=source)
 
 
 def with_test_tasks(run: Run, test: EvaluationTasks) -> Run:
@@ -129,7 +130,7 @@ def report_changes(path: Path, test: EvaluationTasks) -> None:
     if test.on is not None or (changes := find_changes(path, read(path)[0].source)) is None:
         return
     hint = "" if test.new_classes or not changes.new else ": --new-classes tests on the new ones, too"
-    stderr.print(f"{path}: {changes}. The run keeps its division of the classes{hint}.", markup=False)
+    stderr.print(f"{path}: {changes}. The run keeps its division of the {plural(changes.noun)}{hint}.", markup=False)
 
 
 def score_run(
@@ -141,6 +142,8 @@ def score_run(
     """
     run, net, source = _load(path, test, device, split or test.split)
     total = count_scored(source, test.tasks)
+    if omissions := run.source.describe_omissions(split or test.split, run.test):
+        stderr.print(omissions, markup=False)
     if total < test.tasks:
         stderr.print(f"{run.source.name}: has only {total} such tasks; each is scored once.", markup=False)
     group = " (training tasks)" if split == "train" else " (inductive)" if test.inductive else ""
@@ -191,6 +194,11 @@ def _load(path: Path, test: EvaluationTasks, device: torch.device, split: Split)
         raise ConfigError(
             f"{path}: was trained on inputs of shape {spec.x_shape}, those of {run.source.name} have "
             f"{source.spec.x_shape}. Give --on the flags that make the shapes equal, for example --size."
+        )
+    if source.spec.x_type != spec.x_type:
+        raise ConfigError(
+            f"{path}: was trained on inputs of type {spec.x_type}, those of {run.source.name} are {source.spec.x_type}. "
+            "Give --on the flags that make them equal, for example --encoder."
         )
     return run, net, source
 

@@ -130,15 +130,18 @@ TestSizes = ClassificationSizes | RegressionSizes | SequenceSizes
 TrainingSizes = ClassificationTraining | RegressionTraining | SequenceTraining
 
 
-def sizes_of(source: type[Source]) -> tuple[TestSizes, type[TrainingSizes]]:
-    """The default test sizes of a source, and the class that holds its training sizes."""
+def sizes_of(source: Source | type[Source]) -> tuple[TestSizes, type[TrainingSizes]]:
+    """The default test sizes of a source, and the class that holds its training sizes.
+
+    A class whose data decide the kind of task gets the sizes of classification, which has the most flags.
+    """
     usual = source.test_sizes
-    if source.kind == "classification":
-        sizes = ClassificationSizes(ways=usual.ways, shots=usual.shots, queries=usual.queries)
-        return sizes, ClassificationTraining
     if source.kind == "regression":
         return RegressionSizes(), RegressionTraining
-    return SequenceSizes(shots=usual.shots), SequenceTraining
+    if source.kind == "sequence":
+        return SequenceSizes(shots=usual.shots), SequenceTraining
+    sizes = ClassificationSizes(ways=usual.ways, shots=usual.shots, queries=usual.queries)
+    return sizes, ClassificationTraining
 
 
 def check_ways(ways: int) -> None:

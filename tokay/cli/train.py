@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..core.algorithm import Algorithm, list_algorithms
 from ..core.predictions import check_kind
-from ..core.task import TaskSpec
+from ..core.task import Sizes, Split, TaskSpec
 from ..errors import ConfigError
 from ..networks import Network, list_networks
 from ..runs.data_record import write_record
@@ -19,6 +19,7 @@ from ..runs.settings import write
 from ..tasks import Source, list_sources
 from ..training.config import FitConfig, check_device
 from ..training.fit import FitState
+from .early_source import resolve_early
 from .flags import combine, parse
 from .formats import find_device
 from .output import stderr
@@ -93,7 +94,7 @@ def _parse(arguments: Sequence[str]) -> Arguments:
     source = list_sources()[one_of(arguments[1], sorted(list_sources()), "source")]
     prog, words = f"tokay train {arguments[0]} {arguments[1]}", arguments[2:]
     backbone = list_networks()[_network_name(algorithm, source, words)]
-    test, training = sizes_of(source)
+    test, training = sizes_of(resolve_early(source, words, prog))
     parts: dict[str, tuple[Any, str]] = {
         "training": (training, ""),
         "algorithm": (algorithm, f"{algorithm.name}: {algorithm.summary}"),
@@ -107,17 +108,19 @@ def _parse(arguments: Sequence[str]) -> Arguments:
     )
     if args.settings.minutes is not None and any(word.split("=")[0] == "--steps" for word in words):
         raise ConfigError(f"{prog}: --minutes and --steps both say how long to train. Give one of them.")
-    return args
+    return replace(args, source=args.source.resolve())  # type: ignore[type-var]  # a dataclass, made by combine
 
 
 def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], words: Sequence[str]) -> str:
     """The name of the backbone. It decides which other flags exist, so it is read before all flags are parsed."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--network", nargs="?")  # without a value, `parse` complains later
-    name = parser.parse_known_args(words)[0].network
-    if name is not None:
-        return one_of(name, sorted(list_networks()), "network")
-    return algorithm.network if source.network is None else algorithm.vector_network or source.network
+    if source.network_setting is not None:
+        parser.add_argument(f"--{source.network_setting}", nargs="?", dest="setting")
+    args = parser.parse_known_args(words)[0]
+    if args.network is not None:
+        return one_of(args.network, sorted(list_networks()), "network")
+    return source.default_network(algorithm.network, algorithm.vector_network, getattr(args, "setting", None))
 
 
 def _start(args: Arguments) -> None:
@@ -135,7 +138,9 @@ def _start(args: Arguments) -> None:
     check_device(run.fit, device, where=run.algorithm.name)
     net = run.build(training.spec).to(device)
     with new_folder(out, overwrite=args.settings.overwrite) as folder:
-        for line in (run.source.describe_classes(), explain_ways(run, training.spec, args.training)):
+        sizes: dict[Split, Sizes] = {"train": run.train, "validation": run.test, "test": run.test}
+        omissions = [run.source.describe_omissions(*pair) for pair in sizes.items()]
+        for line in (run.source.describe_classes(), *omissions, explain_ways(run, training.spec, args.training)):
             if line:
                 stderr.print(line, markup=False)
         write(folder.path, run, training.spec)

@@ -45,6 +45,8 @@ class Algorithm(Settings, ABC, Generic[State]):
     any_ways: ClassVar[bool] = False  # can be tested with more or fewer classes than it was trained with
     ordered: ClassVar[bool] = False  # reads the support set as a sequence: the order of its examples matters
     joint: ClassVar[bool] = False  # trains on ordinary mini-batches of all classes instead of on episodes
+    compares_inputs: ClassVar[bool] = False  # works without a network too: then it compares the inputs themselves
+    needs_training: ClassVar[str] = ""  # the reason why it only guesses without meta-training, if it does
     learns: ClassVar[bool] = True  # has meta-weights worth training (a baseline that only adapts has not)
     exceptions: ClassVar[Mapping[str, str]] = {}  # conformance checks it cannot pass, each with the reason
 

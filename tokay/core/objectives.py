@@ -107,6 +107,18 @@ def metrics(predictions: Tensor, y: Tensor) -> dict[str, Tensor]:
     return {"loss": objective(predictions, y), **{name: measure(predictions, y) for name, measure in scores.items()}}
 
 
+def errors_in_units(predictions: Tensor, y: Tensor, scale: float) -> dict[str, Tensor]:
+    """Return the mean absolute error (``mae``) and the root of the mean squared error (``rmse``), both times ``scale``.
+
+    >>> errors_in_units(torch.tensor([[1.0], [0.0]]), torch.tensor([[0.0], [0.0]]), 10.0)["mae"]
+    tensor(5.)
+    """
+    return {
+        "mae": (predictions - y).abs().mean() * scale,
+        "rmse": mean_squared_error(predictions, y).sqrt() * scale,
+    }
+
+
 MAIN_MEASURES = ("accuracy", "mse", "bits")
 """the main metric of each kind of task; accuracy is better if it is higher, the others if they are lower"""
 

@@ -58,12 +58,21 @@ def describe_type(annotation: Any) -> str:
     """A type in words: ``a whole number or null``."""
     origin, choices = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
-        return " or ".join(map(describe_type, choices))
+        return _join([words for choice in choices for words in _alternatives(choice)])
     if origin is Literal:
-        return " or ".join(map(str, choices))
+        return _join(_alternatives(annotation))
     if origin is tuple:
         return f"a list, each item {describe_type(choices[0])}"
     return _NAMES.get(annotation, "a value")
+
+
+def _alternatives(annotation: Any) -> list[str]:
+    return [*map(str, get_args(annotation))] if get_origin(annotation) is Literal else [describe_type(annotation)]
+
+
+def _join(words: list[str]) -> str:
+    """``a, b or c``."""
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def show(value: Any) -> str:

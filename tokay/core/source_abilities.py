@@ -3,6 +3,7 @@
 An ability is a protocol: a source has it if it has the methods. It need not inherit from the protocol.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -31,6 +32,34 @@ class FixedList(TaskSource, Protocol):
     def part(self, start: int, stop: int) -> Task:
         """The tasks from ``start`` up to, not including, ``stop``, in the order of the list."""
         ...
+
+
+@runtime_checkable
+class UnequalList(FixedList, Protocol):
+    """A fixed list whose tasks differ in their numbers of examples: ``part`` takes only neighbours of equal lengths."""
+
+    def lengths(self) -> Sequence[tuple[int, int]]:
+        """The number of support and of query examples of each task."""
+        ...
+
+
+@runtime_checkable
+class NamedTasks(TaskSource, Protocol):
+    """A source whose tasks have names, such as patients, so that a run can tell which of them changed."""
+
+    def hash_tasks(self) -> Mapping[str, str]:
+        """A hash of the examples of each task, by its name."""
+        ...
+
+
+@runtime_checkable
+class ScaledTargets(TaskSource, Protocol):
+    """A source of regression tasks that scales its targets. Errors are reported in units of the user, too."""
+
+    y_scale: float
+    """a difference of 1 in y, in units of the user"""
+    y_unit: str
+    """name of the unit, or of the column that has it"""
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from ..core.network import check_input_type, device_of
 from ..core.predictions import check_compatible
 from ..core.probability.calibration import expected_calibration_error
 from ..core.seeding import derive_seed
+from ..core.source_abilities import ScaledTargets
 from ..core.task import Task, TaskSource, check_task
 from ..errors import ConfigError
 from .batch_dependence import answer_twice, depends_on_batch
@@ -48,6 +49,9 @@ def evaluate(
 
     The network is in evaluation mode meanwhile (dropout is off), and unchanged afterwards.
 
+    If the source scales its targets (`tokay.core.source_abilities.ScaledTargets`), the scores also have the errors ``mae``
+    and ``rmse`` in units of the user: means over tasks of the error of each task.
+
     ``curve`` also scores the states on the way to the adapted one. ``on_progress`` is called with the number of tasks
     scored so far, for a progress bar.
 
@@ -57,7 +61,9 @@ def evaluate(
     start = time.perf_counter()
     _check_arguments(algorithm, net, source, tasks, inductive=inductive)
     net = evaluation_copy(net)
-    scorer = TaskScorer(algorithm.at_test(), net, inductive=inductive, curve=curve, mode=mode)
+    scaling = source if isinstance(source, ScaledTargets) and source.spec.kind == "regression" else None
+    y_scale = None if scaling is None else scaling.y_scale
+    scorer = TaskScorer(algorithm.at_test(), net, inductive=inductive, curve=curve, mode=mode, y_scale=y_scale)
     parts: list[TaskScores] = []
     transductive = False
     with torch.no_grad(), torch.random.fork_rng():
@@ -73,7 +79,8 @@ def evaluate(
             parts.append(over_tasks(scorer.score, batch_tasks, keys=keys, chunk_size=chunk, mode=mode))
             if on_progress:
                 on_progress(batch.tasks_so_far)
-    return _summary(parts, transductive=transductive, start=start)
+    unit = None if scaling is None else scaling.y_unit
+    return _summary(parts, transductive=transductive, start=start, unit=unit)
 
 
 def _check_arguments(
@@ -98,7 +105,7 @@ def _depends_on_other_queries(scorer: TaskScorer, tasks: Task) -> bool:
     return depends_on_batch(answers, tasks, mode=scorer.mode)
 
 
-def _summary(parts: list[TaskScores], *, transductive: bool, start: float) -> Evaluation:
+def _summary(parts: list[TaskScores], *, transductive: bool, start: float, unit: str | None) -> Evaluation:
     """The means over all tasks. ``start`` is when the evaluation began, on the clock of ``time.perf_counter``."""
     values = {  # each [tasks, points of the curve]
         name: torch.cat([part.measures[name] for part in parts]).cpu() for name in parts[0].measures
@@ -111,6 +118,7 @@ def _summary(parts: list[TaskScores], *, transductive: bool, start: float) -> Ev
         per_step=values,
         calibration_error=_calibration_error(parts) if "accuracy" in values else None,
         transductive=transductive,
+        unit=unit,
         seconds=time.perf_counter() - start,
     )
 

@@ -38,7 +38,8 @@ class Score(NamedTuple):
 class Evaluation:
     """The result of ``evaluate``.
 
-    The measures are ``loss`` and ``accuracy`` (or ``mse``, or ``bits``) on the query set. With a curve there are also
+    The measures are ``loss`` and ``accuracy`` (or ``mse``, or ``bits``) on the query set, and ``mae`` and ``rmse`` in units
+    of the target column if the source scales targets. With a curve there are also
     ``support_loss`` and so on: the same measures on the support set. Sequences have none, because their support set has no
     targets.
     """
@@ -50,6 +51,7 @@ class Evaluation:
     calibration_error: float | None  # expected calibration error over all queries; None without classes
     transductive: bool  # whether the answer to a query depends on the other queries of its task
     seconds: float
+    unit: str | None = None  # what ``mae`` and ``rmse`` are in, if the source scales its targets
 
     def __getitem__(self, name: str) -> Score:
         return self.scores[name]

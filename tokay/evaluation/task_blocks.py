@@ -1,6 +1,6 @@
 """The tasks of an evaluation, in blocks of 25, and how many of them to compute at the same time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,7 +8,7 @@ from torch.utils._pytree import tree_map
 
 from ..core.engine.batching import count_tasks, task_slice
 from ..core.seeding import BLOCK, evaluation_blocks
-from ..core.source_abilities import FixedList
+from ..core.source_abilities import FixedList, UnequalList
 from ..core.task import Task, TaskSource
 
 # On an accelerator, time goes into starting kernels, so we score many tasks at once. Some kernels accept no more than this.
@@ -29,12 +29,31 @@ def count_scored(source: TaskSource, tasks: int) -> int:
 
 
 def task_blocks(source: TaskSource, tasks: int, seed: int) -> Iterator[tuple[int, Task]]:
-    """Yields (block index, tasks) until ``tasks`` tasks are out. A fixed list of tasks keeps its own order."""
+    """Yields (block index, tasks) until ``tasks`` tasks are out. A fixed list of tasks keeps its own order.
+
+    If its tasks differ in length, a block ends where the length changes.
+    """
+    if isinstance(source, UnequalList):
+        yield from enumerate(source.part(start, stop) for start, stop in _equal_parts(source.lengths()[:tasks]))
+        return
     for index, (generator, size) in enumerate(evaluation_blocks(tasks, seed)):
         if isinstance(source, FixedList):
             yield index, source.part(index * BLOCK, index * BLOCK + size)
         else:
             yield index, task_slice(source.sample(BLOCK, generator), 0, size)
+
+
+def _equal_parts(lengths: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The start and the end of each block of at most ``BLOCK`` neighbours of equal length.
+
+    >>> list(_equal_parts([(1, 2), (1, 2), (1, 3)]))
+    [(0, 2), (2, 3)]
+    """
+    start = 0
+    for stop in range(1, len(lengths) + 1):
+        if stop == len(lengths) or lengths[stop] != lengths[start] or stop - start == BLOCK:
+            yield start, stop
+            start = stop
 
 
 def merge_blocks(blocks: Iterable[tuple[int, Task]], device: torch.device) -> Iterator[TaskBatch]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..core.algorithm import Algorithm
 from ..core.engine.adaptation_states import curve_states, over_states
 from ..core.engine.batching import Mode
-from ..core.objectives import metrics
+from ..core.objectives import errors_in_units, metrics
 from ..core.predictions import extra_measures, predict_queries
 from ..core.task import Examples, Task, kind_of
 
@@ -34,6 +34,7 @@ class TaskScorer:
     inductive: bool
     curve: bool
     mode: Mode
+    y_scale: float | None = None  # one unit of y in units of the user; None: targets are not scaled
 
     def score(self, task: Task) -> TaskScores:
         """Adapts to ``task.support`` and scores ``task.query``: at each point of the curve, or only at the end."""
@@ -47,6 +48,8 @@ class TaskScorer:
             self.algorithm, self.net, state, task.support.x, task.query.x, inductive=self.inductive
         )
         measures = metrics(predictions, task.query.y)
+        if self.y_scale is not None:
+            measures |= errors_in_units(predictions, task.query.y, self.y_scale)
         measures |= extra_measures(self.algorithm, self.net, state, task, inductive=self.inductive)
         if self.curve and kind_of(task.query.y) != "sequence":
             support = metrics(self.algorithm.predict(self.net, state, task.support.x), task.support.y)

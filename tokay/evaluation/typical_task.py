@@ -31,7 +31,12 @@ def typical_task(
     count = max(2, min(BLOCK, count_scored(source, BLOCK)))
     losses = evaluate(algorithm, net, source, tasks=count, seed=seed, curve=False, mode=mode).per_task["loss"]
     index = int(losses.argsort()[(len(losses) - 1) // 2])
-    _, block = next(iter(task_blocks(source, count, seed)))
+    loss = float(losses[index])
+    for _, block in task_blocks(source, count, seed):  # several, if the tasks of a list differ in length
+        size = count_tasks(block)
+        if index < size:
+            break
+        index -= size
     (support, query) = task_slice(block, index, index + 1)
     task = Task(*(type(part)(part.x[0], part.y[0]) for part in (support, query)))
-    return TypicalTask(task, float(losses[index]), count_tasks(block))
+    return TypicalTask(task, loss, len(losses))

@@ -11,6 +11,8 @@ from .conv4 import Conv4 as Conv4, Conv4Maps as Conv4Maps, Conv4Mean as Conv4Mea
 from .koch import Koch as Koch
 from .linear import Linear as Linear
 from .mlp import MLP as MLP
+from .ngrams import HashBag as HashBag, NGrams as NGrams
 from .norms import batch_statistics as batch_statistics
 from .registry import Network as Network, list_networks as list_networks
+from .residual import Residual as Residual
 from .task_norm import TaskNorm2d as TaskNorm2d, TaskNormNet as TaskNormNet

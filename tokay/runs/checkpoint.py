@@ -1,6 +1,7 @@
 """Saving and loading the weights of a run: safetensors only, atomically, and enough to go on bit for bit."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def load_state(path: Path, run: Run, net: nn.Module, optimizer: torch.optim.Opti
     Raises ``DataError``, with both unchanged, for a state that is damaged or not of this run.
     """
     file = path / STATE
-    if not file.exists():
+    if not os.path.lexists(file):  # a link to nowhere is a file that is lost
         return FitState(optimizer=optimizer)
     tensors, metadata = read_tensors(file)
     _check_origin(path, file, metadata, run)
@@ -161,10 +162,10 @@ def _check_origin(path: Path, file: Path, metadata: dict[str, str], run: Run) ->
             f"{file}: must hold weights of {run.algorithm.name}, got those of {metadata.get('algorithm', 'no run')}. "
             "Use the run it belongs to."
         )
-    run_id = read_id(path)
-    if run_id is not None and metadata.get("run") != run_id:
+    run_id, origin = read_id(path), metadata.get("run")
+    if origin != run_id:
         raise DataError(
-            f"{file}: must hold weights of the run {run_id}, got those of {metadata.get('run', 'a run without id')}. "
+            f"{file}: must hold weights of the run {run_id or 'without id'}, got those of {origin or 'a run without id'}. "
             "Use the run it belongs to."
         )
 

@@ -22,6 +22,8 @@ else:
     import fcntl
 
 _HELD_BY_ANOTHER = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+"""links are not followed: the lock file is written, and the target of a link would lose its content"""
 _LOCKED_BYTE = 2**20
 """Windows locks bytes, and nobody can read them; this one is behind the content of the file"""
 
@@ -52,11 +54,10 @@ class FolderLock:
 def _take(path: Path, name: Path) -> int | None:
     while True:
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+            file = os.open(path, _FLAGS, 0o644)
         except OSError as error:
-            raise DataError(
-                f"{name}: the lock file {LOCK} cannot be made ({error.strerror}). Make the folder writable."
-            ) from error
+            advice = f"Remove {LOCK}, which is a link." if path.is_symlink() else "Make the folder writable."
+            raise DataError(f"{name}: the lock file {LOCK} cannot be made ({error.strerror}). {advice}") from error
         try:
             _lock(file)
         except OSError as error:

@@ -15,4 +15,6 @@ from .omniglot_runs import OmniglotRuns as OmniglotRuns
 from .quadratic import Quadratic as Quadratic
 from .sinusoid import Sinusoid as Sinusoid
 from .source import Source as Source, list_sources as list_sources
+from .table import Table as Table
+from .text import Text as Text
 from .varying_sizes import GrowingWays as GrowingWays, VaryingShots as VaryingShots

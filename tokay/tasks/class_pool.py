@@ -7,7 +7,7 @@ from typing import Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..core.task import Examples, Sizes, Task, TaskSource, TaskSpec, one_hot
+from ..core.task import Examples, InputType, Sizes, Task, TaskSource, TaskSpec, one_hot
 from ..errors import TaskError
 
 
@@ -16,7 +16,8 @@ class ClassPool:
     """The examples of some classes. The examples of one class stand next to each other.
 
     ``images`` holds pictures (uint8 ``[examples, C, H, W]``), or anything else as floats ``[examples, ...]``: feature
-    vectors, spectra, pictures that are scaled already.
+    vectors, spectra, pictures that are scaled already. With ``x_type="integer"`` it holds indices ``[examples, ...]``, for a
+    network that begins with an ``nn.Embedding``.
 
     Raises ``TaskError`` if the pool is empty, if shapes, dtypes and counts do not fit together, or if a float is not finite.
 
@@ -28,18 +29,15 @@ class ClassPool:
     images: Tensor  # uint8 [examples, C, H, W], or floats [examples, ...]
     counts: Tensor  # int64 [classes], examples of each class
     names: tuple[str, ...]  # one per class
+    x_type: InputType = "float"
+    hashes: tuple[
+        str, ...
+    ] = ()  # one per class, of the raw data, if ``images`` may differ in the last bits; else empty
 
     def __post_init__(self) -> None:
         if not self.names:
             raise TaskError("ClassPool: there must be at least one class, got none.")
-        is_picture = self.images.dtype == torch.uint8 and self.images.ndim == 4
-        if not is_picture and not (self.images.is_floating_point() and self.images.ndim > 1):
-            raise TaskError(
-                "ClassPool: images must be uint8 [examples, C, H, W] with values 0..255, or floats [examples, ...], got "
-                f"{self.images.dtype} {list(self.images.shape)}. Convert them with .float(), or add the missing axes."
-            )
-        if not is_picture and not bool(torch.isfinite(self.images).all()):
-            raise TaskError("ClassPool: examples must be finite, got NaN or infinity. Clean or impute them first.")
+        self._check_images()
         if len(self.counts) != len(self.names) or int(self.counts.sum()) != len(self.images):
             raise TaskError(
                 f"ClassPool: counts must sum to {len(self.images)} images of {len(self.names)} classes, "
@@ -50,17 +48,41 @@ class ClassPool:
         if int(self.counts.min()) < 1:
             raise TaskError(f"ClassPool: class {self.names[int(self.counts.argmin())]} has no example. Remove it.")
 
+    def _check_images(self) -> None:
+        kind = f"{self.images.dtype} {list(self.images.shape)}"
+        if self.x_type == "integer":
+            if self.images.dtype not in (torch.int32, torch.int64) or self.images.ndim < 2:
+                raise TaskError(
+                    f'ClassPool: images must be int64 [examples, ...], as x_type="integer" says, got {kind}. '
+                    "Convert them with .long(), or add the missing axes."
+                )
+            return
+        is_picture = self.images.dtype == torch.uint8 and self.images.ndim == 4
+        if not is_picture and not (self.images.is_floating_point() and self.images.ndim > 1):
+            raise TaskError(
+                "ClassPool: images must be uint8 [examples, C, H, W] with values 0..255, or floats [examples, ...], got "
+                f"{kind}. Convert them with .float(), or add the missing axes."
+            )
+        if not is_picture and not bool(torch.isfinite(self.images).all()):
+            raise TaskError("ClassPool: examples must be finite, got NaN or infinity. Clean or impute them first.")
+
     def subset(self, names: Sequence[str]) -> "ClassPool":
         """A copy with the classes of ``names``, in this order. Raises ``KeyError`` for an unknown name."""
         number = {name: index for index, name in enumerate(self.names)}
         classes = [number[name] for name in names]
         groups = torch.split(self.images, self.counts.tolist())
         images = torch.cat([groups[c] for c in classes]) if classes else self.images[:0]
-        return ClassPool(images, self.counts[classes], tuple(names))
+        hashes = tuple(self.hashes[c] for c in classes) if self.hashes else ()
+        return ClassPool(images, self.counts[classes], tuple(names), self.x_type, hashes)
 
     def inputs(self, rows: Tensor) -> Tensor:
-        """The examples at ``rows`` (int64 ``[n]``) as float32 on the device of the pool. Pictures are scaled to [0, 1]."""
+        """The examples at ``rows`` (int64 ``[n]``) as float32 on the device of the pool. Pictures are scaled to [0, 1].
+
+        Indices (``x_type="integer"``) are int64.
+        """
         x = self.images.index_select(0, rows.to(self.images.device))
+        if self.x_type == "integer":
+            return x.long()
         return x.float().div_(255) if x.dtype == torch.uint8 else x.float()  # in place: faster than one that allocates
 
     def to(self, device: torch.device | str) -> "ClassPool":
@@ -80,7 +102,8 @@ class Episodes:
     """Few-shot classification tasks from a pool.
 
     An episode has ``ways`` different classes, drawn uniformly. Each class has ``shots`` support examples and
-    ``queries`` query examples, all different. Inputs are float32 on the device of the pool; pictures are in [0, 1].
+    ``queries`` query examples, all different. Inputs are float32 on the device of the pool; pictures are in [0, 1],
+    indices are int64.
 
     Labels and rows come in random order. So neither the class nor the position of a row reveals its label, and a
     mini-batch of the support set mixes classes.
@@ -115,7 +138,7 @@ class Episodes:
                 "Ask for fewer shots or queries, or remove that class."
             )
         self.pool, self.sizes, self.where = pool, sizes, where
-        self.spec = TaskSpec(x_shape=tuple(pool.images.shape[1:]), y_dim=sizes.ways)
+        self.spec = TaskSpec(x_shape=tuple(pool.images.shape[1:]), y_dim=sizes.ways, x_type=pool.x_type)
         self.common_ways = -int((-members[members > 0]).median())  # at least half of the groups have this many classes
         self._eligible = (members >= sizes.ways).nonzero()[:, 0]  # groups that can fill an episode
         self._starts = pool.counts.cumsum(0) - pool.counts  # [classes], each class's first row in the pool

@@ -18,7 +18,7 @@ class JointBatches:
 
     def __init__(self, pool: ClassPool, sizes: Sizes) -> None:
         self.pool, self.sizes = pool, sizes
-        self.spec = TaskSpec(x_shape=tuple(pool.images.shape[1:]), y_dim=len(pool.names))
+        self.spec = TaskSpec(x_shape=tuple(pool.images.shape[1:]), y_dim=len(pool.names), x_type=pool.x_type)
         self._labels = torch.arange(len(pool.names)).repeat_interleave(pool.counts)  # [examples]
 
     def sample(self, tasks: int, generator: torch.Generator) -> Task:

@@ -85,8 +85,8 @@ class Source(Settings, ABC):
         """One line about the classes of each split, for the start of a training. Default: empty."""
         return ""
 
-    def describe_omissions(self, training: Sizes, test: Sizes) -> str:
-        """One line about tasks that are too small for these sizes, and so left out. Default: empty."""
+    def describe_omissions(self, split: Split, sizes: Sizes) -> str:
+        """One line about tasks of ``split`` that are too small for ``sizes``, and so left out. Default: empty."""
         return ""
 
     @property

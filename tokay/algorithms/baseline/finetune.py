@@ -63,8 +63,8 @@ class Finetune(Algorithm[Params], name="finetune"):
     def path(self, net: nn.Module, support: Examples) -> Iterator[Params]:
         initial = trainable(net)
         if kind_of(support.y) == "classification":
-            features, ways = initial["head.weight"].shape[1], support.y.shape[1]
-            blank = {"head.weight": support.x.new_zeros(ways, features), "head.bias": support.x.new_zeros(ways)}
+            weight, ways = initial["head.weight"], support.y.shape[1]
+            blank = {"head.weight": weight.new_zeros(ways, weight.shape[1]), "head.bias": weight.new_zeros(ways)}
             initial = {**initial, **blank}
         optimizer = inner_optimizer(self.inner, self.inner_lr)
         batches = minibatches(support, self.test_batch, self.test_steps)

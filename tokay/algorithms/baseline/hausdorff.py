@@ -62,6 +62,7 @@ class Hausdorff(Algorithm[tuple[list[Drawing], Tensor]], name="hausdorff"):
     cost = Cost("no adaptation", "none: nothing is learned")
     network = "linear"
     any_ways = True
+    compares_inputs = True
     learns = False
     kinds = ("classification",)
     recipes = (

@@ -35,6 +35,7 @@ class Nearest(Algorithm[Examples], name="nearest"):
     cost = Cost("no adaptation", "none: nothing is learned")
     network = "linear"
     any_ways = True
+    compares_inputs = True
     learns = False
     kinds = ("classification",)
 

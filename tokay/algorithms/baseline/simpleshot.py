@@ -72,6 +72,7 @@ class SimpleShot(Algorithm[Tensor], name="simpleshot"):
     network = "conv4-pool"
     meta_batch = 1
     any_ways = True
+    compares_inputs = True
     joint = True
     kinds = ("classification",)
     exceptions: ClassVar[Mapping[str, str]] = {

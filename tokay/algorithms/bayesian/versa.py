@@ -107,6 +107,7 @@ class VERSA(Algorithm[Posterior], name="versa"):
     summary = "one forward pass gives a distribution over the head's weights; predictions are averaged over it"
     cost = Cost("feed-forward", "E_T -log 1/L Σ_l p(Q | ψ_l),  ψ_l ~ q(ψ | S) made by one forward pass over S")
     outer = Outer(optimizer="adam", lr=1e-3)
+    needs_training = "the network that makes the weights of a class is learned"
     network = "conv4"
     meta_batch = 16
     any_ways = True

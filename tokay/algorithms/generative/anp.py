@@ -113,6 +113,7 @@ class ANP(LatentProcess[Memory], name="anp"):
     summary = "a neural process in which every prediction attends to the support examples near it"
     cost = Cost("information-theoretic", "E_T [-E_q(z|S∪Q) log p(S ∪ Q | z, r(x)) + KL(q(z | S ∪ Q) || q(z | S))]/n")
     outer = Outer(optimizer="adam", lr=1e-4)
+    needs_training = "its network reads the examples, and untrained it reads nothing out of them"
     network = "linear"
     vector_network = "linear"
     meta_batch = 16

@@ -74,6 +74,7 @@ class CNP(Algorithm[Tensor], name="cnp"):
     summary = "the mean of encoded (x, y) pairs, decoded to a Gaussian at every input"
     cost = Cost("feed-forward", "E_T -log p(S ∪ Q | r)/n,  p = N(g(x, r)), r the mean of h(x, y) over S")
     outer = Outer(optimizer="adam", lr=1e-4)
+    needs_training = "its network reads the examples, and untrained it reads nothing out of them"
     network = "linear"
     vector_network = "linear"
     meta_batch = 64

@@ -84,6 +84,7 @@ class NP(LatentProcess[Context], name="np"):
     summary = "one latent variable, inferred from encoded (x, y) pairs, says which function a task is"
     cost = Cost("information-theoretic", "E_T [-E_q(z|S∪Q) log p(S ∪ Q | z) + KL(q(z | S ∪ Q) || q(z | S))]/n")
     outer = Outer(optimizer="adam", lr=1e-4)
+    needs_training = "its network reads the examples, and untrained it reads nothing out of them"
     network = "linear"
     vector_network = "linear"
     meta_batch = 16

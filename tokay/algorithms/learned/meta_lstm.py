@@ -111,6 +111,7 @@ class MetaLSTM(Algorithm[Params], name="meta-lstm"):
     reference = "Ravi & Larochelle, ICLR 2017, openreview.net/forum?id=rJY0-Kcll"
     summary = "an LSTM whose cell state is the learner's weights: a learned start, rate and decay"
     cost = Cost("gradient-based", "E_T L_Q(θ_T),  θ_t = f_t ∘ θ_(t-1) - i_t ∘ ∇L_S,  f and i gates of an LSTM")
+    needs_training = "its optimizer is learned"
     network = "conv4"
     meta_batch = 4
     recipes = tuple(

@@ -122,6 +122,7 @@ class MatchingNet(Algorithm[EmbeddedSupport], name="matching"):
     network = "conv4-pool"
     meta_batch = 16
     any_ways = True
+    compares_inputs = True
     kinds = ("classification",)
     recipes = (_recipe(5, 1, "98.1"), _recipe(5, 5, "98.9"), _recipe(20, 1, "93.8"), _recipe(20, 5, "98.5"))
     exceptions: ClassVar = {

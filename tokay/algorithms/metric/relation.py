@@ -129,6 +129,7 @@ class RelationNet(Algorithm[Tensor], name="relation"):
     summary = "a learned comparison of the feature maps of a query and of a class"
     cost = Cost("feed-forward", "E_T (r_c(x) - 1[x is of c])² on Q x classes,  r_c = σ(g([Σ_{S of c} f, f(x)]))")
     outer = Outer(optimizer="adam", lr=1e-3)
+    needs_training = "its comparison of two examples is learned"
     network = "conv4-maps"
     meta_batch = 1
     any_ways = True

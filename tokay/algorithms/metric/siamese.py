@@ -129,6 +129,7 @@ class Siamese(Algorithm[SupportFeatures], name="siamese"):
         "feed-forward", "E_T cross-entropy of σ(Σ_j a_j|h_j(x) - h_j(x')| + b) over same and different pairs of S x Q"
     )
     outer = Outer(optimizer="adam", lr=1e-3)
+    needs_training = "its comparison of two examples is learned"
     network = "conv4-pool"
     meta_batch = 1
     any_ways = True

@@ -58,7 +58,8 @@ class SequenceNet(nn.Module):
         self.head = nn.Linear(self.cell.outputs, spec.y_dim)
 
     def start(self, like: Tensor) -> ReaderState:
-        """The state before the first example, with the dtype and device of ``like``."""
+        """The state before the first example, with the dtype and device of ``like``; of the weights if it holds indices."""
+        like = like if like.is_floating_point() else self.head.weight
         return ReaderState(self.cell.start(like), like.new_zeros(self.label_size), identity_standardiser(like))
 
     def step(self, features: Tensor, state: ReaderState) -> tuple[Tensor, Any]:
@@ -106,7 +107,7 @@ def read_support(net: nn.Module, support: Examples) -> tuple[ReaderState, Tensor
     parts, (x, y) = _sequence_net(net), support
     state = parts.start(x)
     if not len(x):  # the backbone may not accept an empty batch
-        return state, x.new_zeros(y.shape)
+        return state, state.label.new_zeros(y.shape)
     features = parts.backbone(x)
     if parts.standardise:
         is_real = y.any(1) if kind_of(y) == "classification" else y.new_ones(len(y), dtype=torch.bool)

@@ -21,6 +21,7 @@ class SequenceReader(Algorithm[ReaderState]):
     label_scale: float = 1.0  # factor on the labels that the cell reads
     kinds = ("classification", "regression", "sequence")
     ordered = True
+    needs_training = "its memory is what meta-training teaches it to use"
 
     @abstractmethod
     def cell(self, inputs: int) -> nn.Module:

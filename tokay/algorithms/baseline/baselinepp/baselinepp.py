@@ -59,6 +59,7 @@ class BaselinePlusPlus(Algorithm[Params], name="baseline++"):
     network = "conv4-pool"
     meta_batch = 1
     any_ways = True
+    compares_inputs = True
     joint = True
     kinds = ("classification",)
     exceptions: ClassVar[Mapping[str, str]] = {

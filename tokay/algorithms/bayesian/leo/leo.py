@@ -89,6 +89,7 @@ class LEO(Algorithm[Classifier], name="leo"):
     summary = "gradient steps on a short code per class, from which the head is decoded"
     cost = Cost("gradient-based", "E_T L_Q(w'(z')) + β KL(q(z | S) || N(0, 1)) + γ |sg(z') - z|²,  z' = z - α ∇_z L_S")
     outer = Outer(optimizer="adam", lr=1e-3)
+    needs_training = "the code of a class is learned"
     network = "conv4"  # strides instead of max-pooling: faster steps
     meta_batch = 12
     any_ways = True

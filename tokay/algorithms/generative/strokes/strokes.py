@@ -152,6 +152,7 @@ class Strokes(Algorithm[TracedSupport], name="strokes"):
         "E_T L_Q(softmax(a log P(Q|ψ_S) + b[log P(S|ψ_Q) - log P(S)])) - c log p(strokes),  ψ traced from pixels",
     )
     outer = Outer(optimizer="adam", lr=0.03, schedule="linear")
+    needs_training = "its model of pen strokes is learned"
     network = "linear"
     meta_batch = 1
     any_ways = True

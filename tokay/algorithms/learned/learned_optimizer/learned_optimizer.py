@@ -83,6 +83,7 @@ class LearnedOptimizer(Algorithm[Params], name="learned-optimizer"):
     reference = "Andrychowicz et al., 2016, arXiv:1606.04474"
     summary = "an LSTM, shared by all weights of any network, turns their gradients into steps"
     cost = Cost("gradient-based", "E_T mean_t L_Q(θ_t),  θ_t = θ_(t-1) + s LSTM(∇L_S(θ_(t-1)))")
+    needs_training = "its optimizer is learned"
     network = "conv4"
     meta_batch = 4
     recipes = (

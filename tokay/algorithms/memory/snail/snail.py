@@ -63,13 +63,14 @@ class _Stack(nn.Module):
     def embed(self, x: Tensor) -> Tensor:
         """The embedding ``[m, embedding]`` of inputs ``[m, *x_shape]``."""
         if not len(x):  # the backbone may not accept an empty batch
-            return x.new_zeros(0, self.embedding.out_features)
+            return self.head.weight.new_zeros(0, self.embedding.out_features)
         features: Tensor = self.embedding(self.backbone(x))
         return features
 
     def read(self, support: Examples) -> Past:
         """Passes the support set through all layers."""
-        z = torch.cat([self.embed(support.x), support.y.to(support.x.dtype)], -1)
+        z = self.embed(support.x)
+        z = torch.cat([z, support.y.to(z.dtype)], -1)
         real = support.y.any(-1)
         order = (
             torch.arange(len(z), device=z.device) + len(z) * real
@@ -134,6 +135,7 @@ class SNAIL(Algorithm[Past], name="snail"):
     summary = "temporal convolutions and causal attention over examples with their labels, and the query after them"
     cost = Cost("feed-forward", "E_T L_Q(SNAIL((x_1, y_1), ..., (x_n, y_n), (x, -)))")
     outer = Outer(optimizer="adam", lr=1e-3)
+    needs_training = "its attention is what meta-training teaches it to use"
     network = "conv4-pool"
     meta_batch = 32
     kinds = ("classification",)
