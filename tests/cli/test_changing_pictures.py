@@ -83,12 +83,38 @@ def test_resume_refuses_other_training_data(call: Call, folder: Path, run: Path)
     assert name in classes(run)["train"]
 
 
+def test_resume_refuses_other_validation_data(call: Call, folder: Path, run: Path, tmp_path: Path) -> None:
+    """The best step is chosen by its score on them."""
+    name = classes(run)["validation"][0]
+    train(call, folder, tmp_path / "unvalidated", "--validate-every", "0")
+    (folder / name / "0.png").unlink()
+    words = ("--steps", "4")
+    refused(call("train", "--resume", run, *words), f"1 validation class differs ({name})", "add --changed-data")
+    assert call("train", "--resume", run, *words, "--changed-data").code == 0
+    assert "changed since" not in call("train", "--resume", run).err
+    assert call("train", "--resume", tmp_path / "unvalidated", *words).code == 0
+
+
+def test_patience_needs_validation_classes_before_a_folder_is_made(call: Call, folder: Path, tmp_path: Path) -> None:
+    words = ("train", "protonet", "images", "--root", folder, *SMALL, *FEW_STEPS, "--validation", "0")
+    result = call(*words, "--patience", "2", "--out", tmp_path / "run")
+    refused(result, "patience needs validation tasks, got patience 2 and no validation. Leave it out.")
+    assert not (tmp_path / "run").exists()
+    train(call, folder, tmp_path / "run", "--validation", "0")
+    refused(call("train", "--resume", tmp_path / "run", "--patience", "2"), "patience needs validation tasks")
+
+
 def test_resume_goes_on_if_test_classes_changed(call: Call, folder: Path, run: Path) -> None:
     name = classes(run)["test"][0]
     (folder / name / "0.png").unlink()
     result = call("train", "--resume", run, "--steps", "4")
     assert result.code == 0, result.err
     assert f"1 test class differs ({name})" in result.err
+
+
+def test_no_new_classes_are_said(call: Call, run: Path) -> None:
+    result = call("evaluate", run, *FEW_TASKS, "--new-classes")
+    assert f"{run}: --new-classes changes nothing, because no class came since the training.\n" in result.err
 
 
 def test_new_classes_are_about_the_source_of_the_run(call: Call, run: Path) -> None:
@@ -161,6 +187,7 @@ def test_all_classes_may_be_trained_on(call: Call, folder: Path, tmp_path: Path)
     lines = train(call, folder, run, "--validation", "0", "--test", "0")
     assert "12 training, 0 validation and 0 test classes" in lines
     assert "without validation classes the last weights are kept, not the best" in lines
+    assert lines.endswith(f"Saved {run}. It has no test classes. tokay adapt {run} uses it.\n")
     assert call("train", "--resume", run, "--steps", "4").code == 0
     advice = "--on 'images --root FOLDER --size 16 --test 1'"
     refused(call("evaluate", run, *FEW_TASKS), "there are no test classes, because the run keeps none", advice)

@@ -121,11 +121,12 @@ def test_a_run_that_stopped_early_is_complete_until_the_patience_changes(tmp_pat
         assert call("train", "--resume", run, "--steps", "100").code == 0
     stale(run, step_of(run) - 15)
     steps = step_of(run)
-    result = call("train", "--resume", run, "--steps", str(steps + 60))
-    assert result.code == 0
-    assert "Stopped early" in result.err
-    assert step_of(run) == steps
-    assert call("train", "--resume", run, "--patience", "5").code == 0
+    settings = (run / "run.json").read_text()
+    for longer in (("--steps", str(steps + 60)), ("--minutes", "1")):  # these alone would train nothing
+        refused(call("train", "--resume", run, *longer), f"stopped early after {steps} steps", "Add --patience 0")
+    assert ((run / "run.json").read_text(), step_of(run)) == (settings, steps)
+    assert f"it stopped early after {steps} steps" in call("train", "--resume", run).err
+    assert call("train", "--resume", run, "--steps", str(steps + 60), "--patience", "5").code == 0
     assert step_of(run) == steps + 10, "two validations more"
     assert call("train", "--resume", run, "--patience", "0").code == 0
     assert step_of(run) == steps + 60
@@ -141,7 +142,12 @@ def test_stopping_early_is_saved_and_logged(tmp_path: Path, call: Call, monkeypa
     assert read(tmp_path / "run")[0].fit.steps == 100
     lines = [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines == [5, 10, 15]
-    assert "is complete, all 15 steps" in call("train", "--resume", tmp_path / "run").err
+    lines = call("train", "--resume", tmp_path / "run").err.splitlines()
+    expected = "is complete, it stopped early after 15 steps; the best was step 15. --patience 0 trains all steps."
+    assert lines == [
+        f"{tmp_path / 'run'}: {expected}",
+        f"Saved {tmp_path / 'run'}. Next: tokay evaluate {tmp_path / 'run'}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +180,17 @@ def test_a_state_without_a_good_record_says_nothing_or_something(
     metadata = {name: value for name, value in metadata.items() if name != "computation"}
     write_tensors(run / "state.safetensors", tensors, metadata | ({} if record is None else {"computation": record}))
     assert call("train", "--resume", run, "--steps", "6").code == 0
+
+
+def test_flags_come_in_any_order(tmp_path: Path, call: Call) -> None:
+    run = train(tmp_path / "run", "--steps", "5")
+    assert call("train", "--steps", "6", f"--resume={run}").code == 0
+    assert step_of(run) == 6
+
+
+def test_a_method_that_does_not_train_is_complete(tmp_path: Path, call: Call) -> None:
+    quietly("train", "scratch", "sinusoid", "--out", tmp_path / "run")
+    assert "is complete, scratch does not train.\n" in call("train", "--resume", tmp_path / "run").err
 
 
 def test_equal_runs_are_equal_files(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_resume_and_new_patients(call: Call, file: str, run: Path) -> None:
     frame = patients(10)
     write_table(Path(file).parent, frame[~frame["patient"].isin(list(json.loads(record)["train"])[:2])])
     result = call("train", "--resume", run, "--steps", "6")
-    refused(result, "--resume needs the training data", "2 training tasks are gone")
+    refused(result, "--resume needs the training and validation data", "2 training tasks are gone")
 
 
 def test_the_kind_may_be_said(call: Call, tmp_path: Path) -> None:

@@ -79,6 +79,13 @@ def test_with_head() -> None:
     assert net(torch.zeros(4, 1, 6, 6)).shape == (4, 3)
 
 
+def test_a_network_without_embedding_cannot_take_indices() -> None:
+    with pytest.raises(
+        NetworkError, match=r"int64, but fails on them .*\. They are indices, so it must begin with an nn\.Emb"
+    ):
+        feature_size(nn.Linear(4, 2), TaskSpec(x_shape=(4,), y_dim=2, x_type="integer"))
+
+
 @pytest.mark.parametrize("check", [feature_size, with_head])
 @pytest.mark.parametrize(
     "backbone, message",

@@ -1,9 +1,24 @@
+import re
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
-from tokay import CNP, MAML, ConfigError, Examples, Finetune, NetworkError, ProtoNet, Task, TaskSpec, one_hot
-from tokay.core.predictions import check_compatible, extra_measures, predict_queries
+from tokay import (
+    CNP,
+    MAML,
+    ConfigError,
+    Examples,
+    Finetune,
+    NetworkError,
+    ProtoNet,
+    Task,
+    TaskSpec,
+    list_algorithms,
+    one_hot,
+)
+from tokay.core.predictions import check_compatible, check_kind, extra_measures, predict_queries
 
 
 def problem() -> tuple[nn.Module, Examples, torch.Tensor]:
@@ -57,6 +72,22 @@ def test_unsupported_kinds_raise_an_error() -> None:
     with pytest.raises(ConfigError, match=r"^here: protonet learns classification, got regression tasks"):
         check_compatible(ProtoNet(), nn.Linear(4, 3), regression, where="here")
     check_compatible(MAML(), nn.Linear(4, 3), regression, where="here")
+
+
+@pytest.mark.parametrize("name", sorted(list_algorithms()))
+def test_a_method_takes_indices_or_says_why_not(name: str) -> None:
+    method, indices = (
+        list_algorithms()[name](),
+        replace(SPEC, x_type="integer", kind=list_algorithms()[name]().takes()[0]),
+    )
+    if not method.refuses_indices:
+        check_kind(method, indices, where="here")
+        return
+    with pytest.raises(
+        ConfigError, match=rf"^here: {re.escape(name)} cannot learn from indices, because {method.refuses_indices}\."
+    ):
+        check_kind(method, indices, where="here")
+    check_kind(method, replace(indices, x_type="float"), where="here")
 
 
 def test_a_head_must_have_an_output_per_class() -> None:

@@ -97,9 +97,20 @@ def test_weights_start_as_xavier() -> None:
             assert 0.95 * bound < float(p.detach().abs().max()) <= bound, name
 
 
-@pytest.mark.parametrize("x_shape", [(784,), (28, 28), (1, 15, 28), (1, 28, 15), (1, 1, 28, 28)])
-def test_other_shapes_raise_an_error(x_shape: tuple[int, ...]) -> None:
-    with pytest.raises(ConfigError, match=r"^conv4: examples must be pictures .* at least 16x16, got \("):
+@pytest.mark.parametrize(
+    "x_shape, advice",
+    [
+        ((784,), "For vectors"),
+        ((28, 28), "For vectors"),
+        ((1, 1, 28, 28), "For vectors"),
+        ((1, 15, 28), r"Use larger pictures \(--size\)"),
+        ((1, 28, 15), r"Use larger pictures \(--size\)"),
+    ],
+)
+def test_other_shapes_raise_an_error(x_shape: tuple[int, ...], advice: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"^conv4: examples must be pictures .* at least 16x16, got \(.*\)\. {advice}"
+    ):
         Conv4().build(x_shape)
 
 

@@ -141,14 +141,18 @@ def test_changes_are_named(
     kind = "training" if split == "train" else split
     assert changes is not None
     assert changes.describe() == f"1 {kind} class {words} ({name})"
+    run = read(path)[0]
+    unvalidated_run = replace(run, fit=replace(run.fit, validate_every=0))
     if split != "train":
-        assert check_resumable(path, read(path)[0], changed_data=False) == changes
+        assert check_resumable(path, unvalidated_run, changed_data=False) == changes
+    if split == "test":
+        assert check_resumable(path, run, changed_data=False) == changes
         return
     with pytest.raises(ConfigError) as caught:
-        check_resumable(path, read(path)[0], changed_data=False)
+        check_resumable(path, run, changed_data=False)
     assert str(caught.value) == (
-        f"{path}: --resume needs the training data that the run was started with, but 1 training class {words} ({name}). "
-        "Put them back, or add --changed-data to go on with what is there."
+        f"{path}: --resume needs the training and validation data that the run was started with, but 1 {kind} class {words} "
+        f"({name}). Put them back, or add --changed-data to go on with what is there."
     )
 
 

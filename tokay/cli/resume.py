@@ -13,7 +13,7 @@ from ..runs.folder import existing_folder
 from ..runs.run import Run
 from ..runs.settings import change_fit, read
 from ..training.config import FitConfig
-from ..training.fit import FitState, is_complete
+from ..training.fit import FitState, check_patience, is_complete, is_stopped_early
 from ..training.plan import follows_total, resolve
 from .formats import find_device
 from .output import stderr
@@ -62,8 +62,14 @@ def resume(args: Resume) -> None:
             stderr.print(f"{path}: {changes}. The run keeps its division of the classes.", markup=False)
         training, validation = run.tasks("train"), run.validation_tasks()
         new_run = _with_changes(path, args, run, state)
-        if args.minutes is None and is_complete(state, new_run.fit):
-            stderr.print(f"{path}: is complete, all {state.step} steps are done.", markup=False)
+        check_patience(new_run.fit, validation, where=str(path))
+        if is_stopped_early(state, new_run.fit) and (args.minutes is not None or new_run.fit.steps > run.fit.steps):
+            raise ConfigError(
+                f"{path}: stopped early after {state.step} steps, so more steps alone train nothing. Add --patience 0 to "
+                f"train all steps, or a patience above {new_run.fit.patience}."
+            )
+        if not run.algorithm.learns or (args.minutes is None and is_complete(state, new_run.fit)):
+            stderr.print(_describe_end(path, new_run, state), markup=False)
         elif change := computation_change(path, device_of(net)):
             stderr.print(f"{path}: {change}: the result may differ in the last bits.", markup=False)
         if new_run.fit.steps != run.fit.steps or args.minutes is not None:
@@ -73,6 +79,16 @@ def resume(args: Resume) -> None:
         train_in(
             folder, new_run, net, training, validation, state, Limits(save_every=args.save_every, minutes=args.minutes)
         )
+
+
+def _describe_end(path: Path, run: Run, state: FitState) -> str:
+    """That a run is complete, and how it can go on."""
+    if not run.algorithm.learns:
+        return f"{path}: is complete, {run.algorithm.name} does not train."
+    if is_stopped_early(state, run.fit):
+        best = f"the best was step {state.best_step}"
+        return f"{path}: is complete, it stopped early after {state.step} steps; {best}. --patience 0 trains all steps."
+    return f"{path}: is complete, all {state.step} steps are done. --steps TOTAL makes it longer."
 
 
 def _with_changes(path: Path, args: Resume, run: Run, state: FitState) -> Run:

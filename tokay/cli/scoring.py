@@ -127,7 +127,14 @@ def check_inductive_tasks(inductive_tasks: int | None) -> None:
 
 def report_changes(path: Path, test: EvaluationTasks) -> None:
     """Print what changed in the data of the run in ``path`` since its training, unless ``test`` is on other data."""
-    if test.on is not None or (changes := find_changes(path, read(path)[0].source)) is None:
+    if test.on is not None:
+        return
+    source = read(path)[0].source
+    changes = find_changes(path, source)
+    if test.new_classes and (changes is None or not changes.new):
+        words = f"no {source.noun} came since the training"
+        stderr.print(f"{path}: --new-classes changes nothing, because {words}.", markup=False)
+    if changes is None:
         return
     hint = "" if test.new_classes or not changes.new else ": --new-classes tests on the new ones, too"
     stderr.print(f"{path}: {changes}. The run keeps its division of the {plural(changes.noun)}{hint}.", markup=False)

@@ -1,6 +1,6 @@
 """The first moments of the program: a signal ends it in one line while it is being imported.
 
-Imports next to nothing itself, so that hardly a moment is left without this.
+Imports almost nothing itself, so a signal is caught from nearly the first moment on.
 """
 
 import os

@@ -18,7 +18,7 @@ from ..runs.run import Run
 from ..runs.settings import write
 from ..tasks import Source, list_sources
 from ..training.config import FitConfig, check_device
-from ..training.fit import FitState
+from ..training.fit import FitState, check_patience
 from .early_source import resolve_early
 from .flags import combine, parse
 from .formats import find_device
@@ -76,7 +76,8 @@ def run(arguments: Sequence[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE.format(algorithms=", ".join(sorted(list_algorithms())), sources=", ".join(sorted(list_sources()))))
         return
-    if arguments[0].startswith("--resume"):
+    is_resume = any(word.split("=")[0] == "--resume" for word in arguments)
+    if is_resume and arguments[0].startswith("-"):  # the flags may come in any order
         resume(parse(Resume, arguments, prog="tokay train", description="Continue a run."))
         return
     _start(_parse(arguments))
@@ -133,6 +134,7 @@ def _start(args: Arguments) -> None:
         training, validation = training_tasks(run, advice=advice), run.validation_tasks()
         if run.source.has_split("test"):  # all classes may be trained on
             run.tasks("test")
+        check_patience(run.fit, validation, where="tokay train")
     else:  # a method that does not train needs no training data
         training, validation = run.tasks("test"), None
     check_device(run.fit, device, where=run.algorithm.name)

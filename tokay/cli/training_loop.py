@@ -12,6 +12,7 @@ from ..core.task import TaskSource
 from ..errors import ConfigError
 from ..files import clear_temporaries
 from ..runs.checkpoint import build_network
+from ..runs.data_record import plural
 from ..runs.file_names import STATE
 from ..runs.folder import RunFolder
 from ..runs.log import cut_log, describe_damage
@@ -71,7 +72,9 @@ def train_in(
     """
     device = device_of(net)
     training, validation = on_device(training, device), validation and on_device(validation, device)
-    stderr.print(_describe(run, device), markup=False)
+    is_over = is_complete(state, run.fit) and limits.minutes is None  # then only the last save is made again
+    if not is_over:
+        stderr.print(_describe(run, device), markup=False)
     clear_temporaries(folder.path)
     for damage in describe_damage(folder.path):
         stderr.print(f"{damage}. It stays as it is; the other lines are used.", markup=False)
@@ -88,9 +91,9 @@ def train_in(
             raise Interrupt(f"Interrupted after step {state.step}{_continuation(folder, run, state)}")
         if state.step < run.fit.steps and run.algorithm.learns and not is_stopped_early(state, run.fit):
             change_fit(folder.path, steps=state.step)  # the time was up: these are all the steps of the run
-    if is_stopped_early(state, run.fit):
+    if is_stopped_early(state, run.fit) and not is_over:
         stderr.print(f"Stopped early: the best of {state.step:,} steps was {state.best_step:,}.")
-    stderr.print(f"Saved {folder.name}. Next: tokay evaluate {folder.name}", markup=False)
+    stderr.print(f"Saved {folder.name}. {_next_step(folder, run)}", markup=False)
 
 
 def _with_time(work: _Work, minutes: float | None) -> tuple[_Work, Callable[[], bool]]:
@@ -106,7 +109,7 @@ def _with_time(work: _Work, minutes: float | None) -> tuple[_Work, Callable[[], 
     cost = measure_cost(run.algorithm, twin, work.training, run.fit, validation=work.validation, seconds=60 * minutes)
     more = cost.steps_in(deadline - time.perf_counter(), run.fit.validate_every)
     steps = work.state.step + more
-    stderr.print(f"{describe_time(60 * minutes)}: {more:,} steps.".capitalize())
+    stderr.print(f"{describe_time(60 * minutes)}: {more:,} step{'' if more == 1 else 's'}.".capitalize())
     change_fit(folder.path, steps=steps)
     longer_run = replace(run, fit=replace(run.fit, steps=steps))
     return replace(work, run=longer_run), lambda: time.perf_counter() + cost.validation > deadline
@@ -130,6 +133,16 @@ def _train(work: _Work, recorder: Recorder, watch: SignalWatch, is_time_up: Call
             if line is not None:
                 write_scalars(line)
     recorder.finish(state)
+
+
+def _next_step(folder: RunFolder, run: Run) -> str:
+    """What a user does with a complete run."""
+    if run.source.has_split("test"):
+        return f"Next: tokay evaluate {folder.name}"
+    scores = (
+        f"; tokay evaluate {folder.name} --split validation scores it" if run.source.has_split("validation") else ""
+    )
+    return f"It has no test {plural(run.source.noun)}. tokay adapt {folder.name} uses it{scores}."
 
 
 def _continuation(folder: RunFolder, run: Run, state: FitState) -> str:

@@ -47,6 +47,7 @@ class Algorithm(Settings, ABC, Generic[State]):
     joint: ClassVar[bool] = False  # trains on ordinary mini-batches of all classes instead of on episodes
     compares_inputs: ClassVar[bool] = False  # works without a network too: then it compares the inputs themselves
     needs_training: ClassVar[str] = ""  # the reason why it only guesses without meta-training, if it does
+    refuses_indices: ClassVar[str] = ""  # the reason why inputs cannot be indices (of words, of items), if they cannot
     learns: ClassVar[bool] = True  # has meta-weights worth training (a baseline that only adapts has not)
     exceptions: ClassVar[Mapping[str, str]] = {}  # conformance checks it cannot pass, each with the reason
 

@@ -48,7 +48,9 @@ def _output_for_zeros(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool 
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         advice, kind = "Build it for this shape.", "" if x.is_floating_point() else " and dtype int64"
-        if "indices" in reason and spec.x_type == "float":
+        if spec.x_type == "integer":
+            advice = "They are indices, so it must begin with an nn.Embedding, as the network ngrams does."
+        elif "indices" in reason:
             advice = 'If the inputs are indices, say TaskSpec(x_type="integer").'
         raise NetworkError(
             f"{where}: the network must take inputs of shape {tuple(x.shape)}{kind}, but fails on them ({reason}). {advice}"

@@ -14,11 +14,16 @@ from .task import Examples, Task, TaskSpec, kind_of
 
 
 def check_kind(algorithm: Algorithm[Any], spec: TaskSpec, *, where: str) -> None:
-    """Raise ``ConfigError`` if the method, with its settings, does not learn this kind of task."""
+    """Raise ``ConfigError`` if the method, with its settings, does not learn this kind of task or of inputs."""
     if spec.kind not in algorithm.takes():
         raise ConfigError(
             f"{where}: {algorithm.name} learns {' or '.join(algorithm.takes())}, got {spec.kind} tasks. "
             "Choose another setting, method or source (tokay list)."
+        )
+    if spec.x_type == "integer" and algorithm.refuses_indices:
+        raise ConfigError(
+            f"{where}: {algorithm.name} cannot learn from indices, because {algorithm.refuses_indices}. "
+            "Choose another method or other inputs."
         )
 
 

@@ -50,9 +50,11 @@ def _conv4(x_shape: tuple[int, ...], settings: "_Conv4", makers: Sequence[Block]
     """One block per maker, then ``ends``, by name."""
     filters, norm = settings.filters, settings.norm
     if len(x_shape) != 3 or min(x_shape[1:]) < 16:
+        advice = (
+            "Use larger pictures (--size), or --network mlp." if len(x_shape) == 3 else "For vectors use --network mlp."
+        )
         raise ConfigError(
-            f"conv4: examples must be pictures (channels, height, width) of at least 16x16, got {x_shape}. "
-            "For vectors use --network mlp."
+            f"conv4: examples must be pictures (channels, height, width) of at least 16x16, got {x_shape}. {advice}"
         )
     if filters < 1:
         raise ConfigError(f"conv4: filters must be at least 1, got {filters}.")

@@ -9,8 +9,8 @@ Each picture i is normalised by a blend of the moments of the support set, s, an
 
 with μ_i', σ²_i' over the positions of picture i. So an answer depends on the support set and on no other query.
 
-The moments of the support set belong to the weights of the moment: where a method asks for queries with adapted weights,
-the support set goes through the network beside them. Deviations: scale and offset start at 0 (α = 1/2). Methods that adapt
+The moments of the support set change with the weights. So where a method answers queries with adapted weights, the support
+set goes through the network beside them. Deviations: scale and offset start at 0 (α = 1/2). Methods that adapt
 the norm layers (MAML) adapt scale and offset with them.
 """
 

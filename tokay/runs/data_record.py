@@ -135,17 +135,18 @@ def find_changes(path: Path, source: Source) -> Changes | None:
 def check_resumable(path: Path, run: Run, *, changed_data: bool) -> Changes | None:
     """What changed in the data of the run in ``path`` since its training.
 
-    With ``changed_data``, other training data are accepted and recorded. A run without record gets one.
+    With ``changed_data``, other training and validation data are accepted and recorded. A run without record gets one.
 
-    Raises ``ConfigError`` if the training data changed and ``changed_data`` is False, or if a class is gone that the
-    network has an output for.
+    Raises ``ConfigError`` if these data changed and ``changed_data`` is False, or if a class is gone that the network has
+    an output for. Scores on other validation data cannot be compared with those before, so they count like training data.
     """
     if read_record(path) is None:
         if run.algorithm.learns:  # a method that does not train needs no training data
             write_record(path, run.source)
         return None
     changes = find_changes(path, run.source)
-    if changes is None or not changes.touch("train"):
+    is_validated = bool(run.fit.validate_every)
+    if changes is None or not (changes.touch("train") or (is_validated and changes.touch("validation"))):
         return changes
     if run.algorithm.joint and changes.removals["train"]:
         raise ConfigError(
@@ -154,8 +155,8 @@ def check_resumable(path: Path, run: Run, *, changed_data: bool) -> Changes | No
         )
     if not changed_data:
         raise ConfigError(
-            f"{path}: --resume needs the training data that the run was started with, but {changes.describe()}. "
-            "Put them back, or add --changed-data to go on with what is there."
+            f"{path}: --resume needs the training and validation data that the run was started with, but "
+            f"{changes.describe()}. Put them back, or add --changed-data to go on with what is there."
         )
     record, current = read_record(path) or {}, _observe(keep_division(path, run.source))
     # A class that is gone keeps its place: it was trained on, so it never becomes a test class.

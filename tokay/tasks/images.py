@@ -44,7 +44,7 @@ class Images(Source, name="images"):
     """
 
     summary: ClassVar[str] = "your own pictures: a folder with one folder of images per class"
-    # A step of the usual four convolutions then takes about 0.3 processor seconds.
+    # A step of the usual four convolutions then takes well below a second of one processor core.
     pixels_per_step: ClassVar[int | None] = 100_000
     _run_classes: ClassVar[Mapping[Split, Sequence[str]] | None] = None  # set by keep_classes
     _has_new_classes: ClassVar[bool] = False

@@ -74,8 +74,7 @@ def fit(
     check_compatible(algorithm, net, source.spec, where="fit")
     if not algorithm.learns:
         return
-    if config.patience and validation is None:
-        raise ConfigError(f"fit: patience needs validation tasks, got patience {config.patience} and no validation.")
+    check_patience(config, validation, where="fit")
     plan, state = resolve(algorithm, config), state or FitState()
     state.optimizer = state.optimizer or plan.make_optimizer(net, where=algorithm.name)
     outer_step = OuterStep(algorithm, net, source, config, plan, state.optimizer)
@@ -105,6 +104,14 @@ def fit(
             break
     if state.best_weights:
         net.load_state_dict(state.best_weights)
+
+
+def check_patience(config: FitConfig, validation: TaskSource | None, *, where: str) -> None:
+    """Raise ``ConfigError`` for a patience without validation tasks: then no training stops early."""
+    if config.patience and validation is None:
+        raise ConfigError(
+            f"{where}: patience needs validation tasks, got patience {config.patience} and no validation. Leave it out."
+        )
 
 
 def is_complete(state: FitState, config: FitConfig) -> bool:

@@ -68,7 +68,7 @@ class TrainingReport:
         if step.validation:
             self._held_out = "  held out: " + brief({name: s.mean for name, s in step.validation.scores.items()})
         self._estimate(step)
-        text = f"{brief(step.metrics)}  {self.tasks_per_second:.0f} tasks/s{self._held_out}"
+        text = f"{brief(step.metrics)}  {describe_rate(self.tasks_per_second)}{self._held_out}"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=step.step, text=text)
         elif self._is_line_due(step):
@@ -127,6 +127,17 @@ def describe_time(seconds: float) -> str:
         count = max(1, round(seconds))
         return f"{count} second{'' if count == 1 else 's'}"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def describe_rate(tasks_per_second: float) -> str:
+    """How fast a training goes, with no more digits than it needs.
+
+    >>> [describe_rate(rate) for rate in (0.04, 0.3, 7.26, 1234.5)]
+    ['2.4 tasks/min', '0.3 tasks/s', '7.3 tasks/s', '1234 tasks/s']
+    """
+    if tasks_per_second < 0.1:
+        return f"{60 * tasks_per_second:.1f} tasks/min"
+    return f"{tasks_per_second:.{0 if tasks_per_second >= 10 else 1}f} tasks/s"
 
 
 def brief(metrics: dict[str, float]) -> str:

@@ -63,6 +63,7 @@ class Hausdorff(Algorithm[tuple[list[Drawing], Tensor]], name="hausdorff"):
     network = "linear"
     any_ways = True
     compares_inputs = True
+    refuses_indices = "it compares drawings"
     learns = False
     kinds = ("classification",)
     recipes = (

@@ -36,6 +36,7 @@ class Nearest(Algorithm[Examples], name="nearest"):
     network = "linear"
     any_ways = True
     compares_inputs = True
+    refuses_indices = "the distance of two indices means nothing"
     learns = False
     kinds = ("classification",)
 

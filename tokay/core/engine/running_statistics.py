@@ -1,6 +1,6 @@
 """Running statistics of batch norm, gathered over tasks: the published, non-transductive protocol of metric methods.
 
-In training, a batch norm uses the statistics of the rows it sees, as ever. After each outer step one more forward pass of
+In training, a batch norm uses the statistics of the rows it sees. After each outer step one more forward pass of
 the backbone, without gradients, measures the mean and the variance of every channel in each task of the meta-batch (its
 support set and its queries together), and moves the running values towards their average over the tasks:
 

@@ -153,6 +153,7 @@ class Strokes(Algorithm[TracedSupport], name="strokes"):
     )
     outer = Outer(optimizer="adam", lr=0.03, schedule="linear")
     needs_training = "its model of pen strokes is learned"
+    refuses_indices = "it traces drawings"
     network = "linear"
     meta_batch = 1
     any_ways = True
