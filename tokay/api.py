@@ -24,6 +24,8 @@ from .errors import (
 from .evaluation.by_instance import Instances as Instances, by_instance as by_instance
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.scores import Evaluation as Evaluation, Score as Score, paired_difference as paired_difference
+from .learner.adapting import adapt as adapt
+from .learner.answers import Answers as Answers, answer as answer
 from .learner.learner import Learner as Learner
 from .learner.saving import load as load, save as save
 from .training.fit import FitConfig as FitConfig, FitState as FitState, Step as Step

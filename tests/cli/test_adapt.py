@@ -1,5 +1,6 @@
 """``tokay adapt``: learn classes from folders of pictures, and label other pictures."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 import tokay
-from tokay.tasks.images import read_images
+from tokay.tasks.image_pools import read_images
 
 from .helpers import Call, quietly, refused, write_letters
 
@@ -113,7 +114,7 @@ def test_inductive_answers_do_not_depend_on_the_others(call: Call, trained: Path
     torch.testing.assert_close(probabilities(all_at_once)[3:4], probabilities(one_file), rtol=1e-4, atol=1e-5)
 
 
-def test_table(call: Call, trained: Path, letters: Path, queries: Path) -> None:
+def test_table_of_answers(call: Call, trained: Path, letters: Path, queries: Path) -> None:
     result = call("adapt", trained, "--support", letters, "--query", queries)
     assert result.code == 0
     assert "protonet, 3 classes (each picture is labelled separately" in " ".join(result.out.split())
@@ -190,13 +191,56 @@ def test_bad_support(call: Call, proto_run: Path, letters: Path, tmp_path: Path,
     folder = shutil.copytree(letters, tmp_path / "support")
     culprit = damage(folder, kind)
     refused(call("adapt", proto_run, "--support", folder, "--query", letters / "c0"), culprit)
-    refused(call("adapt", proto_run, "--support", letters, "--query", folder / "c1"), culprit)
+    query = folder / "c1" if kind == "empty" else Path(culprit)
+    refused(call("adapt", proto_run, "--support", letters, "--query", query), culprit)
+
+
+@pytest.mark.parametrize("kind", ["cut", "text"])
+def test_an_unreadable_picture_is_named_and_the_others_are_labelled(
+    call: Call, proto_run: Path, letters: Path, tmp_path: Path, kind: str
+) -> None:
+    folder = shutil.copytree(letters, tmp_path / "query")
+    culprit = damage(folder, kind)
+    words = ("adapt", proto_run, "--support", letters, "--query", folder / "c1", "--invert", "yes")
+    result = call(*words, "--json")
+    assert result.code == 1
+    assert len(result.err.splitlines()) == 1
+    assert culprit in result.err
+    report = json.loads(result.out)
+    assert report["unreadable"] == [result.err.strip()]
+    assert {entry["file"] for entry in report["predictions"]} == {
+        str(file) for file in (folder / "c1").iterdir() if str(file) != culprit
+    }
+    assert call(*words).code == 1
+    assert call(*words, "--csv").code == 1
+
+
+def test_csv(call: Call, trained: Path, letters: Path, queries: Path) -> None:
+    result = call("adapt", trained, "--support", letters, "--query", queries, "--csv")
+    assert result.code == 0, result.err
+    head, *rows = csv.reader(result.out.splitlines())
+    assert head == ["file", "row", "label", "p(c0)", "p(c1)", "p(c2)"]
+    report = labelled(call, trained, "--support", letters, "--query", queries)
+    for row, entry in zip(rows, report["predictions"], strict=True):
+        assert row[:3] == [entry["file"], "", entry["class"]]
+        assert [float(cell) for cell in row[3:]] == list(entry["probabilities"].values())
+
+
+def test_folders_of_unequal_numbers_of_pictures(call: Call, trained: Path, tmp_path: Path) -> None:
+    five = write_letters(tmp_path / "five", classes=5, files=4)
+    for name in ("c1", "c3"):
+        for number in (1, 2, 3):
+            (five / name / f"{number}.png").unlink()
+    report = labelled(call, trained, "--support", five, "--query", five / "c3")
+    assert report["classes"] == ["c0", "c1", "c2", "c3", "c4"]
+    assert report["predictions"][0]["class"] == "c3"
 
 
 def test_bad_words(call: Call, proto_run: Path, sine_run: Path, letters: Path, tmp_path: Path) -> None:
     support, query = ("--support", letters), ("--query", letters / "c0")
     none = tmp_path / "none"
-    refused(call("adapt", proto_run, *support), "--query")
+    refused(call("adapt", proto_run, *support), "Give --query, --save, or both")
+    refused(call("adapt", proto_run, *support, *query, "--csv", "--json"), "--csv and --json exclude each other")
     refused(call("adapt", *support, *query), "run folder")
     refused(call("adapt", none, *support, *query), "no run folder")
     refused(call("adapt", proto_run, "--support", none, *query), str(none), "No such file or directory")

@@ -167,15 +167,17 @@ def test_flags_of_the_division_beside_folders_of_splits(call: Call, folder: Path
     for number in range(12):
         (folder / f"c{number}").rename(folder / "train" / f"c{number}")
     words = ("train", "protonet", "images", "--root", folder, *SMALL, flag, "0", "--out", folder.parent / "x")
-    refused(call(*words), f"so {flag} must be left out: the classes are divided already.")
+    refused(call(*words), f"so {flag} must be left out.")
 
 
 def test_small_classes(call: Call, folder: Path, tmp_path: Path) -> None:
     for number in (1, 5):
         (folder / f"c{number}" / "0.png").unlink()
         (folder / f"c{number}" / "1.png").unlink()
-    words = ("train", "protonet", "images", "--root", folder, *SMALL, "--out", tmp_path / "run")
-    refused(call(*words), "classes have fewer, such as c", "leave such classes out with --skip-small 3.")
+    lines = train(call, folder, tmp_path / "all", "--validation", "0", "--test", "0")
+    assert "images: left out " in lines, "they take no part in tasks of 1 shot and 2 queries"
+    assert " training classes, with fewer than 3 pictures (c" in lines
+    assert {"c1", "c5"} <= {name for names in classes(tmp_path / "all").values() for name in names}
     assert "; 2 with fewer than 3 pictures left out (c1 2, c5 2)\n" in train(
         call, folder, tmp_path / "run", "--skip-small", "3"
     )

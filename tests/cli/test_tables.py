@@ -89,7 +89,7 @@ def test_a_plot_has_no_picture_of_a_task(call: Call, run: Path) -> None:
 
 
 def test_adapt_refuses_in_one_line(call: Call, run: Path, tmp_path: Path) -> None:
-    refused(call("adapt", run, "--support", tmp_path, "--query", tmp_path), "table is regression. Use tokay.load(run)")
+    refused(call("adapt", run, "--support", tmp_path, "--query", tmp_path), "must be a file, it is a folder")
 
 
 def test_compare_has_errors_in_units(call: Call, file: str, run: Path, tmp_path: Path) -> None:

@@ -49,9 +49,11 @@ def test_every_command_takes_a_run_on_texts(call: Call, run: Path, tmp_path: Pat
     assert resumed.code == 0, resumed.err
 
 
-def test_adapt_refuses_texts(call: Call, run: Path, tmp_path: Path) -> None:
+def test_adapt_refuses_folders_of_texts(call: Call, run: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    refused(call("adapt", run, "--support", tmp_path / "a", "--query", tmp_path / "a"), "tokay.load(run).fit(x, y)")
+    refused(
+        call("adapt", run, "--support", tmp_path / "a", "--query", tmp_path / "a"), "must be a file, it is a folder"
+    )
 
 
 def test_a_run_labels_new_texts_from_python(run: Path, file: Path) -> None:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from tokay import Learner, ProtoNet, TaskError
 from tokay.learner.inputs import explained_indices, read_inputs
 
+from .corners import regressor
+
 NET = nn.Linear(2, 1)
 ROWS = [[0.0, 1.0], [2.0, 3.0]]
 
@@ -74,3 +76,9 @@ def test_indices_out_of_range() -> None:
 def test_other_index_errors_pass() -> None:
     with pytest.raises(IndexError, match="pop from"), explained_indices(torch.zeros(1, dtype=torch.int64)):
         [].pop()
+
+
+def test_memory_that_may_not_be_written_gives_no_warning() -> None:
+    x, y = np.random.default_rng(0).random((6, 2)), np.arange(6.0)
+    x.flags.writeable = y.flags.writeable = False  # as pandas lends it
+    assert regressor().fit(x, y).predict(x).shape == (6,)

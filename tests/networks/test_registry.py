@@ -48,7 +48,8 @@ def test_every_network(name: str) -> None:
     for field in fields(network):
         with pytest.raises(FrozenInstanceError):
             setattr(network, field.name, getattr(network, field.name))
-    x = torch.randint(0, 99, (2, 20)) if name == "ngrams" else torch.randn(2, 1, network.side, network.side)
+    integers = {"ngrams": torch.randint(0, 99, (2, 20)), "embeddings": torch.randint(0, 99, (2, 3, 4))}
+    x = integers.get(name, torch.randn(2, 1, network.side, network.side))
     nets = [network.build(tuple(x.shape[1:])) for _ in range(2)]
     assert all(net(x).ndim in (2, 4) for net in nets)
     for one, other in zip(*(net.parameters() for net in nets), strict=True):

@@ -79,3 +79,15 @@ def test_ways_follow_what_a_step_costs(
 def test_the_spec_without_test_classes(pictures: Images) -> None:
     everything = replace(pictures, validation=0, test=0)
     assert spec_of_test_tasks(everything, TEST) == spec_of_test_tasks(pictures, TEST)
+
+
+def test_a_few_small_classes_do_not_cost_the_others_their_queries(pictures: Images) -> None:
+    """They are left out of training instead, and take part in smaller test tasks."""
+    source = Images(root=pictures.root, size=8, validation=0, test=0)
+    sizes = training_sizes(ProtoNet(), source, TEST, spec_of_test_tasks(source, TEST))
+    assert (sizes.ways, sizes.shots, sizes.queries) == (15, 1, 3)
+    for index in (1, 2, 3):
+        (Path(pictures.root) / "0" / f"{index}.png").unlink()
+    sizes = training_sizes(ProtoNet(), source, TEST, spec_of_test_tasks(source, TEST))
+    assert (sizes.ways, sizes.shots, sizes.queries) == (14, 1, 3)
+    assert "0" not in source.tasks("train", sizes).pool.names

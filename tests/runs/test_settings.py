@@ -32,7 +32,7 @@ def another(kind: Any, name: str, default: Any) -> Any:
         return another(options[0], name, default)
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
-        values = ("a", "b", "c") if kinds[0] is str else (3, 5, 7)
+        values = ("a", "b", "c") if kinds[0] is str else get_args(kinds[0]) or (3, 5, 7)
         return values if kinds[-1] is ... else values[: len(kinds)]
     if kind is bool:
         return not default

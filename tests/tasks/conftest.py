@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tokay.tasks import images
+from tokay.tasks import image_pools
 
 
 def write_class(root: Path, name: str, files: int = 3, grey: int = 0) -> None:
@@ -16,7 +16,7 @@ def write_class(root: Path, name: str, files: int = 3, grey: int = 0) -> None:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder, and an empty cache in memory."""
     monkeypatch.setenv("TOKAY_CACHE", str(tmp_path / "cache"))
-    images._load.cache_clear()
+    image_pools.load_pool.cache_clear()
     return tmp_path / "cache"
 
 

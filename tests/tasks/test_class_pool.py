@@ -172,7 +172,7 @@ def test_subset_keeps_each_class_whole() -> None:
     pool = numbered_pool([2, 3, 4]).subset(["c2", "c0"])
     assert pool.names == ("c2", "c0")
     assert pool.counts.tolist() == [4, 2]
-    assert pool.images[:, 0, 0, 0].tolist() == [5, 6, 7, 8, 0, 1]
+    assert pool.stored()[:, 0, 0, 0].tolist() == [5, 6, 7, 8, 0, 1]
 
 
 IMAGES = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)

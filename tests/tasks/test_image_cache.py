@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from safetensors.torch import save_file
 
 from tokay.errors import DataError
 from tokay.tasks import ClassPool
-from tokay.tasks.image_cache import decode_once
+from tokay.tasks.image_cache import decode_once, fill_once
 
 
 def pool() -> ClassPool:
@@ -139,7 +141,12 @@ def test_what_a_kill_leaves_goes(tmp_path: Path) -> None:
 
 def test_a_killed_process_leaves_a_name_that_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = []
-    monkeypatch.setattr(Path, "write_bytes", lambda path, content: names.append(path.name))
+
+    def fail(path: Path, content: bytes) -> None:
+        names.append(path.name)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.warns(UserWarning, match="cannot store"):  # nothing was written
         decode_once(tmp_path / "x.safetensors", "key", pool, where="here")
     (tmp_path / names[0]).touch()
@@ -147,3 +154,59 @@ def test_a_killed_process_leaves_a_name_that_is_recognised(tmp_path: Path, monke
     monkeypatch.undo()
     decode_once(tmp_path / "x.safetensors", "key", pool, where="here")
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_filling_makes_the_file_that_decoding_makes(tmp_path: Path) -> None:
+    content = pool()
+    shape, counts, names = tuple(content.images.shape[1:]), content.counts, content.names
+    decode_once(tmp_path / "a.safetensors", "key", pool, where="here")
+
+    def fill(pixels: torch.Tensor) -> None:
+        pixels.copy_(content.images)
+
+    filled = fill_once(tmp_path / "b.safetensors", "key", shape, counts, names, fill, where="here")
+    assert torch.equal(filled.images, content.images)
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    never = None  # a call would fail
+    again = fill_once(tmp_path / "b.safetensors", "key", shape, counts, names, never, where="here")  # type: ignore[arg-type]
+    assert torch.equal(again.images, content.images)
+    assert (again.names, again.counts.tolist()) == (names, counts.tolist())
+
+
+def test_without_a_cache_the_pictures_are_in_memory(tmp_path: Path) -> None:
+    def fill(pixels: torch.Tensor) -> None:
+        pixels.fill_(7)
+
+    (tmp_path / "file").write_text("")
+    file, counts = tmp_path / "file" / "x.safetensors", torch.tensor([1, 1])
+    with pytest.warns(UserWarning, match="cannot store decoded images"):
+        filled = fill_once(file, "key", (1, 2, 2), counts, ("a", "b"), fill, where="here")
+    assert (filled.images == 7).all()
+
+
+def test_pictures_larger_than_a_limit_of_memory_are_decoded(tmp_path: Path) -> None:
+    """400 MB of pictures in a process that may have 200 MB more than it needs to begin with: they lie in the file."""
+    code = """
+import resource, sys
+from pathlib import Path
+import torch
+from tokay.tasks.image_cache import fill_once
+
+status = Path("/proc/self/status").read_text()
+start = int(status.split("RssAnon:")[1].split()[0])
+count = 400
+def fill(pixels):
+    for row in range(count):
+        pixels[row] = row % 251
+pool = fill_once(Path(sys.argv[1]), "k", (1, 1024, 1024), torch.tensor([count]), ("a",), fill, where="here")
+assert int(pool.inputs(torch.tensor([399]))[0, 0, 0, 0] * 255 + 0.5) == 399 % 251
+used = int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) - start
+print(used)
+"""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("only Linux says how much memory is a process's own")
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "x.safetensors")], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) < 100_000, "kilobytes"

@@ -172,6 +172,16 @@ def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(encode(RED_BLUE)) == "images: cat.png has more pixels than PIL accepts. Resize it first."
 
 
+def test_a_picture_of_a_hundred_megapixels(recwarn: pytest.WarningsRecorder) -> None:
+    """Left red, right blue; read at a part of its size, without a warning."""
+    picture = Image.new("RGB", (12_000, 9_000), (250, 0, 0))
+    picture.paste((0, 0, 250), (6_000, 0, 12_000, 9_000))
+    pixels = decode(encode(picture, "jpeg"), 16)
+    assert (pixels[:, :, 2].float().mean(1) - torch.tensor([250.0, 0, 0])).abs().max() < 6
+    assert (pixels[:, :, 13].float().mean(1) - torch.tensor([0, 0, 250.0])).abs().max() < 6
+    assert not recwarn.list
+
+
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"images: gone cannot be read \(No such file or directory\)"):
         decode_picture(tmp_path / "gone", size=4, channels="rgb", name="gone", where="images")

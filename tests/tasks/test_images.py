@@ -9,10 +9,10 @@ from PIL import Image
 from tokay.core.seeding import generator
 from tokay.core.task import Sizes, Split, check_task
 from tokay.errors import ConfigError, DataError, TaskError
-from tokay.tasks import Images, images as module, list_sources
+from tokay.tasks import Images, image_pools, list_sources
 from tokay.tasks.data_folders import data_dir
 from tokay.tasks.image_decoding import Channels
-from tokay.tasks.images import read_images
+from tokay.tasks.image_pools import read_images
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ONE_EACH = Sizes(ways=1, shots=1, queries=1)
@@ -51,7 +51,7 @@ def test_settings_do_not_share_a_cached_copy(root: Path) -> None:
         ("grey", 5, (1, 5, 5)),
     )
     for channels, size, shape in shapes:
-        module._load.cache_clear()
+        image_pools.load_pool.cache_clear()
         assert Images(root=str(root), channels=channels, size=size).tasks("train", ONE_EACH).spec.x_shape == shape
 
 
@@ -66,7 +66,7 @@ def test_splits_are_disjoint_and_complete(root: Path) -> None:
 def test_a_pool_holds_each_class_s_own_pictures(root: Path) -> None:
     for split in SPLITS:
         pool = Images(root=str(root), size=4).tasks(split, ONE_EACH).pool
-        for name, part in zip(pool.names, torch.split(pool.images, pool.counts.tolist()), strict=True):
+        for name, part in zip(pool.names, torch.split(pool.stored(), pool.counts.tolist()), strict=True):
             index = int(name.removeprefix("class"))
             assert part[:, 0, 0, 0].tolist() == [20 * index + number for number in range(3 + index % 2)]
 
@@ -77,19 +77,19 @@ def test_the_order_of_the_file_system_does_not_matter(root: Path, monkeypatch: p
     listing = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda self: reversed(list(listing(self))))
     shutil.rmtree(root.parent / "cache")
-    module._load.cache_clear()
+    image_pools.load_pool.cache_clear()
     rebuilt = source.tasks("train", Sizes(ways=3, shots=1, queries=1)).sample(4, generator(0, "test"))
     assert torch.equal(previous.support.x, rebuilt.support.x)
 
 
 def test_pictures_are_decoded_once(root: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     source = Images(root=str(root), size=4)
-    first = source.tasks("train", ONE_EACH).pool.images
-    monkeypatch.setattr(module, "read_images", None)  # a call would fail
+    first = source.tasks("train", ONE_EACH).pool.stored()
+    monkeypatch.setattr(image_pools, "decode_picture", None)  # a call would fail
     for split in SPLITS:
         source.tasks(split, ONE_EACH)
-    module._load.cache_clear()  # as in a new process, which reads the file
-    assert torch.equal(source.tasks("train", ONE_EACH).pool.images, first)
+    image_pools.load_pool.cache_clear()  # as in a new process, which reads the file
+    assert torch.equal(source.tasks("train", ONE_EACH).pool.stored(), first)
     assert len(list(cache.iterdir())) == 1
 
 
@@ -129,7 +129,7 @@ def test_few_classes_still_fill_every_split(root: Path) -> None:
     with pytest.raises(DataError) as caught:
         Images(root=str(root), size=4).tasks("train", ONE_EACH)
     assert str(caught.value) == (
-        f"images: {root} must have more than 1 validation + 1 test classes, got 2. "
+        "images: there must be more than 1 validation + 1 test classes, got 2. "
         "Add classes, or set validation or test to 0."
     )
 
@@ -148,8 +148,8 @@ def test_real_photos() -> None:
     parts = members(source)
     assert [len(parts[split]) for split in SPLITS] == [52, 13, 16]
     pools = [source.tasks(split, ONE_EACH).pool for split in SPLITS]
-    assert sum(len(pool.images) for pool in pools) == 5421
-    assert all(bool((pool.images.float().std((1, 2, 3)) > 1).all()) for pool in pools)  # no picture is blank
+    assert sum(len(pool.stored()) for pool in pools) == 5421
+    assert all(bool((pool.stored().float().std((1, 2, 3)) > 1).all()) for pool in pools)  # no picture is blank
 
 
 def test_all_classes_may_be_test_classes(root: Path) -> None:

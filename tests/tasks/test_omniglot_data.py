@@ -16,7 +16,7 @@ from tokay.errors import DataError
 from tokay.tasks import ClassPool, Omniglot, omniglot as module
 from tokay.tasks.data_folders import data_dir
 from tokay.tasks.download import download
-from tokay.tasks.images import read_images
+from tokay.tasks.image_pools import read_images
 from tokay.tasks.omniglot import characters, fetch
 from tokay.tasks.omniglot_archive import read_archive
 from tokay.tasks.omniglot_splits import split_characters
@@ -119,7 +119,7 @@ def test_the_real_archives(tmp_path: Path) -> None:
     assert pool.images.shape == (32_460, 1, 28, 28)
     assert len({name.split("/")[1] for name in pool.names}) == 50
     assert 0.05 < pool.images.float().mean() / 255 < 0.15  # much less ink than paper
-    braille = pool.subset(["background/Braille/character01"]).images
+    braille = pool.subset(["background/Braille/character01"]).stored()
     assert torch.equal(braille[2], braille[18])  # a known duplicate of the data set
     for scheme in ("random", "vinyals", "alphabets", "lake"):
         parts = [set(split_characters(pool.names, scheme, split, 1)) for split in SPLITS]
@@ -135,5 +135,5 @@ def test_a_drawing_file_reads_as_in_the_archive(tmp_path: Path) -> None:
     name = "images_evaluation/ULOG/character26/1623_20.png"
     with zipfile.ZipFile(data_dir() / "omniglot" / "images_evaluation.zip") as archive:
         (tmp_path / "one.png").write_bytes(archive.read(name))
-    expected = characters(28).subset(["evaluation/ULOG/character26"]).images[19]
+    expected = characters(28).subset(["evaluation/ULOG/character26"]).stored()[19]
     assert torch.equal(read_images([tmp_path / "one.png"], 28, "grey", invert=True)[0], expected)

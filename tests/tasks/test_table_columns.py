@@ -72,7 +72,8 @@ def test_a_column_that_is_constant_but_for_holes() -> None:
         (["31.1.2024", "1.2.2024"], r"it holds dates.*--without a"),
         (pandas.to_datetime(["2024-01-31", "2024-02-01"]), "it holds dates"),
         (["1", "2", "12 mg"], r"must hold numbers, 1 of 3 values are not, such as '12 mg' \(row 3\).*--categories a"),
-        ([1.0, float("inf")], r"must be finite, 1 values are not \(row 2\)"),
+        ([1.0, float("inf")], r"must be finite, 1 of 2 values are not \(row 2\)"),
+        ([1.0, -1e200], r"must be below 1e\+100, 1 of 2 values are not \(row 2\)"),
         ([[1], [2]], "must hold numbers or text, it holds list values"),
         ([f"text {i}" for i in range(60)], "at most 50 categories, it has 60 different texts, such as 'text 0'. Leave"),
     ],
@@ -86,6 +87,11 @@ def test_a_word_among_the_numbers_of_a_test_row() -> None:
     encoding = fit_encoding(frame(a=[1.0, 2.0]), ["a"], "table")
     with pytest.raises(DataError, match=r"column a must hold numbers, 1 of 2 values are not, such as 'x' \(row 2\)"):
         encoding.encode(frame(a=["1", "x"]), "table")
+
+
+def test_small_numbers_are_not_constant() -> None:
+    encoding = fit_encoding(frame(a=[1e-14, 3e-14]), ["a"], "table")
+    assert torch.allclose(encoding.encode(frame(a=[1e-14, 3e-14]), "table"), torch.tensor([[-1.0], [1.0]]))
 
 
 def test_large_numbers_keep_their_differences() -> None:

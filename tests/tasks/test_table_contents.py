@@ -1,9 +1,13 @@
 """A table with its division."""
 
+from dataclasses import replace
+
 import pandas
+import pytest
 import torch
 
 from tokay import Sizes
+from tokay.errors import DataError
 from tokay.tasks.table_contents import TableContents, names_in_order
 from tokay.tasks.table_data import ColumnRoles, make_table
 from tokay.tasks.table_division import Division
@@ -43,10 +47,21 @@ def test_one_line_says_what_there_is() -> None:
     text = contents(frame, {"p9": 1, "p8": 2, "p7": 1, "p6": 1}).describe()
     assert text == (
         "table: 2 training, 0 validation and 1 test tasks (patient) in t.csv; target score (regression), 7 inputs; "
-        "without validation tasks the last weights are kept, not the best; 1 rows without score left out; "
+        "without validation tasks the last weights are kept, not the best; 1 row without score left out; "
         "4 tasks with few rows left out (p9 1, p8 2, p7 1, ...); constant or empty in training, so left out: same; "
         "copy (correlation 1.00) nearly gives the target away: --without, if you will not have it"
     )
+    assert "(regression), 1 input;" in contents(frame[["patient", "score", "a"]]).describe()
+
+
+def test_inputs_need_training_rows() -> None:
+    """A run whose training tasks are gone from the table, or a split column without the word train."""
+    table = contents(patients(3))
+    empty = replace(table, division={**table.division, "train": []})
+    with pytest.raises(
+        DataError, match=r"^table: t\.csv must have training tasks, which scale the inputs, it has none of"
+    ):
+        empty.rows("test")
 
 
 def test_tasks_that_are_too_small_for_the_sizes() -> None:

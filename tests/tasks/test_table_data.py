@@ -89,9 +89,26 @@ def test_rows_without_target_or_task_are_left_out_and_counted() -> None:
 def test_targets_that_are_of_no_use() -> None:
     with pytest.raises(DataError, match="the target t must have two classes or more, all rows say 'a'"):
         make_table(ROWS.assign(t="a"), ColumnRoles(target="t"), "classification", "table")
+    with pytest.raises(
+        DataError, match=r"the target y must have two classes or more, all rows say '3'\. Choose another"
+    ):
+        make_table(ROWS.assign(y=3.0), ROLES, "classification", "table")
     table = make_table(ROWS.assign(y=3.0), ROLES, "regression", "table")
-    with pytest.raises(DataError, match="the target y must differ between training rows, all have 3"):
+    with pytest.raises(DataError, match=r"the target y must differ between training rows, all have 3\. Choose another"):
         scale_of(table, ROLES, {"a", "b"}, "table")
+    small = make_table(ROWS.assign(y=ROWS["y"] * 1e-30), ROLES, "regression", "table")
+    assert scale_of(small, ROLES, {"a"}, "table") == pytest.approx((3e-30, 1e-30))
+
+
+def test_more_classes_than_a_task_has_rows() -> None:
+    """No task has rows of each class: a column of numbers that was read as text, or that --kind makes classes."""
+    for values in (["1,234.5", "1,235.5", "1,236.5", "1,237.5"], [1.5, 2.5, 3.5, 4.5]):
+        roles = ColumnRoles(target="y", task="t")
+        with pytest.raises(
+            DataError, match=r"the target y has 4 classes, .* more than the 2 rows of the largest task\. Choose another"
+        ):
+            make_table(ROWS.assign(y=values), roles, "classification", "table")
+    make_table(ROWS.assign(y=["a", "b", "c", "d"]), ColumnRoles(target="y"), "classification", "table")
 
 
 def test_rows_are_grouped_by_task_and_sorted() -> None:
@@ -149,7 +166,7 @@ def test_what_can_be_sorted(values: Any, order: list[float]) -> None:
     ("values", "message"),
     [
         ([1, None, 3, 4], "the order column when must have a value in every row, row 2 has none"),
-        (["1.2.2024"] * 4, r"dates in when must be written as 2024-01-31 to be sorted, got '1\.2\.2024'"),
+        (["1.2.2024"] * 4, r"dates in when must be written as 2024-01-31 to be sorted, got '1\.2\.2024'\. Rewrite"),
         (["first", "second", "x", "y"], "column when must hold numbers, 4 of 4 values are not"),
     ],
 )

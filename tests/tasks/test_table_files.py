@@ -67,6 +67,7 @@ def test_strings_stay_as_they_stand(tmp_path: Path) -> None:
         ("a.json", b"[{]", "cannot be read as JSON"),
         ("a.jsonl", b"{}\n", "must have rows and columns"),
         ("a.parquet", b"PAR1 and no more", "cannot be read as Parquet"),
+        ("a.csv", bytes(range(256)) * 20, "must be text, it holds zero bytes. Save it as CSV"),
         ("a.xlsx", b"PK", r"must end in .csv, .*got '.xlsx'. Save it as CSV"),
         ("a.csv.gz", b"PK", "Unpack it"),
         ("a", b"a,b", "must end in"),
@@ -82,6 +83,8 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path, name: str, content: b
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^table: .*gone\.csv cannot be read \(No such file or directory\)\. Check"):
         read_table(tmp_path / "gone.csv", "table")
+    with pytest.raises(DataError, match=r"^table: .*clinic cannot be read \(No such file or directory\)\. Check"):
+        read_table(tmp_path / "clinic", "table")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(DataError, match="must be a file, it is a folder"):
         read_table(tmp_path / "folder.csv", "table")

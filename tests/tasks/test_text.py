@@ -176,12 +176,14 @@ def test_what_is_left_out_is_said(file: Path) -> None:
 def test_labels_with_few_texts(file: Path) -> None:
     with file.open("a") as lines:
         lines.write("one,tiny\n")
-    with pytest.raises(TaskError) as caught:
-        Text(file=str(file), validation=0, test=0).tasks("train", Sizes(ways=2, shots=1, queries=2))
-    assert str(caught.value) == (
-        "text (train): 1 shots + 2 queries need 3 texts of each label, 1 of 11 labels have fewer, such as tiny with 1. Ask "
-        "for fewer shots or queries, or leave such labels out with --skip-small 3."
-    )
+    source = Text(file=str(file), validation=0, test=0)
+    assert "tiny" not in source.tasks("train", Sizes(ways=2, shots=1, queries=2)).pool.names
+    expected = "text: left out 1 of 11 training classes, with fewer than 3 texts (tiny 1)"
+    assert source.describe_omissions("train", Sizes(ways=2, shots=1, queries=2)) == expected
+    with pytest.raises(
+        TaskError, match=r"text \(train\): 1 shots \+ 90 queries need 91 texts of each of 2 classes, 11 of 11"
+    ):
+        source.tasks("train", Sizes(ways=2, shots=1, queries=90))
     with pytest.raises(TaskError, match=r"text \(test\): an episode of 5 ways needs 5 classes, this split has 2"):
         Text(file=str(file), skip_small=2).tasks("test", Sizes(ways=5, shots=1, queries=1))
 

@@ -16,13 +16,14 @@ from ..evaluation.adaptation_speed import Adaptation, adaptation
 from ..evaluation.batch_dependence import is_small_batch
 from ..evaluation.by_instance import Instances
 from ..evaluation.scores import Evaluation, Score
-from ..evaluation.support_mean import support_mean_error
 from ..runs.run import Run
 from ..runs.settings import read
 from .adaptation_report import adaptation_json, describe_adaptation, score_training_split, target_measure
 from .flags import parse
 from .formats import find_device, format_score, format_with_median, print_json, score_json
+from .open_set_report import open_set_json, print_open_set, score_open_set
 from .output import stderr, stdout, table
+from .reference_scores import ReferenceScores
 from .scoring import (
     EvaluationTasks,
     check_inductive_tasks,
@@ -48,6 +49,8 @@ class Evaluate(EvaluationTasks):
     """number of tasks scored inductively, too, if predictions depend on other queries (0: none) (default: 25 to 100)"""
     instances: bool = False
     """print the accuracy at the first, second, ... presentation of a class, for a method that reads examples in order"""
+    open_set: bool = False
+    """measure whether the run knows queries of classes that are not in the support set (AUROC)"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     json: bool = False
@@ -66,20 +69,20 @@ def run(arguments: Sequence[str]) -> None:
     check_reach(read(path)[0], args.reach)  # before anything slow starts
     report_changes(path, args)
     instances = score_instances(path, args, device) if args.instances else None
+    open_scores = score_open_set(path, args, device) if args.open_set else None
     run, evaluation = score_run(path, args, device, curve=True)
     inductive = _score_inductively(path, args, run, device) if evaluation.transductive else None
     training = score_training_split(path, args, device, args.seen_tasks)
     speed = adaptation(evaluation, reach=target_measure(run, args.reach), training=training)
     exact = exact_score(run, evaluation, args.seed, args.split)
-    mean = support_mean_error(run.source.tasks(args.split, run.test), tasks=args.tasks, seed=args.seed)
+    references = ReferenceScores(run, args.split, tasks=args.tasks, seed=args.seed)
     if args.json:
-        extra = {} if mean is None else {"support_mean_mae": score_json(mean)}
-        print_json(as_json(run, evaluation, speed, instances, exact, inductive, split=args.split) | extra)
+        report = as_json(run, evaluation, speed, instances, exact, inductive, split=args.split)
+        print_json(report | references.as_json() | open_set_json(open_scores))
         return
     _print(run, evaluation, speed, args.group, inductive)
-    if mean is not None:
-        error = f"mae in {evaluation.unit} {format_score('mae', mean)}"
-        stdout.print(f"To beat: the mean of the support targets of each task, {error}", markup=False)
+    references.print(evaluation.unit)
+    print_open_set(open_scores)
     stderr.print(f"{evaluation.seconds:.1f} s, seed {args.seed}")
     if exact:
         log_likelihood = format_score("log_likelihood", exact)

@@ -20,7 +20,8 @@ COMMANDS = {
     "train": "meta-train a method on a source of tasks, into a run folder",
     "evaluate": "score a run on tasks it has never seen, with a 95% interval",
     "compare": "score several runs on the same tasks, with paired differences",
-    "adapt": "learn the classes in a folder of folders and label pictures",
+    "adapt": "learn new classes from a few pictures, rows or texts, and answer others",
+    "predict": "answers of a learner that adapt saved",
     "plot": "draw a run: training, adaptation, one task",
     "reproduce": "run a paper's setting and print the measured figure beside the published one",
     "list": "list algorithms, costs, sources, networks and recipes",
@@ -40,7 +41,8 @@ Start with:  tokay train reptile glyphs --out runs/first"""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, by default that of the process.
 
-    Exit codes: 0 done, 2 bad input (one line on stderr), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
+    Exit codes: 0 done, 1 some query files cannot be read, 2 bad input (one line on stderr), 130 Ctrl-C, 143 SIGTERM,
+    129 SIGHUP.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     open_streams()
@@ -114,8 +116,7 @@ def _run(words: Sequence[str]) -> int:
     command = one_of(words[0], list(COMMANDS), "command")
     with guard_imports():
         module = import_module(f".{command}", __package__)
-    module.run(words[1:])
-    return 0
+    return int(module.run(words[1:]) or 0)
 
 
 class _Parser(argparse.ArgumentParser):

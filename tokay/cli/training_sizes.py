@@ -7,6 +7,7 @@ from ..core.task import Sizes, TaskSpec
 from ..runs.episode_sizes import (
     affordable_ways,
     is_episodic as is_episodic,
+    most_ways,
     spec_of_test_tasks as spec_of_test_tasks,
     training_sizes,
 )
@@ -33,7 +34,7 @@ def explain_ways(run: Run, spec: TaskSpec, flags: TrainingSizes) -> str:
         return ""
     if run.train.ways > max(run.test.ways, affordable_ways(run.algorithm, run.source, run.train, spec)):
         return ""
-    if run.train.ways == run.source.most_ways("train"):  # the data have no more
+    if run.train.ways == most_ways(run.source, run.train):  # the data have no more
         return ""
     return (
         f"{run.source.name}: training episodes have {run.train.ways} ways, not the {paper} of the paper, which keeps a step "

@@ -43,6 +43,7 @@ class Algorithm(Settings, ABC, Generic[State]):
     meta_batch: ClassVar[int] = 16  # tasks per outer step in the paper
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
     any_ways: ClassVar[bool] = False  # can be tested with more or fewer classes than it was trained with
+    class_means: ClassVar[bool] = False  # the state is the mean embedding of each class, [ways, features]
     ordered: ClassVar[bool] = False  # reads the support set as a sequence: the order of its examples matters
     joint: ClassVar[bool] = False  # trains on ordinary mini-batches of all classes instead of on episodes
     compares_inputs: ClassVar[bool] = False  # works without a network too: then it compares the inputs themselves

@@ -63,6 +63,16 @@ class ScaledTargets(TaskSource, Protocol):
 
 
 @runtime_checkable
+class RankedQueries(TaskSource, Protocol):
+    """A source whose queries are candidates to rank by their predictions, such as the films of a user."""
+
+    ranking_length: int
+    """places of a ranking that count; 0 if a task has no more candidates, because then the ranking says little"""
+    y_lowest: float
+    """the lowest target there is: a candidate with it is worth nothing"""
+
+
+@runtime_checkable
 class ExactlyScored(TaskSource, Protocol):
     """A source that knows the exact posterior of its tasks."""
 

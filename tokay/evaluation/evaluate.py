@@ -20,6 +20,7 @@ from ..core.source_abilities import ScaledTargets
 from ..core.task import Task, TaskSource, check_task
 from ..errors import ConfigError
 from .batch_dependence import answer_twice, depends_on_batch
+from .ranking import ranking_of
 from .scores import Evaluation, Score
 from .task_blocks import chunk_that_fits, count_scored, merge_blocks, task_blocks
 from .task_scores import TaskScorer, TaskScores
@@ -50,7 +51,8 @@ def evaluate(
     The network is in evaluation mode meanwhile (dropout is off), and unchanged afterwards.
 
     If the source scales its targets (`tokay.core.source_abilities.ScaledTargets`), the scores also have the errors ``mae``
-    and ``rmse`` in units of the user: means over tasks of the error of each task.
+    and ``rmse`` in units of the user: means over tasks of the error of each task. If the queries of a task are candidates
+    (`tokay.core.source_abilities.RankedQueries`), ``ndcg@5`` says how well the predictions rank them.
 
     ``curve`` also scores the states on the way to the adapted one. ``on_progress`` is called with the number of tasks
     scored so far, for a progress bar.
@@ -62,8 +64,15 @@ def evaluate(
     _check_arguments(algorithm, net, source, tasks, inductive=inductive)
     net = evaluation_copy(net)
     scaling = source if isinstance(source, ScaledTargets) and source.spec.kind == "regression" else None
-    y_scale = None if scaling is None else scaling.y_scale
-    scorer = TaskScorer(algorithm.at_test(), net, inductive=inductive, curve=curve, mode=mode, y_scale=y_scale)
+    scorer = TaskScorer(
+        algorithm.at_test(),
+        net,
+        inductive=inductive,
+        curve=curve,
+        mode=mode,
+        y_scale=None if scaling is None else scaling.y_scale,
+        ranking=ranking_of(source),
+    )
     parts: list[TaskScores] = []
     transductive = False
     with torch.no_grad(), torch.random.fork_rng():

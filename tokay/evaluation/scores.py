@@ -39,7 +39,7 @@ class Evaluation:
     """The result of ``evaluate``.
 
     The measures are ``loss`` and ``accuracy`` (or ``mse``, or ``bits``) on the query set, and ``mae`` and ``rmse`` in units
-    of the target column if the source scales targets. With a curve there are also
+    of the target column if the source scales targets, and ``ndcg@5`` if it ranks queries. With a curve there are also
     ``support_loss`` and so on: the same measures on the support set. Sequences have none, because their support set has no
     targets.
     """

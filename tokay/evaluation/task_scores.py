@@ -14,6 +14,7 @@ from ..core.engine.batching import Mode
 from ..core.objectives import errors_in_units, metrics
 from ..core.predictions import extra_measures, predict_queries
 from ..core.task import Examples, Task, kind_of
+from .ranking import Ranking
 
 
 class TaskScores(NamedTuple):
@@ -35,6 +36,7 @@ class TaskScorer:
     curve: bool
     mode: Mode
     y_scale: float | None = None  # one unit of y in units of the user; None: targets are not scaled
+    ranking: Ranking | None = None  # how the queries are ranked; None: they are no candidates
 
     def score(self, task: Task) -> TaskScores:
         """Adapts to ``task.support`` and scores ``task.query``: at each point of the curve, or only at the end."""
@@ -50,6 +52,8 @@ class TaskScorer:
         measures = metrics(predictions, task.query.y)
         if self.y_scale is not None:
             measures |= errors_in_units(predictions, task.query.y, self.y_scale)
+        if self.ranking is not None:
+            measures |= self.ranking.score(predictions, task.query.y)
         measures |= extra_measures(self.algorithm, self.net, state, task, inductive=self.inductive)
         if self.curve and kind_of(task.query.y) != "sequence":
             support = metrics(self.algorithm.predict(self.net, state, task.support.x), task.support.y)

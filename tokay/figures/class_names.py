@@ -24,7 +24,7 @@ def class_names(task: Task, pool: ClassPool) -> list[str]:
             names.append("")
             continue
         picture = (pictures[0].cpu() * 255).round().to(torch.uint8)
-        is_same = (pool.images.cpu() == picture).flatten(1).all(1)
+        is_same = (pool.stored().cpu() == picture).flatten(1).all(1)
         names.append(pool.names[int(class_of_row[int(is_same.int().argmax())])] if bool(is_same.any()) else "")
     return names
 

@@ -68,4 +68,4 @@ def _read_array(x: ArrayLike) -> np.ndarray:
         raise TaskError(f"Learner: inputs must be numbers, got {example!r} of type {array.dtype}. Encode them.")
     if array.dtype in (np.uint16, np.uint32, np.uint64):  # torch computes little with them
         array = array.astype(np.int64)
-    return np.ascontiguousarray(array)
+    return np.require(array, requirements=("C", "W"))  # torch warns of memory that it may not write, as that of pandas

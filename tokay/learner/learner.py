@@ -1,8 +1,6 @@
 """Fit, predict, score: any method on your own arrays, with the interface of scikit-learn."""
 
-import threading
-import warnings
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -11,29 +9,23 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from ..core.algorithm import Algorithm
-from ..core.engine.exact_gradients import exact_gradients
 from ..core.engine.private_copy import evaluation_copy
 from ..core.network import check_statistics, feature_size
-from ..core.predictions import check_compatible, predict_queries
+from ..core.predictions import check_compatible
 from ..core.seeding import derive_seed
 from ..core.task import Examples, InputType, Kind, TaskSpec, one_hot
-from ..errors import TaskError
-from ..evaluation.batch_dependence import is_small_batch
-from .distribution import DistributionAsOutputs
+from ..errors import TaskError, TokayError
+from ..evaluation.rejection import Rejection
+from .class_changes import ClassChanges
 from .estimator_protocol import EstimatorProtocol
+from .file_rows import Reader
 from .inputs import explained_indices, read_inputs
 from .labels import read_labels
-from .query_protocol import query_protocol
+from .many_supports import adapt_many, adapt_one
+from .predictor import SmallBatchWarning as SmallBatchWarning
 
 
-class SmallBatchWarning(UserWarning):
-    """Answers depend on each other, and there are few of them."""
-
-
-_RANDOM_STATE = threading.Lock()  # torch has one random state for all threads
-
-
-class Learner(EstimatorProtocol):
+class Learner(ClassChanges, EstimatorProtocol):
     """A method and its (meta-trained) network, ready for one task at a time.
 
     ``fit`` adapts to a handful of examples, always from the same start: a second ``fit`` forgets the first task.
@@ -49,6 +41,8 @@ class Learner(EstimatorProtocol):
     ``x_shape`` is the shape of an input in training; ``fit`` refuses others. With ``x_type="integer"`` inputs stay integers,
     for a network that begins with an ``nn.Embedding``. ``recipe`` says how ``save`` builds the network again. ``load`` sets
     all three.
+
+    ``add`` and ``remove`` change the classes after ``fit``, ``fit_many`` adapts to many small tasks at once.
 
     After ``fit``: ``classes_`` (classes only), ``state_`` (what it learned), ``kind_`` and ``support`` (the examples).
 
@@ -76,9 +70,47 @@ class Learner(EstimatorProtocol):
         self.x_shape = x_shape
         self.x_type: InputType = x_type
         self.recipe = recipe
+        # ``tokay.adapt`` and ``load`` set these two.
+        self.reader: Reader | None = None  # how files become inputs
+        self.rejection: Rejection | None = None  # which inputs are of none of the classes
 
     def fit(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> Self:
         """Adapt to the support examples. Raises ``TaskError`` for NaN, lengths or labels that do not fit."""
+        net = self._read_support(x, y)
+        with explained_indices(self.support.x):
+            self.state_ = adapt_one(self.algorithm.at_test(), net, self.support, derive_seed(self.seed, "learner"))
+        self.remember_support(net)
+        return self
+
+    def fit_many(self, contexts: Iterable[tuple[ArrayLike | Tensor, ArrayLike | Tensor]]) -> list[Self]:
+        """A learner for each of ``contexts``, pairs of x and y. They equal those of ``fit``, one by one, up to rounding.
+
+        Support sets of one size are adapted to at once, which is faster for many small ones. The learner itself learns
+        nothing. Raises ``TaskError`` as ``fit`` does, with the number of the context.
+        """
+        net = evaluation_copy(self.net)
+        learners = []
+        for index, (x, y) in enumerate(contexts):
+            learner = self.copy_settings()
+            try:
+                learner._read_support(x, y, net)
+            except TokayError as error:
+                raise type(error)(f"fit_many: context {index}: {error}") from error
+            learners.append(learner)
+        supports = [learner.support for learner in learners]
+        states = adapt_many(self.algorithm.at_test(), net, supports, derive_seed(self.seed, "learner"))
+        for learner, state in zip(learners, states, strict=True):
+            learner.state_, learner._protocol = state, None
+        return learners
+
+    def copy_settings(self) -> Self:
+        """The same settings without what was learned of a task. The network is shared."""
+        learner = type(self)(**self.get_params())
+        learner.reader, learner.rejection = self.reader, self.rejection
+        return learner
+
+    def _read_support(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor, net: nn.Module | None = None) -> nn.Module:
+        """Check the examples and keep them. Returns the network in evaluation mode (``net``, if it is given)."""
         for name in ("state_", "classes_"):  # a fit that fails must not leave old answers under new labels
             self.__dict__.pop(name, None)
         inputs = read_inputs(x, self.net, self.x_type)
@@ -103,67 +135,10 @@ class Learner(EstimatorProtocol):
         if self.kind_ == "classification" and not self.algorithm.any_ways:
             self._require_ways(spec)
         check_statistics(self.net, where="fit")
-        net = evaluation_copy(self.net)
+        net = evaluation_copy(self.net) if net is None else net
         check_compatible(self.algorithm, net, spec, where="fit")
         self.support = Examples(inputs, targets.to(inputs.device))
-        with _RANDOM_STATE, torch.no_grad(), torch.random.fork_rng(), exact_gradients(), explained_indices(inputs):
-            torch.manual_seed(derive_seed(self.seed, "learner"))
-            self.state_ = self.algorithm.at_test().adapt(net, self.support)
-        with explained_indices(inputs):
-            self.remember_support(net)
-        return self
-
-    def remember_support(self, net: nn.Module | None = None) -> None:
-        """Keep what later predictions need of the support set. ``fit`` and ``load`` call it."""
-        net = evaluation_copy(self.net) if net is None else net
-        self._protocol = query_protocol(self.algorithm.at_test(), net, self.state_, self.support.x)
-
-    def predict(self, x: ArrayLike | Tensor) -> NDArray[Any]:
-        """The class of each input ``[m]``, as in ``y`` of ``fit``; or its values, shaped like ``y``."""
-        outputs = self._outputs(x)
-        if self.kind_ == "classification":
-            return np.asarray(self.classes_[outputs.argmax(-1).cpu().numpy()])
-        return np.asarray(outputs[:, 0].cpu().numpy() if self.is_flat else outputs.cpu().numpy())
-
-    def predict_proba(self, x: ArrayLike | Tensor) -> NDArray[Any]:
-        """Probabilities ``[m, classes]``, columns in the order of ``classes_``."""
-        return np.asarray(self._class_scores(x).softmax(-1).cpu().numpy())
-
-    def predict_logits(self, x: ArrayLike | Tensor) -> NDArray[Any]:
-        """Scores of the classes ``[m, classes]``, columns in the order of ``classes_``: their softmax is ``predict_proba``."""
-        return np.asarray(self._class_scores(x).cpu().numpy())
-
-    def predict_distribution(self, x: ArrayLike | Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Mean and standard deviation of each prediction, for a method that has a spread (``Algorithm.distribution``).
-
-        For real targets, both are shaped like ``predict``. For classes, both are ``[m, classes]``: the probabilities of
-        ``predict_proba``, and how much they differ between the draws of the method. Raises ``TaskError`` for any other
-        method.
-        """
-        outputs = self._outputs(x, DistributionAsOutputs)
-        mean, std = (part.cpu().numpy() for part in outputs.chunk(2, -1))
-        return (mean[:, 0], std[:, 0]) if self.kind_ == "regression" and self.is_flat else (mean, std)
-
-    def score(self, x: ArrayLike | Tensor, y: ArrayLike | Tensor) -> float:
-        """Accuracy for classes, R² for real targets: as in scikit-learn, 1 is perfect."""
-        targets = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
-        predictions = self.predict(x)
-        if predictions.shape != targets.shape:
-            raise TaskError(f"score: y must have shape {predictions.shape}, got {targets.shape}.")
-        if self.kind_ == "classification":
-            return float((predictions == targets).mean())
-        return float(1 - ((targets - predictions) ** 2).sum() / ((targets - targets.mean(0)) ** 2).sum())
-
-    def _class_scores(self, x: ArrayLike | Tensor) -> Tensor:
-        outputs = self._outputs(x)
-        if self.kind_ == "regression":
-            raise TaskError("predict_proba: real targets have no class probabilities. Use predict.")
-        return outputs
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether it has learned a task."""
-        return hasattr(self, "state_")
+        return net
 
     def _classes(self, labels: NDArray[Any]) -> Tensor:
         if labels.ndim != 1:
@@ -193,28 +168,4 @@ class Learner(EstimatorProtocol):
             )
         self.is_flat = targets.ndim == 1
         reference = next(self.net.parameters(), torch.zeros(()))
-        return torch.from_numpy(targets.reshape(len(targets), -1)).to(reference.dtype)
-
-    def _outputs(self, x: ArrayLike | Tensor, view: Callable[[Algorithm[Any]], Any] = lambda method: method) -> Tensor:
-        """The outputs of the method for each input ``[m, d]``; ``view`` makes another predictor of the method."""
-        if not self.is_fitted:
-            raise TaskError("predict: nothing has been learned yet. Call fit with the support examples first.")
-        inputs = read_inputs(x, self.net, self.x_type)
-        if inputs.shape[1:] != self.support.x.shape[1:]:
-            raise TaskError(
-                f"predict: inputs must have shape {tuple(self.support.x.shape[1:])} as in fit, "
-                f"got {tuple(inputs.shape[1:])}."
-            )
-        net, algorithm = evaluation_copy(self.net), view(self.algorithm.at_test())
-        if self.inductive or len(inputs) == 1:  # statistics of a single example say nothing
-            with explained_indices(inputs):
-                return self._protocol.predict(algorithm, net, self.state_, inputs)
-        if self._protocol.mixes_queries and is_small_batch(len(inputs), len(self.support.x)):
-            warnings.warn(
-                f"predict: each answer depends on all {len(inputs)} inputs of this call, which are few beside the "
-                f"{len(self.support.x)} support examples. Ask for more at once, or build the learner with inductive=True.",
-                SmallBatchWarning,
-                stacklevel=3,
-            )
-        with torch.no_grad(), exact_gradients(), explained_indices(inputs):
-            return predict_queries(algorithm, net, self.state_, self.support.x, inputs, inductive=False)
+        return torch.tensor(targets.reshape(len(targets), -1), dtype=reference.dtype)  # a copy: pandas lends its memory

@@ -21,6 +21,8 @@ from ..runs.checkpoint import load_model, load_weights, tensors_below
 from ..runs.settings import make_registered, read, settings_json
 from .learner import Learner
 from .network_recipe import HELP, Factory, build, check, describe
+from .reader import decode_reader
+from .rejection_codec import decode_rejection, encode_rejection
 from .state_codec import decode, encode
 
 FORMAT = 1
@@ -66,6 +68,8 @@ def save(
             "x_type": learner.x_type,
         },
         "task": _encode_task(learner, tensors),
+        "reader": None if learner.reader is None else learner.reader.as_json(),
+        "rejection": encode_rejection(learner.rejection, tensors),
     }
     try:
         rebuilt = _build(about, tensors, "save")
@@ -121,6 +125,8 @@ def _load_file(path: Path, net: nn.Module | None, device: str) -> Learner:
         # Copies: memory that safetensors hands out may begin anywhere, where kernels round otherwise.
         copies = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
         _decode_task(learner, about["task"], copies, str(path))
+        learner.reader = decode_reader(about.get("reader"), str(path))  # older files have neither
+        learner.rejection = decode_rejection(about.get("rejection"), tensors, str(path))
         return learner
     except TokayError:
         raise

@@ -8,6 +8,7 @@ from ..core.engine.running_statistics import (
     RunningStatistics as RunningStatistics,
 )
 from .conv4 import Conv4 as Conv4, Conv4Maps as Conv4Maps, Conv4Mean as Conv4Mean, Conv4Pool as Conv4Pool
+from .embeddings import Embeddings as Embeddings, FieldVectors as FieldVectors
 from .koch import Koch as Koch
 from .linear import Linear as Linear
 from .mlp import MLP as MLP

@@ -208,8 +208,11 @@ def _hashes(source: Source, split: Split) -> Mapping[str, str]:
         return tasks.hash_tasks()
     if not isinstance(tasks, Pooled):
         return {}
-    hashes = tasks.pool.hashes or map(_hash, torch.split(tasks.pool.images, tasks.pool.counts.tolist()))
-    return dict(zip(tasks.pool.names, hashes, strict=True))
+    pool = tasks.pool
+    # Class by class: all of them may be larger than memory.
+    rows = torch.split(torch.arange(int(pool.counts.sum())), pool.counts.tolist())
+    hashes = pool.hashes or (_hash(pool.stored(part)) for part in rows)
+    return dict(zip(pool.names, hashes, strict=True))
 
 
 def _hash(examples: torch.Tensor) -> str:

@@ -65,9 +65,17 @@ def training_sizes(
     if has_classes and queries is None:
         sizes = _cap_queries(sizes, source)
     if has_classes and ways is None and algorithm.any_ways:
-        most = min(source.most_ways("train"), affordable_ways(algorithm, source, sizes, spec))
+        most = min(most_ways(source, sizes), affordable_ways(algorithm, source, sizes, spec))
         sizes = replace(sizes, ways=max(test.ways, min(sizes.ways, most)))
     return sizes
+
+
+def most_ways(source: Source, sizes: Sizes) -> int:
+    """Those of the classes that can fill a task of ``sizes``; if none can, of all: ``training_tasks`` says what is wrong."""
+    try:
+        return source.most_ways("train", sizes.shots + sizes.queries)
+    except TaskError:
+        return source.most_ways("train")
 
 
 def training_tasks(run: Run, *, advice: str) -> TaskSource:
@@ -98,8 +106,20 @@ def affordable_ways(algorithm: Algorithm[Any], source: Source, sizes: Sizes, spe
 
 
 def _cap_queries(sizes: Sizes, source: Source) -> Sizes:
-    """Cap the number of queries, which comes from a paper, at what the smallest class has beside the shots."""
+    """Cap the number of queries, which comes from a paper, at what nine tenths of the classes have beside the shots.
+
+    So a few small classes do not cost the others their queries: the source leaves them out. If it does not, the cap is what
+    the smallest class has.
+    """
     tasks = source.tasks("train", Sizes(ways=1, shots=1, queries=1))
     if not isinstance(tasks, Pooled):
         return sizes
-    return replace(sizes, queries=max(1, min(sizes.queries, int(tasks.pool.counts.min()) - sizes.shots)))
+    counts = tasks.pool.counts.sort().values
+    most, fewest = (
+        max(1, min(sizes.queries, int(count) - sizes.shots)) for count in (counts[len(counts) // 10], counts[0])
+    )
+    try:
+        source.tasks("train", replace(sizes, ways=1, queries=most))
+    except TaskError:
+        most = fewest
+    return replace(sizes, queries=most)

@@ -36,6 +36,7 @@ class Run:
         """The tasks of ``split``: with the training sizes for ``train``, with the test sizes for the others."""
         if split == "train":
             tasks = (self.source.joint if self.algorithm.joint else self.source.tasks)(split, self.train)
+            tasks = self.source.with_augmentation(tasks)
             if self.fewest_shots is not None:
                 tasks = VaryingShots(tasks, fewest=self.fewest_shots, shots=self.train.shots)
             if self.fewest_ways is not None:

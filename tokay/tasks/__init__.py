@@ -13,6 +13,7 @@ from .ntm_repeat_copy import NTMRepeatCopy as NTMRepeatCopy
 from .omniglot import Omniglot as Omniglot
 from .omniglot_runs import OmniglotRuns as OmniglotRuns
 from .quadratic import Quadratic as Quadratic
+from .ratings import Ratings as Ratings
 from .sinusoid import Sinusoid as Sinusoid
 from .source import Source as Source, list_sources as list_sources
 from .table import Table as Table

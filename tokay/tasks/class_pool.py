@@ -13,11 +13,12 @@ from ..errors import TaskError
 
 @dataclass(frozen=True, eq=False)  # tensors cannot be compared with ==
 class ClassPool:
-    """The examples of some classes. The examples of one class stand next to each other.
+    """The examples of some classes. The examples of one class are numbered one after the other.
 
     ``images`` holds pictures (uint8 ``[examples, C, H, W]``), or anything else as floats ``[examples, ...]``: feature
     vectors, spectra, pictures that are scaled already. With ``x_type="integer"`` it holds indices ``[examples, ...]``, for a
-    network that begins with an ``nn.Embedding``.
+    network that begins with an ``nn.Embedding``. They may lie in a file that is mapped into memory: only the examples of
+    a task are read. ``order`` says where each example lies, so that a part of the classes needs no copy.
 
     Raises ``TaskError`` if the pool is empty, if shapes, dtypes and counts do not fit together, or if a float is not finite.
 
@@ -30,17 +31,18 @@ class ClassPool:
     counts: Tensor  # int64 [classes], examples of each class
     names: tuple[str, ...]  # one per class
     x_type: InputType = "float"
-    hashes: tuple[
-        str, ...
-    ] = ()  # one per class, of the raw data, if ``images`` may differ in the last bits; else empty
+    # One per class, of the raw data, if ``images`` may differ in the last bits; else empty.
+    hashes: tuple[str, ...] = ()
+    order: Tensor | None = None  # int64 [examples], the row of ``images`` of each example; None: they stand in order
 
     def __post_init__(self) -> None:
         if not self.names:
             raise TaskError("ClassPool: there must be at least one class, got none.")
         self._check_images()
-        if len(self.counts) != len(self.names) or int(self.counts.sum()) != len(self.images):
+        examples = len(self.images if self.order is None else self.order)
+        if len(self.counts) != len(self.names) or int(self.counts.sum()) != examples:
             raise TaskError(
-                f"ClassPool: counts must sum to {len(self.images)} images of {len(self.names)} classes, "
+                f"ClassPool: counts must sum to {examples} images of {len(self.names)} classes, "
                 f"got {int(self.counts.sum())} images of {len(self.counts)} classes."
             )
         if len(set(self.names)) < len(self.names):
@@ -67,19 +69,25 @@ class ClassPool:
             raise TaskError("ClassPool: examples must be finite, got NaN or infinity. Clean or impute them first.")
 
     def subset(self, names: Sequence[str]) -> "ClassPool":
-        """A copy with the classes of ``names``, in this order. Raises ``KeyError`` for an unknown name."""
+        """The classes of ``names``, in this order. It shares the memory. Raises ``KeyError`` for an unknown name."""
         number = {name: index for index, name in enumerate(self.names)}
         classes = [number[name] for name in names]
-        groups = torch.split(self.images, self.counts.tolist())
-        images = torch.cat([groups[c] for c in classes]) if classes else self.images[:0]
+        order = torch.arange(len(self.images)) if self.order is None else self.order
+        groups = torch.split(order, self.counts.tolist())
+        order = torch.cat([groups[c] for c in classes]) if classes else order[:0]
         hashes = tuple(self.hashes[c] for c in classes) if self.hashes else ()
-        return ClassPool(images, self.counts[classes], tuple(names), self.x_type, hashes)
+        return replace(self, counts=self.counts[classes], names=tuple(names), hashes=hashes, order=order)
+
+    def stored(self, rows: Tensor | slice = slice(None)) -> Tensor:
+        """The examples ``rows`` as they are stored, uint8 or other numbers; all of them by default."""
+        return self.images[rows] if self.order is None else self.images[self.order[rows].to(self.images.device)]
 
     def inputs(self, rows: Tensor) -> Tensor:
         """The examples at ``rows`` (int64 ``[n]``) as float32 on the device of the pool. Pictures are scaled to [0, 1].
 
         Indices (``x_type="integer"``) are int64.
         """
+        rows = rows if self.order is None else self.order[rows]
         x = self.images.index_select(0, rows.to(self.images.device))
         if self.x_type == "integer":
             return x.long()
@@ -87,7 +95,9 @@ class ClassPool:
 
     def to(self, device: torch.device | str) -> "ClassPool":
         """The same pool with its images on ``device``. The counts stay on the CPU, because tasks are drawn there."""
-        return replace(self, images=self.images.to(device))
+        if torch.device(device) == self.images.device:
+            return self
+        return replace(self, images=self.stored().to(device), order=None)
 
 
 @runtime_checkable

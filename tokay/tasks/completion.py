@@ -86,11 +86,11 @@ class Pixels:
     def sample(self, tasks: int, generator: torch.Generator) -> Task:
         """Draws ``tasks`` pictures and their pixels. The sample depends only on the state of ``generator`` (a CPU generator)."""
         shots = draw_shots(self.fewest_shots, self.sizes.shots, generator)
-        images = self.pool.images
-        indices = torch.randint(len(images), (tasks,), generator=generator).to(images.device)
+        device = self.pool.images.device
+        indices = torch.randint(int(self.pool.counts.sum()), (tasks,), generator=generator)
         # Sorting independent uniform numbers gives a uniform permutation, one per task and without a loop.
-        order = torch.rand(tasks, self._all, generator=generator).argsort(1).to(images.device)
-        grey = images[indices, 0].flatten(1).float().div_(255)  # [tasks, pixels]
+        order = torch.rand(tasks, self._all, generator=generator).argsort(1).to(device)
+        grey = self.pool.stored(indices)[:, 0].flatten(1).float().div_(255)  # [tasks, pixels]
 
         def pixels(places: Tensor) -> Examples:  # [tasks, n]
             return Examples(self._places[places], grey.gather(1, places)[..., None])

@@ -2,15 +2,18 @@
 
 import contextlib
 import json
+import math
 import time
 import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from torch import Tensor
 
+from ..errors import DataError
 from ..files import replace_atomically
 from .class_pool import ClassPool
 
@@ -27,8 +30,39 @@ def decode_once(file: Path, key: str, decode: Callable[[], ClassPool], *, where:
     pool = _read(file, key)
     if pool is None:
         pool = decode()
-        _write(file, key, pool, where)
+        shape, images = tuple(pool.images.shape[1:]), pool.images
+        _write(file, key, shape, pool.counts, pool.names, lambda pixels: _copy(images, pixels), where)
     return pool
+
+
+def fill_once(
+    file: Path,
+    key: str,
+    shape: tuple[int, ...],
+    counts: Tensor,
+    names: tuple[str, ...],
+    fill: Callable[[Tensor], None],
+    *,
+    where: str,
+) -> ClassPool:
+    """Like ``decode_once`` for pictures that may be larger than memory: they are decoded straight into the file.
+
+    ``fill`` gets uint8 ``[examples, *shape]`` and writes all of it. The pool lies in the file, which is mapped into memory:
+    only the pictures of a task are read. If the file cannot be written, the pictures fill the memory.
+    """
+    _remove_stale(file.parent)
+    pool = _read(file, key)
+    if pool is None and _write(file, key, shape, counts, names, fill, where):
+        pool = _read(file, key)
+    if pool is None:
+        images = torch.empty(int(counts.sum()), *shape, dtype=torch.uint8)
+        fill(images)
+        pool = ClassPool(images, counts, names)
+    return pool
+
+
+def _copy(images: Tensor, pixels: Tensor) -> None:
+    pixels.copy_(images)
 
 
 def _read(file: Path, key: str) -> ClassPool | None:
@@ -43,21 +77,64 @@ def _read(file: Path, key: str) -> ClassPool | None:
             )
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
-    return pool if about.get("checksum") == _checksum(pool) else None
+    return pool if about.get("checksum") == _checksum(pool.images, pool.counts, pool.names) else None
 
 
-def _write(file: Path, key: str, pool: ClassPool, where: str) -> None:
-    about = {"key": key, "names": json.dumps(pool.names), "checksum": _checksum(pool)}
+def _write(
+    file: Path,
+    key: str,
+    shape: tuple[int, ...],
+    counts: Tensor,
+    names: tuple[str, ...],
+    fill: Callable[[Tensor], None],
+    where: str,
+) -> bool:
+    """Write the file, in the format of safetensors: a length, a header, and the numbers. Returns whether it could.
+
+    safetensors itself would need all of it in memory.
+    """
+    pixels = [int(counts.sum()), *shape]
+    length = math.prod(pixels)
+
+    def head(checksum: str) -> bytes:
+        about = {"key": key, "names": json.dumps(names), "checksum": checksum}
+        places = {
+            "counts": {"dtype": "I64", "shape": [len(counts)], "data_offsets": [0, 8 * len(counts)]},
+            "images": {"dtype": "U8", "shape": pixels, "data_offsets": [8 * len(counts), 8 * len(counts) + length]},
+        }
+        text = json.dumps({"__metadata__": about, **places}).encode()
+        text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of eight bytes
+        return len(text).to_bytes(8, "little") + text
+
+    start = len(head("0" * 8)) + 8 * len(counts)
     try:
         with replace_atomically(file, make_folder=True) as temporary:
-            # Not save_file, whose files only their owner can read: others may share the cache.
-            temporary.write_bytes(save({"images": pool.images, "counts": pool.counts}, about))
+            temporary.write_bytes(head("0" * 8) + counts.long().numpy().tobytes())
+            _reserve(temporary, start + length)
+            # Mapped, so that the pictures need not fit into memory.
+            mapped = torch.from_file(str(temporary), shared=True, size=start + length, dtype=torch.uint8)
+            images = mapped[start:].reshape(pixels)
+            fill(images)
+            checksum = _checksum(images, counts, names)
+            mapped[: len(head(checksum))] = torch.frombuffer(bytearray(head(checksum)), dtype=torch.uint8)
+    except DataError:  # of ``fill``, and an OSError too
+        raise
     except OSError as error:
         warnings.warn(
             f"{where}: cannot store decoded images in {file} ({error.strerror}), so they are decoded every time. "
             "Set TOKAY_CACHE to a writable folder with free space.",
             stacklevel=2,
         )
+        return False
+    return True
+
+
+def _reserve(file: Path, size: int) -> None:
+    """Give the file its size, with real space: writing to a map of a full disk would end the process without a word."""
+    block = bytes(2**20)
+    with file.open("ab") as stream:
+        while (missing := size - stream.tell()) > 0:
+            stream.write(block[:missing])
 
 
 def _remove_stale(folder: Path) -> None:
@@ -68,7 +145,7 @@ def _remove_stale(folder: Path) -> None:
                 temporary.unlink()
 
 
-def _checksum(pool: ClassPool) -> str:
+def _checksum(images: Tensor, counts: Tensor, names: tuple[str, ...]) -> str:
     """A checksum of the content: safetensors detects a file that is cut short, but not a changed byte."""
-    crc = zlib.crc32(json.dumps([pool.names, pool.counts.tolist(), list(pool.images.shape)]).encode())
-    return f"{zlib.crc32(pool.images.contiguous().numpy().data, crc):08x}"
+    crc = zlib.crc32(json.dumps([names, counts.tolist(), list(images.shape)]).encode())
+    return f"{zlib.crc32(images.contiguous().numpy().data, crc):08x}"

@@ -1,5 +1,6 @@
 """Decode a picture file of any format to a small uint8 tensor, for training archives and for photos of the user."""
 
+import warnings
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -11,6 +12,8 @@ from torch import Tensor
 from ..errors import DataError
 
 Channels = Literal["rgb", "grey"]
+_LARGE = 40_000_000  # pixels: a larger JPEG is read at a part of its size, in less time and memory
+_ENOUGH = 8  # times the side of the result: then the part makes no visible difference
 
 
 def decode_picture(
@@ -26,7 +29,9 @@ def decode_picture(
     damaged or cut short, or has floating-point pixels, whose range is unknown.
     """
     try:
-        with Image.open(file) as image:
+        with _open(file) as image:
+            if image.width * image.height > _LARGE:
+                image.draft(image.mode, (_ENOUGH * size, _ENOUGH * size))  # of a JPEG; others are read whole
             image.load()
             upright = ImageOps.exif_transpose(image)
             flat = _eight_bits(upright, "RGB" if channels == "rgb" else "L", name, where)
@@ -49,6 +54,13 @@ def decode_picture(
     fitted = ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(fitted))  # [size, size, 3] or [size, size]
     return pixels.permute(2, 0, 1) if channels == "rgb" else pixels[None]
+
+
+def _open(file: BinaryIO | Path) -> Image.Image:
+    """Like ``Image.open``, without its warning about pictures that are large and still accepted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file)
 
 
 def _damage(error: Exception, name: str, where: str) -> DataError:

@@ -12,7 +12,7 @@ from ..errors import DataError
 
 _WHERE = "images"
 _LITTER = {"thumbs.db", "desktop.ini"}  # files of file managers that are not hidden
-_SPLIT_NAMES: dict[str, Split] = {
+SPLIT_NAMES: dict[str, Split] = {  # of folders and of lists, in lower case
     "train": "train",
     "validation": "validation",
     "valid": "validation",
@@ -29,6 +29,10 @@ class ClassFolders:
     splits: dict[str, Split] | None  # the split of each class, if the folder has folders train, validation, test
     small: dict[str, int]  # number of pictures of each class that is left out
 
+    def counts(self) -> dict[str, int]:
+        """The number of pictures of each class."""
+        return {name: len(files) for name, files in self.files.items()}
+
     def fingerprint(self) -> str:
         """A hash of the pictures. It changes when a picture is added, removed, renamed or written.
 
@@ -40,8 +44,8 @@ class ClassFolders:
                 try:
                     status = file.stat()
                 except OSError as error:
-                    raise DataError(f"{_WHERE}: {file} cannot be read ({error.strerror}). Try again.") from error
-                listing.append([name, file.name, status.st_size, status.st_mtime_ns])
+                    raise DataError(f"{_WHERE}: {file} cannot be read ({error.strerror}). Check the path.") from error
+                listing.append([name, str(file), status.st_size, status.st_mtime_ns])
         return blake2b(json.dumps(listing).encode(), digest_size=16).hexdigest()
 
 
@@ -49,7 +53,7 @@ def list_folder(root: Path, *, fewest: int = 0) -> ClassFolders:
     """The pictures in ``root``, without classes that have fewer than ``fewest``.
 
     If ``root`` has folders train, validation (or val, valid) and test with class folders in them, the division of the
-    classes is theirs. Any of the three may lack.
+    classes is theirs. Any of the three may be missing.
 
     Raises ``DataError`` as ``list_class_folders`` does, for a class in two splits, and if all classes are left out.
     """
@@ -66,14 +70,21 @@ def list_folder(root: Path, *, fewest: int = 0) -> ClassFolders:
             files[name], splits[name] = pictures, split
     if not places:
         files = list_class_folders(root)
-    small = {name: len(pictures) for name, pictures in files.items() if len(pictures) < fewest}
-    if len(small) == len(files):
+    files = {name: files[name] for name in sorted(files)}
+    return without_small(ClassFolders(files, splits if places else None, {}), root, fewest=fewest)
+
+
+def without_small(folders: ClassFolders, root: Path, *, fewest: int) -> ClassFolders:
+    """The classes that have at least ``fewest`` pictures. Raises ``DataError`` if none has."""
+    small = {name: len(pictures) for name, pictures in folders.files.items() if len(pictures) < fewest}
+    if len(small) == len(folders.files):
         raise DataError(
-            f"{_WHERE}: --skip-small {fewest} leaves out all {len(files)} classes of {root}, the largest has "
+            f"{_WHERE}: --skip-small {fewest} leaves out all {len(small)} classes of {root}, the largest has "
             f"{max(small.values())} pictures. Lower it."
         )
-    files = {name: files[name] for name in sorted(files) if name not in small}
-    return ClassFolders(files, {name: splits[name] for name in files} if places else None, small)
+    files = {name: pictures for name, pictures in folders.files.items() if name not in small}
+    splits = None if folders.splits is None else {name: folders.splits[name] for name in files}
+    return ClassFolders(files, splits, {**folders.small, **small})
 
 
 def list_class_folders(root: Path) -> dict[str, list[Path]]:
@@ -100,8 +111,9 @@ def list_images(folder: Path) -> list[Path]:
         raise DataError(f"{_WHERE}: {folder} must have images, it has none. Add some, or remove the folder.")
     for file in files:
         if not _is(Path.is_file, file):
+            advice = ", or take nested folders with --glob '**/*.jpg'" if _is(Path.is_dir, file) else ""
             raise DataError(
-                f"{_WHERE}: {folder} must have only image files, {file.name} is no file. Move it elsewhere."
+                f"{_WHERE}: {folder} must have only image files, {file.name} is no file. Move it elsewhere{advice}."
             )
     return files
 
@@ -112,13 +124,13 @@ def _split_folders(root: Path) -> dict[Split, Path]:
     A folder of pictures with such a name is a class: trains, for example.
     """
     folders = _folders(root)
-    if not any(folder.name.lower() in _SPLIT_NAMES and _folders(folder) for folder in folders):
+    if not any(folder.name.lower() in SPLIT_NAMES and _folders(folder) for folder in folders):
         return {}
     places: dict[Split, Path] = {}
     for folder in folders:
-        split = _SPLIT_NAMES.get(folder.name.lower())
+        split = SPLIT_NAMES.get(folder.name.lower())
         if split is None or split in places:
-            first = places[split] if split in places else next(f for f in folders if f.name.lower() in _SPLIT_NAMES)
+            first = places[split] if split in places else next(f for f in folders if f.name.lower() in SPLIT_NAMES)
             raise DataError(
                 f"{_WHERE}: {root} must have class folders, or one folder each of train, validation and test, "
                 f"it has {first.name} and {folder.name}. Move one of them elsewhere."

@@ -100,7 +100,7 @@ def characters(size: int) -> ClassPool:
 def with_rotations(pool: ClassPool) -> ClassPool:
     """Adds copies of all classes, turned left by 90, 180 and 270 degrees, as new classes such as ``a@90``."""
     return ClassPool(
-        torch.cat([pool.images.rot90(turns, (2, 3)) for turns in range(4)]),
+        torch.cat([pool.stored().rot90(turns, (2, 3)) for turns in range(4)]),
         pool.counts.repeat(4),
         tuple(name + turn for turn in ("", "@90", "@180", "@270") for name in pool.names),
     )

@@ -98,7 +98,7 @@ def runs_of(pool: ClassPool) -> Task:
     runs = len({run for run, _, _ in names})
     ways = len(names) // runs
     images = (
-        pool.images.reshape(runs, ways, 2, *pool.images.shape[1:]).float().div_(255)
+        pool.stored().reshape(runs, ways, 2, *pool.images.shape[1:]).float().div_(255)
     )  # [runs, ways, 2, 1, size, size]
     item = torch.tensor([int(item.removeprefix("item")) for _, _, item in names]).reshape(runs, ways)
     order = item.argsort(1)  # [runs, ways]: the class of each item

@@ -89,6 +89,13 @@ class Source(Settings, ABC):
         """One line about tasks of ``split`` that are too small for ``sizes``, and so left out. Default: empty."""
         return ""
 
+    def with_augmentation(self, tasks: TaskSource) -> TaskSource:
+        """The training tasks with random changes of their inputs, if the settings ask for some. Default: ``tasks`` itself.
+
+        Only training calls it: figures are measured without.
+        """
+        return tasks
+
     @property
     def noun(self) -> str:
         """What a run divides between its splits, in one word: class or task. Default: class."""
@@ -107,9 +114,12 @@ class Source(Settings, ABC):
         """Number of points at which a plot shows a regression task. Default: 50."""
         return 50
 
-    def most_ways(self, split: Split) -> int:
-        """A large but usual number of ways: all classes of the split, or what half of its groups (such as alphabets) have."""
-        one = Sizes(ways=1, shots=1, queries=1)
+    def most_ways(self, split: Split, examples: int = 2) -> int:
+        """A large but usual number of ways: all classes of the split, or what half of its groups (such as alphabets) have.
+
+        Only classes with so many ``examples`` count.
+        """
+        one = Sizes(ways=1, shots=1, queries=max(1, examples - 1))
         episodes = self.tasks(split, one)
         return episodes.common_ways if isinstance(episodes, Pooled) else self.joint(split, one).spec.y_dim
 

@@ -11,10 +11,13 @@ from torch import Tensor
 from ..errors import ConfigError, DataError
 
 _MOST_CATEGORIES = 50
+_LARGEST = 1e100  # the square of a number must be a float, too
 _ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?"
 _DATE = re.compile(
     rf"{_ISO_DATE}|\d{{4}}/\d{{1,2}}/\d{{1,2}}.*|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}( \d{{1,2}}:\d{{2}}.*)?"
 )
+
+_SORTABLE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?")
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def is_date(values: Any, *, text: bool = True) -> bool:
 
 
 def as_numbers(values: Any, name: str, where: str, *, remedy: str = "") -> Any:
-    """A column as floats, missing values as NaN. Raises ``DataError`` for a value that is no number, or infinite.
+    """A column as floats, missing values as NaN. Raises ``DataError`` for a value that is no number, infinite, or above 1e100.
 
     ``remedy`` says what else the user can do about values that are no numbers.
     """
@@ -152,13 +155,19 @@ def as_numbers(values: Any, name: str, where: str, *, remedy: str = "") -> Any:
             f"{where}: column {name} must hold numbers, {len(invalid)} of {len(values)} values are not, such as "
             f"{str(invalid.iloc[0])[:40]!r} (row {int(invalid.index[0]) + 1}). Mend them, or {remedy}."
         )
-    infinite = numbers[numbers.abs() == float("inf")]
-    if len(infinite):
+    large = numbers[numbers.abs() > _LARGEST]
+    if len(large):
+        limit = "finite" if (large.abs() == float("inf")).any() else f"below {_LARGEST:g}"
         raise DataError(
-            f"{where}: column {name} must be finite, {len(infinite)} values are not (row {int(infinite.index[0]) + 1}). "
-            "Mend them, or leave them empty."
+            f"{where}: column {name} must be {limit}, {len(large)} of {len(values)} values are not (row "
+            f"{int(large.index[0]) + 1}). Mend them, or leave them empty."
         )
     return numbers
+
+
+def is_constant(std: float, values: Any) -> bool:
+    """Whether numbers with the standard deviation ``std`` are one number, but for rounding."""
+    return not std > 1e-12 * float(values.abs().max())
 
 
 def as_names(values: Any, *, missing: str | None = None) -> list[str]:
@@ -168,6 +177,32 @@ def as_names(values: Any, *, missing: str | None = None) -> list[str]:
     if types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
     return [(missing or "") if value is None or value != value else str(value).strip() for value in _plain(values)]
+
+
+def as_order(values: Any, name: str, where: str) -> list[float]:
+    """A column of numbers or dates as numbers to sort rows by. Raises ``DataError`` for other or missing values."""
+    import pandas
+
+    if values.isna().any():
+        row = int(values.index[values.isna()][0]) + 1
+        raise DataError(
+            f"{where}: the order column {name} must have a value in every row, row {row} has none. Fill it, or remove the row."
+        )
+    if is_text(values):
+        texts = [str(value).strip() for value in values]
+        other = next((text for text in texts if not _SORTABLE_DATE.fullmatch(text)), None)
+        if other is not None and is_date(values):
+            raise DataError(
+                f"{where}: dates in {name} must be written as 2024-01-31 to be sorted, got {other!r}. Rewrite them."
+            )
+        if other is None:
+            rank = {text: index for index, text in enumerate(sorted(set(texts)))}
+            return [float(rank[text]) for text in texts]
+        as_numbers(values, name, where, remedy="order by another column")
+    if is_date(values):
+        return [float(pandas.Timestamp(value).value if hasattr(value, "year") else value.value) for value in values]
+    numbers: list[float] = as_numbers(values, name, where, remedy="order by another column").tolist()
+    return numbers
 
 
 def _plain(values: Any) -> list[Any]:
@@ -183,7 +218,7 @@ def _fit_numbers(values: Any, name: str, where: str) -> NumberColumn | None:
     median = float(present.median())
     full = numbers.fillna(median)
     std, has_indicator = float(full.std(ddof=0)), len(present) < len(numbers)
-    if std <= 1e-12 * max(1.0, float(full.abs().max())):  # rounding may leave a little
+    if is_constant(std, full):
         return NumberColumn(name, median, 1.0, median, True) if has_indicator else None
     return NumberColumn(name, float(full.mean()), std, median, has_indicator)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..core.task import Kind, Sizes, Split
+from ..errors import DataError
 from .class_pool import ClassPool
 from .table_columns import Encoding
 from .table_data import CleanTable, ColumnRoles, fit_table, group_rows, near_copies, scale_of
@@ -38,7 +39,12 @@ class TableContents:
 
     @cached_property
     def encoding(self) -> Encoding:
-        """How rows become inputs, fitted on the training tasks."""
+        """How rows become inputs, fitted on the training tasks. Raises ``DataError`` if there are none."""
+        if not self.training:
+            raise DataError(
+                f"{self.where}: {self.path} must have training {self.unit}, which scale the inputs, it has none of them. Add "
+                "their rows."
+            )
         return fit_table(self.table, self.roles, self.training, self.where)
 
     @cached_property
@@ -74,11 +80,11 @@ class TableContents:
         owner = "" if self.roles.task is None else f" ({self.roles.task})"
         parts = [
             f"{self.where}: {counts[0]} training, {counts[1]} validation and {counts[2]} test {self.unit}{owner} in {self.path}",
-            f"target {self.roles.target} ({self.kind}), {len(self.encoding.inputs)} inputs",
+            f"target {self.roles.target} ({self.kind}), {_count(len(self.encoding.inputs), 'input')}",
         ]
         if not counts[1]:
             parts.append(f"without validation {self.unit} the last weights are kept, not the best")
-        parts += [f"{count} rows without {name} left out" for name, count in self.table.losses.items()]
+        parts += [f"{_count(count, 'row')} without {name} left out" for name, count in self.table.losses.items()]
         if self.small:
             parts.append(f"{len(self.small)} {self.unit} with few rows left out ({_first(self.small)})")
         if self.encoding.omissions:
@@ -114,6 +120,10 @@ class TableContents:
 
 def _each(rows: TaskRows) -> str:
     return " of each class" if rows.counts.shape[1] > 1 else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _first(counts: dict[str, int]) -> str:

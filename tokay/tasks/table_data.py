@@ -1,6 +1,6 @@
 """A table made ready for tasks: which columns are what, which rows stay, and what kind of task the target makes."""
 
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,13 +11,12 @@ from torch import Tensor
 
 from ..core.task import Kind, one_hot
 from ..errors import ConfigError, DataError
-from .table_columns import Encoding, as_names, as_numbers, fit_encoding, is_date, is_text
+from .table_columns import Encoding, as_names, as_numbers, as_order, fit_encoding, is_constant, is_date, is_text
 from .table_files import check_columns
 from .table_rows import TaskRows
 
 KindSetting = Literal["auto", "classification", "regression"]
 
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?")
 _LEAK = 0.9  # a feature that correlates so much with the target is pointed out
 
 
@@ -108,7 +107,8 @@ def decide_kind(values: Any, kind: KindSetting, *, has_task: bool, target: str, 
 def make_table(frame: Any, roles: ColumnRoles, kind: Kind, where: str) -> CleanTable:
     """The rows with a target, a task and a split, and how they group.
 
-    Raises ``DataError`` if no row is left, if the order has missing or other values than numbers and dates.
+    Raises ``DataError`` if no row is left, if the order has missing or other values than numbers and dates, or if the target
+    has one class, or more classes than a task has rows.
     """
     losses: dict[str, int] = {}
     frame = frame.dropna(subset=[])  # a copy
@@ -123,13 +123,25 @@ def make_table(frame: Any, roles: ColumnRoles, kind: Kind, where: str) -> CleanT
     labels = as_names(frame[roles.target]) if kind == "classification" else []
     if labels and len(set(labels)) < 2:
         raise DataError(
-            f"{where}: the target {roles.target} must have two classes or more, all rows say {labels[0]!r}."
+            f"{where}: the target {roles.target} must have two classes or more, all rows say {labels[0]!r}. Choose another."
         )
     if kind == "regression":
         as_numbers(frame[roles.target], roles.target, where, remedy="say --kind classification")
     names = labels if roles.task is None else as_names(frame[roles.task])
-    order = None if roles.order is None else _order(frame[roles.order], roles.order, where)
+    if labels and roles.task is not None:
+        _check_class_count(labels, names, roles.target, where)
+    order = None if roles.order is None else as_order(frame[roles.order], roles.order, where)
     return CleanTable(frame, names, labels, order, {name: count for name, count in losses.items() if count})
+
+
+def _check_class_count(labels: Sequence[str], names: Sequence[str], target: str, where: str) -> None:
+    """Raises ``DataError`` if no task can have a row of each class, as with numbers that are read as text."""
+    count, most = len(set(labels)), max(Counter(names).values())
+    if count > most:
+        raise DataError(
+            f"{where}: the target {target} has {count} classes, such as {labels[0][:40]!r} and {labels[-1][:40]!r}, more than "
+            f"the {most} rows of the largest task. Choose another column; if it is to hold numbers, write them as 1234.5."
+        )
 
 
 def fit_table(table: CleanTable, roles: ColumnRoles, training: set[str], where: str) -> Encoding:
@@ -147,8 +159,10 @@ def scale_of(table: CleanTable, roles: ColumnRoles, training: set[str], where: s
     rows = [name in training for name in table.names]
     values = as_numbers(table.frame[rows][roles.target], roles.target, where)
     mean, std = float(values.mean()), float(values.std(ddof=0))
-    if not std > 1e-12 * max(1.0, abs(mean)):
-        raise DataError(f"{where}: the target {roles.target} must differ between training rows, all have {mean:g}.")
+    if is_constant(std, values):
+        raise DataError(
+            f"{where}: the target {roles.target} must differ between training rows, all have {mean:g}. Choose another."
+        )
     return mean, std
 
 
@@ -221,27 +235,3 @@ def _hashes(frame: Any, names: Sequence[str], counts: Sequence[int]) -> dict[str
         text = frame.iloc[start : start + count].to_csv(index=False, lineterminator="\n")
         hashes[name], start = blake2b(text.encode(), digest_size=8).hexdigest(), start + count
     return hashes
-
-
-def _order(values: Any, name: str, where: str) -> list[float]:
-    """Numbers to sort rows by."""
-    import pandas
-
-    if values.isna().any():
-        row = int(values.index[values.isna()][0]) + 1
-        raise DataError(
-            f"{where}: the order column {name} must have a value in every row, row {row} has none. Fill it, or remove the row."
-        )
-    if is_text(values):
-        texts = [str(value).strip() for value in values]
-        other = next((text for text in texts if not _ISO.fullmatch(text)), None)
-        if other is not None and is_date(values):
-            raise DataError(f"{where}: dates in {name} must be written as 2024-01-31 to be sorted, got {other!r}.")
-        if other is None:
-            rank = {text: index for index, text in enumerate(sorted(set(texts)))}
-            return [float(rank[text]) for text in texts]
-        as_numbers(values, name, where, remedy="order by another column")
-    if is_date(values):
-        return [float(pandas.Timestamp(value).value if hasattr(value, "year") else value.value) for value in values]
-    numbers: list[float] = as_numbers(values, name, where, remedy="order by another column").tolist()
-    return numbers

@@ -30,7 +30,8 @@ def check_shares(validation: float | None, test: float | None, where: str) -> tu
     validation, test = (_VALIDATION if validation is None else validation), (_TEST if test is None else test)
     if not (validation >= 0 and test >= 0 and validation + test < 1):
         raise ConfigError(
-            f"{where}: validation and test must be fractions that leave something to train on, got {validation} and {test}."
+            f"{where}: validation and test must be fractions that leave something to train on, got {validation} and {test}. "
+            "Lower them."
         )
     return validation, test
 

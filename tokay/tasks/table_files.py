@@ -34,17 +34,19 @@ def read_table(path: str | Path, where: str, *, strings: Sequence[str] = ()) -> 
     suffix = path.suffix.lower()
     if path.is_dir():
         raise DataError(f"{where}: {path} must be a file, it is a folder. Name the file in it.")
+    content = _content(path, where)
     if suffix not in (*_DELIMITED, *_JSON_LINES, *_PARQUET):
         advice = _ADVICE.get(suffix, "Rename or convert it.")
         raise DataError(f"{where}: {path} must end in .csv, .tsv, .txt, .jsonl or .parquet, got {suffix!r}. {advice}")
-    content = _content(path, where)
     if suffix in _PARQUET:
         frame = _read_parquet(path, where)
     elif suffix in _JSON_LINES:
-        frame = _read_json_lines(decode_text(content), str(path), where, strings)
+        frame = _read_json_lines(_as_plain_text(content, path, where), str(path), where, strings)
     else:
         delimiter = "\t" if suffix in (".tsv", ".tab") else ""
-        frame = read_delimited(decode_text(content), str(path), where, strings=strings, delimiter=delimiter)
+        frame = read_delimited(
+            _as_plain_text(content, path, where), str(path), where, strings=strings, delimiter=delimiter
+        )
     _check_frame(frame, path, where)
     return frame
 
@@ -84,6 +86,13 @@ def _content(path: Path, where: str) -> bytes:
     if not content.strip(b"\xef\xbb\xbf \t\r\n"):
         raise DataError(f"{where}: {path} must hold a table, it is empty. Name another file.")
     return content
+
+
+def _as_plain_text(content: bytes, path: Path, where: str) -> str:
+    text = decode_text(content)
+    if "\0" in text:
+        raise DataError(f"{where}: {path} must be text, it holds zero bytes. Save it as CSV in UTF-8.")
+    return text
 
 
 def _read_parquet(path: Path, where: str) -> Any:

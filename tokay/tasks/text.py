@@ -9,11 +9,12 @@ from typing import ClassVar, Literal, Self
 from torch import Tensor
 
 from ..core.task import Sizes, Split
-from ..errors import ConfigError, TaskError
+from ..errors import ConfigError
 from .class_division import SPLITS, Division, Shares, keep_division
 from .class_pool import ClassPool, Episodes
 from .data_folders import cache_dir
 from .sentence_encoder import encode, find_model
+from .small_classes import describe_small, large_classes
 from .source import Source
 from .splits import check_split
 from .text_files import Columns, LabelledTexts, Stamp, read_texts, stamp
@@ -91,7 +92,7 @@ class Text(Source, name="text"):
             raise ConfigError(f"{_WHERE}: --model is for --encoder sentence, got hashed. Leave it out.")
         if self.encoder == "sentence" and (self.length, self.ngrams) != (None, None):
             raise ConfigError(f"{_WHERE}: --length and --ngrams are for --encoder hashed. Leave them out.")
-        (smallest, largest), length = self._hash_form()
+        (smallest, largest), length = self.hash_form()
         if not 1 <= smallest <= largest or length < 1:
             raise ConfigError(
                 f"{_WHERE}: ngrams must be two sizes from 1 up and length at least 1, got {smallest} {largest} and {length}."
@@ -116,9 +117,14 @@ class Text(Source, name="text"):
         names = self._divide(content)[split]
         if not names:
             raise ConfigError(f"{_WHERE}: {self._explain_empty(split)}")
-        if sizes.ways <= len(names):  # else the episodes say that classes are missing
-            self._check_counts(content, names, sizes, where)
-        return Episodes(self._pool(content).subset(names), sizes, where)
+        large = large_classes(content.counts(), names, sizes, items="texts", where=where)
+        return Episodes(self._pool(content).subset(large), sizes, where)
+
+    def describe_omissions(self, split: Split, sizes: Sizes) -> str:
+        """The labels of ``split`` that have too few texts for ``sizes``."""
+        content = self._read()
+        names = self._divide(content)[split]
+        return describe_small(content.counts(), names, split, sizes, items="texts", where=_WHERE)
 
     def has_split(self, split: Split) -> bool:
         """Whether ``split`` has a label."""
@@ -173,7 +179,7 @@ class Text(Source, name="text"):
         ``tokay.load(run).fit(source.encode(texts), labels).predict(source.encode(queries))``.
         """
         if self.encoder == "hashed":
-            return hash_ngrams(texts, *self._hash_form()).long()
+            return hash_ngrams(texts, *self.hash_form()).long()
         return encode(find_model(self.model), texts)
 
     def _read(self) -> LabelledTexts:
@@ -181,14 +187,14 @@ class Text(Source, name="text"):
         domains = None if self.domains is None else stamp(Path(self.domains))
         return _read(stamp(Path(self.file)), domains, columns, self.out_of_scope, self.skip_small)
 
-    def _hash_form(self) -> tuple[tuple[int, int], int]:
+    def hash_form(self) -> tuple[tuple[int, int], int]:
         """The sizes of n-grams and the length of a row of hashes."""
         return self.ngrams or _NGRAMS, _LENGTH if self.length is None else self.length
 
     def _pool(self, content: LabelledTexts) -> ClassPool:
         """All labels."""
         if self.encoder == "hashed":
-            return hashed_pool(content, *self._hash_form())
+            return hashed_pool(content, *self.hash_form())
         return embedded_pool(content, Path(self.file), find_model(self.model), cache_dir())
 
     def _shares(self) -> Shares:
@@ -237,17 +243,6 @@ class Text(Source, name="text"):
         if split == "test":
             advice += f", or score a run on other texts: --on 'text --file FILE --encoder {self.encoder} --test 1'"
         return f"there are no {kind} labels, because {reason}. {advice}."
-
-    def _check_counts(self, content: LabelledTexts, names: Sequence[str], sizes: Sizes, where: str) -> None:
-        """Raises ``TaskError`` if a label of ``names`` has too few texts for an episode."""
-        needed = sizes.shots + sizes.queries
-        small = [name for name in names if len(content.texts[name]) < needed]
-        if small:
-            raise TaskError(
-                f"{where}: {sizes.shots} shots + {sizes.queries} queries need {needed} texts of each label, {len(small)} of "
-                f"{len(names)} labels have fewer, such as {small[0]} with {len(content.texts[small[0]])}. Ask for fewer shots "
-                f"or queries, or leave such labels out with --skip-small {needed}."
-            )
 
 
 # Two entries: for example one file for training and one for testing.

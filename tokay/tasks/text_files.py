@@ -72,6 +72,10 @@ class LabelledTexts:
         """The texts of the first label, then those of the second, and so on."""
         return [text for texts in self.texts.values() for text in texts]
 
+    def counts(self) -> dict[str, int]:
+        """The number of texts of each label."""
+        return {name: len(texts) for name, texts in self.texts.items()}
+
     def counts_and_names(self) -> tuple[Tensor, tuple[str, ...]]:
         """The number of texts of each label ``[labels]``, and the labels."""
         return torch.tensor([len(texts) for texts in self.texts.values()]), tuple(self.texts)

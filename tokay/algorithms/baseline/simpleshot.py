@@ -72,6 +72,7 @@ class SimpleShot(Algorithm[Tensor], name="simpleshot"):
     network = "conv4-pool"
     meta_batch = 1
     any_ways = True
+    class_means = True
     compares_inputs = True
     joint = True
     kinds = ("classification",)

@@ -67,6 +67,7 @@ class ProtoNet(Algorithm[Tensor], name="protonet"):
     network = "conv4-pool"
     meta_batch = 1
     any_ways = True
+    class_means = True
     compares_inputs = True
     kinds = ("classification",)
     recipes = (_recipe(1, "98.8", "96.0"), _recipe(5, "99.7", "98.9"))
