@@ -1,5 +1,7 @@
 """Field benchmarks: their simple models have the closed forms that they name, and their pages have the figures of the JSON."""
 
+import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -8,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .test_benchmarks import module
+from .test_benchmarks import BENCHMARKS, module
 
 pandas = pytest.importorskip("pandas")
+PAGES = Path(__file__).parent.parent / "docs" / "fields"
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +159,37 @@ def test_residuals_do_not_depend_on_query_targets(tables: ModuleType, tmp_path: 
         changes = (first != second).to_numpy()
         assert first.columns[changes.any(0)].tolist() == ["motor_UPDRS"], residual
         assert changes.any(1).sum() == is_query.sum(), residual
+
+
+def rows_of(page: str, heading: str) -> list[list[str]]:
+    """The cells of the rows of the table below a heading."""
+    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return [
+        [cell.strip().strip("*") for cell in line.strip("|").split("|")]
+        for line in re.findall(r"^\|.*\|$", section, re.M)[2:]
+    ]
+
+
+@pytest.mark.parametrize("protocol", ["forecast", "random"])
+def test_the_page_has_the_figures_of_the_json(protocol: str) -> None:
+    page = (PAGES / "parkinsons.md").read_text(encoding="utf-8")
+    report = json.loads((BENCHMARKS / "fields" / "results" / "parkinsons.json").read_text())
+    results = {row["model"]: row for row in report["results"] if row["protocol"] == protocol}
+    cells = rows_of(page, {"forecast": "Forecast", "random": "Ten random recordings"}[protocol])
+    assert sorted(row[0] for row in cells) == sorted(results), "every model has a row"
+    for model, mae, difference in cells:
+        result = results[model]
+        assert mae == f"{result['mae']['mean']:.2f} ± {result['mae']['ci95']:.2f}", model
+        figures = f"{result['difference']['mean']:+.2f} ± {result['difference']['ci95']:.2f}"
+        assert difference == ("best simple model" if model == result["best_simple"] else figures), model
+
+
+def test_results_of_parkinsons_have_all_fields() -> None:
+    report = json.loads((BENCHMARKS / "fields" / "results" / "parkinsons.json").read_text())
+    for key in ("data", "division", "steps", "seed", "commit", "torch", "threads", "hardware"):
+        assert report[key] is not None, key
+    for row in report["results"]:
+        assert len(row["patients"]) == 42
+        assert row["mae"]["mean"] == pytest.approx(np.mean(row["patients"]), abs=1e-4)
+        assert ("command" in row) == ("validation_mae" in row)
+        assert "/" not in row.get("command", "").replace(f"{row['protocol']}/fold4/", ""), "no path of a machine"

@@ -1,12 +1,14 @@
 """The simple models of ratings beside the benchmark of MovieTweetings, against closed forms."""
 
+import json
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from .test_benchmarks import module
+from .test_benchmarks import BENCHMARKS, module
 
 pytest.importorskip("sklearn")
 
@@ -77,3 +79,18 @@ def test_factors_find_a_taste(models: ModuleType) -> None:
         predictions = model.predict(items, ratings, np.array([4, 5]))
         assert predictions[1] - predictions[0] > 1
         assert model.predict(items, np.full(3, 5.0), np.array([4, 5])) == pytest.approx([5, 5], abs=0.2)
+
+
+def test_the_page_has_the_figures_of_the_json() -> None:
+    report = json.loads((BENCHMARKS / "fields/results/movietweetings.json").read_text(encoding="utf-8"))
+    page = (Path(BENCHMARKS).parent / "docs/fields/movietweetings.md").read_text(encoding="utf-8")
+    settings = ("warm", "new-user", "new-item", "both-new")
+    methods = list(dict.fromkeys(row["method"] for row in report["results"]))
+    cells = {(row["method"], row["setting"]): row for row in report["results"]}
+    for measure in ("mae", "ndcg@5", "mae_minus_bias"):
+        for method in methods:
+            rows = [cells[method, setting] for setting in settings]
+            if measure in rows[0]:
+                figures = " | ".join(f"{row[measure]['mean']:.3f} ± {row[measure]['ci95']:.3f}" for row in rows)
+                assert f"| {method} | {figures} |" in page
+    assert f"{report['sizes']['warm']['test_users']} test users" in page

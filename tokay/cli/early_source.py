@@ -1,4 +1,4 @@
-"""A source whose kind of task depends on its data, read from the command line before the flags that depend on the kind."""
+"""A source whose kind of task or inputs depends on its data, read from the command line before the flags that depend on it."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -10,12 +10,12 @@ from .flags import flags_of, parse
 
 
 def resolve_early(source: type[Source], words: Sequence[str], prog: str) -> Source | type[Source]:
-    """The source that its flags in ``words`` describe, with the kind of its data. The class itself if the class has a kind.
+    """The source that its flags in ``words`` describe, with the kind of its data. The class itself if it says all that.
 
     Also the class if its flags cannot be read, or for ``--help``: the parser of all flags then has the last word.
     Raises ``DataError`` if the data cannot be used.
     """
-    if source.kind in get_args(Kind) or {"-h", "--help"} & set(words):
+    if (source.kind in get_args(Kind) and not source.shape_decides) or {"-h", "--help"} & set(words):
         return source
     try:
         settings = parse(source, own_words(source, words), prog=prog, description=source.summary)

@@ -94,8 +94,9 @@ def _parse(arguments: Sequence[str]) -> Arguments:
     algorithm = list_algorithms()[one_of(arguments[0], sorted(list_algorithms()), "algorithm")]
     source = list_sources()[one_of(arguments[1], sorted(list_sources()), "source")]
     prog, words = f"tokay train {arguments[0]} {arguments[1]}", arguments[2:]
-    backbone = list_networks()[_network_name(algorithm, source, words)]
-    test, training = sizes_of(resolve_early(source, words, prog))
+    early = resolve_early(source, words, prog)
+    backbone = list_networks()[_network_name(algorithm, early, words)]
+    test, training = sizes_of(early)
     parts: dict[str, tuple[Any, str]] = {
         "training": (training, ""),
         "algorithm": (algorithm, f"{algorithm.name}: {algorithm.summary}"),
@@ -112,7 +113,7 @@ def _parse(arguments: Sequence[str]) -> Arguments:
     return replace(args, source=args.source.resolve())  # type: ignore[type-var]  # a dataclass, made by combine
 
 
-def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], words: Sequence[str]) -> str:
+def _network_name(algorithm: type[Algorithm[Any]], source: Source | type[Source], words: Sequence[str]) -> str:
     """The name of the backbone. It decides which other flags exist, so it is read before all flags are parsed."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--network", nargs="?")  # without a value, `parse` complains later
@@ -121,6 +122,8 @@ def _network_name(algorithm: type[Algorithm[Any]], source: type[Source], words: 
     args = parser.parse_known_args(words)[0]
     if args.network is not None:
         return one_of(args.network, sorted(list_networks()), "network")
+    if isinstance(source, Source):
+        return source.network_name(algorithm.network, algorithm.vector_network)
     return source.default_network(algorithm.network, algorithm.vector_network, getattr(args, "setting", None))
 
 

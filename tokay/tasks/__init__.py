@@ -1,11 +1,13 @@
 """Sources of tasks. Importing a source here registers it for the command line."""
 
+from .arrays import Arrays as Arrays
 from .class_pool import ClassPool as ClassPool, Episodes as Episodes
 from .completion import Completion as Completion
 from .fixed_tasks import FixedTasks as FixedTasks
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .glyphs import Glyphs as Glyphs
 from .images import Images as Images
+from .linear import Linear as Linear
 from .ntm_associative_recall import NTMAssociativeRecall as NTMAssociativeRecall
 from .ntm_copy import NTMCopy as NTMCopy
 from .ntm_priority_sort import NTMPrioritySort as NTMPrioritySort

@@ -51,9 +51,13 @@ def decode_picture(
         raise _damage(error, name, where) from error
     if invert:
         flat = ImageOps.invert(flat)
-    fitted = ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS)
-    pixels = torch.from_numpy(np.array(fitted))  # [size, size, 3] or [size, size]
-    return pixels.permute(2, 0, 1) if channels == "rgb" else pixels[None]
+    return to_pixels(ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS))
+
+
+def to_pixels(image: Image.Image) -> Tensor:
+    """A grey (L) or coloured (RGB) picture as uint8 ``[1 or 3, height, width]``."""
+    pixels = torch.from_numpy(np.array(image))
+    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
 
 
 def _open(file: BinaryIO | Path) -> Image.Image:

@@ -10,7 +10,7 @@ import torch
 from ..core.registry import Registry
 from ..core.setting_types import Settings
 from ..core.source_abilities import Movable
-from ..core.task import Kind, Sizes, Split, TaskSource
+from ..core.task import Kind, Sizes, Split, TaskSource, TaskSpec
 from .class_pool import Pooled
 from .joint_batches import JointBatches
 
@@ -30,6 +30,7 @@ class Source(Settings, ABC):
     kind: ClassVar[Kind] = "classification"
     network: ClassVar[str | None] = None  # the backbone in its papers; None: pictures, the method chooses
     network_setting: ClassVar[str | None] = None  # a setting on which the backbone depends
+    shape_decides: ClassVar[bool] = False  # inputs are pictures, vectors or indices, as the data say: see input_spec
     named_tasks: ClassVar[bool] = False  # regression tasks have names, such as patients: a run keeps their division
     pixels: ClassVar[bool] = False  # regression of a picture: inputs are positions of pixels, from 0 to 1
     test_sizes: ClassVar[Sizes] = Sizes()  # default sizes of test tasks
@@ -49,6 +50,25 @@ class Source(Settings, ABC):
         ``setting`` is the value of ``network_setting``; None: its default.
         """
         return for_pictures if cls.network is None else for_vectors or cls.network
+
+    def input_spec(self) -> TaskSpec | None:
+        """What inputs look like, if only the data can say it (``shape_decides``). Default: None."""
+        return None
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether no run folder can describe the source, because its data are those of this process. Default: no."""
+        return False
+
+    def network_name(self, for_pictures: str, for_vectors: str | None) -> str:
+        """``default_network`` of this source, whose settings and data are known."""
+        spec = self.input_spec()
+        if spec is None:
+            setting = None if self.network_setting is None else getattr(self, self.network_setting)
+            return self.default_network(for_pictures, for_vectors, setting)
+        if spec.x_type == "integer":
+            return "ngrams"
+        return for_pictures if len(spec.x_shape) == 3 else for_vectors or "mlp"
 
     @abstractmethod
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:

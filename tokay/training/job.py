@@ -75,8 +75,7 @@ def job_from_source(
             f"train: training and test ways must agree for {algorithm.name} because its last layer has one output per "
             f"class, got {sizes.ways} and {test.ways}. Leave out training, or give it test.ways."
         )
-    setting = None if source.network_setting is None else getattr(source, source.network_setting)
-    name = source.default_network(algorithm.network, algorithm.vector_network, setting)
+    name = source.network_name(algorithm.network, algorithm.vector_network)
     backbone = _backbone(network, name)
     # A module of the caller has no name that a run folder could hold: the run is then only used for its tasks.
     settings = backbone if isinstance(backbone, Network) else list_networks()[name]()
@@ -100,6 +99,11 @@ def describable_run(job: Job, out: str | Path) -> Run:
         raise ConfigError(
             f"train: the run folder {out} describes a source and a network by their settings, so it cannot hold tasks or "
             "a module of your own. Leave out `out` and call tokay.save(learner, learner.net, 'mine.learner')."
+        )
+    if job.run.source.is_in_memory:
+        raise ConfigError(
+            f"train: the run folder {out} describes a source by its settings, so it cannot hold arrays in memory. Leave out "
+            "`out` and call tokay.save(learner, learner.net, 'mine.learner'), or write the arrays to a file and name it."
         )
     for what, part in (("method", job.run.algorithm), ("source", job.run.source), ("network", job.run.network)):
         if type(part).__module__ == "__main__":
