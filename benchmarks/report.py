@@ -18,11 +18,13 @@ HEAD = """# Measured figures
 `python benchmarks/report.py` writes this page from the JSON files in `accuracy/results/`, `reproduced/` and
 `speed/results/`. They contain the commands, seeds, commits and hardware. Accuracy is in per cent, with a 95% interval over
 unseen tasks. *Transductive* means that a prediction depends on the other queries of its task. Each method is trained once,
-with one seed: the interval covers the tasks, not repeated trainings.
+with one seed: the interval covers the tasks, not repeated trainings. Convolutional networks normalise by the statistics of the
+current set (`--norm batch`), unless a row says otherwise.
 
 Published figures use the full budgets of their papers, and other splits and protocols as noted. They show the distance to
 the paper; small differences mean nothing. Sources: [P] the paper, [C] the authors' code, [T] a table of another paper, [N]
-quoted in notes.
+quoted in notes. The published figures of ProtoNet and matching networks are those of running statistics and of the split of
+Vinyals et al. (`--norm running`, `--split vinyals`).
 
 """
 

@@ -55,10 +55,9 @@ def by_method(reports: list[dict[str, Any]], prefix: str) -> dict[str, dict[str,
 
 
 def provenance(reports: list[dict[str, Any]]) -> str:
-    """Hardware, versions, threads and commits."""
+    """Hardware, versions and threads. The commits are in the JSON files."""
     fields = [", ".join(sorted({str(report[name]) for report in reports})) for name in ("hardware", "torch", "threads")]
-    commits = ", ".join(sorted({report["commit"][:10] for report in reports}))
-    return f"{fields[0]}; torch {fields[1]}; threads: {fields[2]}; commits {commits}."
+    return f"{fields[0]}; torch {fields[1]}; threads: {fields[2]}."
 
 
 def mean_accuracy(report: dict[str, Any]) -> float:

@@ -170,6 +170,20 @@ def test_flags_of_the_division_beside_folders_of_splits(call: Call, folder: Path
     refused(call(*words), f"so {flag} must be left out.")
 
 
+def test_a_small_folder_needs_no_flags(call: Call, folder: Path, tmp_path: Path) -> None:
+    """Two of twelve classes are held out, which make no tasks of five ways."""
+    words = ("train", "protonet", "images", "--root", folder, "--size", "16", *FEW_STEPS, "--queries", "2", "--out")
+    result = call(*words, tmp_path / "run")
+    assert result.code == 0, result.err
+    assert (
+        "images: tasks have 2 ways, not 5, because validation or test has no more classes. Change it with" in result.err
+    )
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["test"]["ways"] == 2
+    refused(
+        call(*words, tmp_path / "other", "--ways", "5"), "needs 5 classes, this split has 2. Ask for at most 2 ways"
+    )
+
+
 def test_small_classes(call: Call, folder: Path, tmp_path: Path) -> None:
     for number in (1, 5):
         (folder / f"c{number}" / "0.png").unlink()

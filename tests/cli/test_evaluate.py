@@ -38,9 +38,10 @@ def test_json_of_classification(call: Call, reptile_run: Path) -> None:
     assert {name: report[name] for name in fixed} == fixed
     support = {"support_accuracy", "support_loss"}
     text = {"curve", "adaptation", "calibration_error", "seconds"}
-    assert set(report) == {*fixed, "transductive", "inductive", "accuracy", "loss", *support, *text}
+    assert set(report) == {*fixed, "transductive", "norm", "inductive", "accuracy", "loss", *support, *text}
     assert 0 <= report["calibration_error"] <= 1
     assert report["transductive"] is True
+    assert report["norm"] == "batch"
     assert set(report["accuracy"]) == set(report["loss"]) == {"mean", "ci95", "median"}
     assert [point["step"] for point in report["curve"]] == [0, 1, 2, 3]
     assert report["curve"][-1]["accuracy"] == report["accuracy"]

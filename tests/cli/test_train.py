@@ -101,7 +101,7 @@ def test_a_run_needs_a_place(call: Call) -> None:
     [
         (("--ways", "40"), ["40 ways", "has 2", "at most 2 ways"]),
         (("--ways", "3"), ["3 ways", "has 2", "at most 2 ways"]),  # only 2 classes are held out for validation
-        (("--ways", "2", "--shots", "2", "--queries", "4"), ["2 shots + 4 queries", "with 5", "--skip-small 6"]),
+        (("--ways", "2", "--shots", "2", "--queries", "4"), ["2 shots + 4 queries", "with 5"]),
         (("--ways", "2", "--train-ways", "3", "--queries", "1"), ["training and test ways must agree", "3 and 2"]),
     ],
 )

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from tokay import MAML, Finetune, ProtoNet, Sizes
-from tokay.runs.episode_sizes import is_episodic, spec_of_test_tasks, training_sizes
+from tokay.runs.episode_sizes import is_episodic, sizes_of_test_tasks, spec_of_test_tasks, training_sizes
 from tokay.tasks import Images, NTMCopy, Sinusoid
 
 TEST = Sizes(ways=2, shots=1, queries=2)
@@ -91,3 +91,12 @@ def test_a_few_small_classes_do_not_cost_the_others_their_queries(pictures: Imag
     sizes = training_sizes(ProtoNet(), source, TEST, spec_of_test_tasks(source, TEST))
     assert (sizes.ways, sizes.shots, sizes.queries) == (14, 1, 3)
     assert "0" not in source.tasks("train", sizes).pool.names
+
+
+def test_usual_ways_follow_the_held_out_classes(pictures: Images) -> None:
+    """Fifteen classes hold out two for validation and three for testing."""
+    assert sizes_of_test_tasks(pictures).ways == 2
+    assert sizes_of_test_tasks(replace(pictures, validation=0)).ways == 3
+    assert sizes_of_test_tasks(replace(pictures, validation=0.3, test=0.4)).ways == 4
+    assert sizes_of_test_tasks(replace(pictures, validation=0.3, test=0.4), Sizes(ways=9)).ways == 9, "the user's own"
+    assert sizes_of_test_tasks(replace(pictures, validation=0, test=0)).ways == 5

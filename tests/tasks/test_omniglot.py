@@ -108,7 +108,8 @@ def test_a_split_too_small(synthetic: ClassPool) -> None:
     with pytest.raises(TaskError) as caught:
         Omniglot(rotations="train").tasks("validation", Sizes(ways=101))
     assert str(caught.value) == (
-        "omniglot (validation): an episode of 101 ways needs 101 classes, this split has 100. Ask for at most 100 ways."
+        "omniglot (validation): an episode of 101 ways needs 101 classes, this split has 100. Ask for at most 100 ways, or "
+        "hold out more classes."
     )
     with pytest.raises(TaskError, match=r"omniglot \(train\): 6 shots \+ 15 queries need 21 examples"):
         Omniglot().tasks("train", Sizes(shots=6))

@@ -73,6 +73,7 @@ def column_json(
                 "algorithm": runs[name].algorithm.name,
                 "cost": runs[name].algorithm.cost._asdict(),
                 "transductive": evaluation.transductive,
+                **({"norm": runs[name].norm} if runs[name].norm else {}),
                 measure: score_json(evaluation[measure]),
                 **_units_json(evaluation),
                 **speed(evaluation),
@@ -116,6 +117,8 @@ def print_comparison(
     for column, evaluations in zip(columns, scores, strict=True):
         _print_units(describe_sizes(first, column), labels, evaluations)
     stdout.print(f"Differences are to {labels[last]}, the last run, task by task.", markup=False, soft_wrap=True)
+    if norms := describe_norms({labels[name]: run.norm for name, run in runs.items()}):
+        stdout.print(norms, markup=False)
     transductive = [labels[name] for name in runs if any(evaluations[name].transductive for evaluations in scores)]
     if transductive:
         stdout.print(
@@ -123,6 +126,19 @@ def print_comparison(
             "Add --inductive to rule that out.",
             markup=False,
         )
+
+
+def describe_norms(norms: dict[str, str | None]) -> str:
+    """The norm layers of each run, by its label. Empty if no network has any.
+
+    >>> describe_norms({"a": "batch", "b": "batch"}), describe_norms({"a": "batch", "b": "running", "c": None})
+    ('Norm layers: batch.', 'Norm layers: a batch, b running.')
+    """
+    kinds = {norm for norm in norms.values() if norm}
+    listing = ", ".join(f"{label} {norm}" for label, norm in norms.items() if norm)
+    return (
+        f"Norm layers: {kinds.pop() if len(kinds) == 1 and None not in norms.values() else listing}." if kinds else ""
+    )
 
 
 def _print_units(sizes: str, labels: dict[str, str], evaluations: dict[str, Evaluation]) -> None:

@@ -1,5 +1,6 @@
 """``tokay evaluate RUN``: how well a run learns tasks that it has never seen."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,8 +44,8 @@ class Evaluate(EvaluationTasks):
     """run folder"""
     reach: float | None = None
     """accuracy (or error) that counts as learned (default: 0.9 for classes)"""
-    seen_tasks: int = 100
-    """number of tasks of the training split, to measure the gap between seen and unseen tasks (0: no gap)"""
+    seen_tasks: int | None = None
+    """number of tasks of the training split, to measure the gap to unseen tasks (0: no gap) (default: --tasks, at most 100)"""
     inductive_tasks: int | None = None
     """number of tasks scored inductively, too, if predictions depend on other queries (0: none) (default: 25 to 100)"""
     instances: bool = False
@@ -58,21 +59,22 @@ class Evaluate(EvaluationTasks):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_seen_tasks(self.seen_tasks)
+        check_seen_tasks(self.seen_tasks or 0)
         check_inductive_tasks(self.inductive_tasks)
 
 
 def run(arguments: Sequence[str]) -> None:
     """Score and print."""
     args = parse(Evaluate, arguments, prog="tokay evaluate", description="Score a run on tasks it has never seen.")
-    path, device = Path(args.run), find_device(args.device)
+    start, path, device = time.perf_counter(), Path(args.run), find_device(args.device)
     check_reach(read(path)[0], args.reach)  # before anything slow starts
     report_changes(path, args)
     instances = score_instances(path, args, device) if args.instances else None
     open_scores = score_open_set(path, args, device) if args.open_set else None
     run, evaluation = score_run(path, args, device, curve=True)
     inductive = _score_inductively(path, args, run, device) if evaluation.transductive else None
-    training = score_training_split(path, args, device, args.seen_tasks)
+    seen_tasks = min(100, args.tasks) if args.seen_tasks is None else args.seen_tasks
+    training = score_training_split(path, args, device, seen_tasks)
     speed = adaptation(evaluation, reach=target_measure(run, args.reach), training=training)
     exact = exact_score(run, evaluation, args.seed, args.split)
     references = ReferenceScores(run, args.split, tasks=args.tasks, seed=args.seed)
@@ -83,7 +85,7 @@ def run(arguments: Sequence[str]) -> None:
     _print(run, evaluation, speed, args.group, inductive)
     references.print(evaluation.unit)
     print_open_set(open_scores)
-    stderr.print(f"{evaluation.seconds:.1f} s, seed {args.seed}")
+    stderr.print(f"{time.perf_counter() - start:.1f} s, seed {args.seed}")
     if exact:
         log_likelihood = format_score("log_likelihood", exact)
         stdout.print(f"log-likelihood of the exact posterior on the same tasks {log_likelihood}")
@@ -146,6 +148,7 @@ def as_json(
         "queries": run.test.queries,
         "tasks": evaluation["loss"].tasks,
         "transductive": evaluation.transductive,
+        **({"norm": run.norm} if run.norm else {}),
         **{name: score_json(score) for name, score in evaluation.scores.items()},
         "curve": [
             {"step": step, **{name: score_json(score) for name, score in scores.items()}}
@@ -193,7 +196,8 @@ def _print(run: Run, evaluation: Evaluation, speed: Adaptation, group: str, indu
     names = (*losses, *support, *own)
     heads = [measure] if inductive is None else [f"{measure}, transductive", f"{measure}, inductive"]
     tasks = f"{run.source.describe_sizes(run.test)}, {evaluation['loss'].tasks} {group} tasks"
-    title = f"{run.algorithm.name} on {run.source.name}, {tasks} ({_how(run, evaluation)})"
+    norm = f"; norm: {run.norm}" if run.norm else ""
+    title = f"{run.algorithm.name} on {run.source.name}, {tasks} ({_how(run, evaluation)}{norm})"
     listing = table(title, "steps", *heads, *(escape(_label(name, evaluation)) for name in names))
     for step, scores in evaluation.curve.items():
         cells = [format_score(measure, scores[measure])]

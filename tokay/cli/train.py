@@ -12,7 +12,7 @@ from ..core.task import Sizes, Split, TaskSpec
 from ..errors import ConfigError
 from ..networks import Network, list_networks
 from ..runs.data_record import write_record
-from ..runs.episode_sizes import training_tasks
+from ..runs.episode_sizes import training_tasks, with_ways_of_splits
 from ..runs.folder import check_place, new_folder
 from ..runs.run import Run
 from ..runs.settings import write
@@ -25,7 +25,7 @@ from .formats import find_device
 from .output import stderr
 from .resume import Resume, resume
 from .suggestions import one_of
-from .task_sizes import TestSizes, TrainingSizes, sizes_of
+from .task_sizes import ClassificationSizes, TestSizes, TrainingSizes, sizes_of
 from .training_loop import Limits, train_in
 from .training_sizes import default_sizes, explain_ways, is_episodic, spec_of_test_tasks
 
@@ -110,7 +110,23 @@ def _parse(arguments: Sequence[str]) -> Arguments:
     )
     if args.settings.minutes is not None and any(word.split("=")[0] == "--steps" for word in words):
         raise ConfigError(f"{prog}: --minutes and --steps both say how long to train. Give one of them.")
-    return replace(args, source=args.source.resolve())  # type: ignore[type-var]  # a dataclass, made by combine
+    args = replace(args, source=args.source.resolve())  # type: ignore[type-var]  # a dataclass, made by combine
+    has_ways = any(word.split("=")[0] == "--ways" for word in words)
+    return args if has_ways or args.source.kind != "classification" else _with_usual_ways(args)
+
+
+def _with_usual_ways(args: Arguments) -> Arguments:
+    """The arguments without ``--ways``: fewer than usual if the held-out classes are fewer, which is said."""
+    usual = args.test.test()
+    ways = with_ways_of_splits(args.source, usual).ways
+    if ways == usual.ways or not isinstance(args.test, ClassificationSizes):
+        return args
+    stderr.print(
+        f"{args.source.name}: tasks have {ways} ways, not {usual.ways}, because validation or test has no more classes. "
+        "Change it with --ways, --validation and --test.",
+        markup=False,
+    )
+    return replace(args, test=replace(args.test, ways=ways))  # type: ignore[type-var]
 
 
 def _network_name(algorithm: type[Algorithm[Any]], source: Source | type[Source], words: Sequence[str]) -> str:

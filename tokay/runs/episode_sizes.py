@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.algorithm import Algorithm
-from ..core.task import Sizes, TaskSource, TaskSpec
+from ..core.task import Sizes, Split, TaskSource, TaskSpec
 from ..errors import TaskError
 from ..tasks import Source
 from ..tasks.class_pool import Pooled
@@ -28,10 +28,20 @@ def sizes_of_test_tasks(source: Source, sizes: Sizes | None = None) -> Sizes:
     Sizes(ways=1, shots=10, queries=10)
     """
     if source.kind == "classification":
-        return sizes or source.test_sizes
+        return sizes or with_ways_of_splits(source, source.test_sizes)
     if source.kind == "sequence":
         return Sizes(ways=1, shots=(sizes or source.test_sizes).shots)
     return replace(sizes or Sizes(shots=10, queries=10), ways=1)
+
+
+def with_ways_of_splits(source: Source, sizes: Sizes) -> Sizes:
+    """``sizes`` with fewer ways if the validation or the test classes of ``source`` are fewer; two at least.
+
+    For sizes that nobody chose: a folder of 26 classes holds out 4 for validation, which make no tasks of 5 ways.
+    """
+    splits: list[Split] = [split for split in ("validation", "test") if source.has_split(split)]
+    fewest = min((most_ways(source, sizes, split) for split in splits), default=sizes.ways)
+    return replace(sizes, ways=max(2, min(sizes.ways, fewest)))
 
 
 def is_episodic(algorithm: Algorithm[Any]) -> bool:
@@ -70,12 +80,12 @@ def training_sizes(
     return sizes
 
 
-def most_ways(source: Source, sizes: Sizes) -> int:
+def most_ways(source: Source, sizes: Sizes, split: Split = "train") -> int:
     """Those of the classes that can fill a task of ``sizes``; if none can, of all: ``training_tasks`` says what is wrong."""
     try:
-        return source.most_ways("train", sizes.shots + sizes.queries)
+        return source.most_ways(split, sizes.shots + sizes.queries)
     except TaskError:
-        return source.most_ways("train")
+        return source.most_ways(split)
 
 
 def training_tasks(run: Run, *, advice: str) -> TaskSource:

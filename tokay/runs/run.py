@@ -32,6 +32,12 @@ class Run:
     fewest_ways: int | None = None
     """smallest number of ways in training (default: always ``train.ways``)"""
 
+    @property
+    def norm(self) -> str | None:
+        """The norm layers of the network (batch, running, task, none). None if it has no such setting."""
+        norm: str | None = getattr(self.network, "norm", None)
+        return norm
+
     def tasks(self, split: Split) -> TaskSource:
         """The tasks of ``split``: with the training sizes for ``train``, with the test sizes for the others."""
         if split == "train":

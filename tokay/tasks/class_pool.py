@@ -139,7 +139,7 @@ class Episodes:
             holder = "this split" if groups is None else "the largest group of this split"
             raise TaskError(
                 f"{where}: an episode of {sizes.ways} ways needs {sizes.ways} classes, {holder} has {most}. "
-                f"{f'Ask for at most {most} ways.' if most > 1 else 'Add classes.'}"
+                f"{f'Ask for at most {most} ways, or hold out more classes.' if most > 1 else 'Add classes.'}"
             )
         if needed > pool.counts[smallest]:
             raise TaskError(
