@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
+import pytest
+
+pandas = pytest.importorskip("pandas")
 
 
 def patients(tasks: int = 10, rows: int = 12, seed: int = 0) -> pandas.DataFrame:

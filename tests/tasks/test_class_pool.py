@@ -147,7 +147,8 @@ def test_too_many_ways() -> None:
     with pytest.raises(TaskError) as caught:
         Episodes(numbered_pool([5, 5]), Sizes(ways=5), "omniglot (test)")
     assert str(caught.value) == (
-        "omniglot (test): an episode of 5 ways needs 5 classes, this split has 2. Ask for at most 2 ways, or hold out more classes."
+        "omniglot (test): an episode of 5 ways needs 5 classes, this split has 2. Ask for at most 2 ways, or hold "
+        "out more classes."
     )
 
 

@@ -1,8 +1,9 @@
-import pandas
 import pytest
 
 from tokay.errors import DataError
 from tokay.tasks.delimited_text import find_delimiter, read_decimal_commas, read_delimited
+
+pandas = pytest.importorskip("pandas")
 
 
 def rows_of(text: str, **settings: object) -> dict[str, list[object]]:

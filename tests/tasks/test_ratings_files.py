@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pandas
 import pytest
 import torch
 
@@ -10,6 +9,8 @@ from tokay import ConfigError, DataError
 from tokay.tasks.ratings_files import RatingColumns, RatingRows, leave_out_small, read_ratings
 
 from .rating_files import write_lines
+
+pandas = pytest.importorskip("pandas")
 
 # Two users; u2 rated b before a.
 ROWS = (("u1", "a", "4", "10"), ("u2", "a", "5", "30"), ("u2", "b", "1.5", "20"), ("u1", "c", "2", "11"))

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pandas
 import pytest
 import torch
 
@@ -13,6 +12,8 @@ from tokay.tasks import Episodes, Table, list_sources
 from tokay.tasks.table_rows import TaskDraws, TaskList
 
 from .tables import patients, species, write_table
+
+pandas = pytest.importorskip("pandas")
 
 ONE = Sizes(ways=1, shots=1, queries=1)
 SIZES = Sizes(ways=1, shots=4, queries=3)

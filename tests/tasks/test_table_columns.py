@@ -1,12 +1,13 @@
 """From columns to numbers."""
 
 import numpy as np
-import pandas
 import pytest
 import torch
 
 from tokay.errors import ConfigError, DataError
 from tokay.tasks.table_columns import as_names, as_numbers, fit_encoding, is_date
+
+pandas = pytest.importorskip("pandas")
 
 NOTHING = float("nan")
 

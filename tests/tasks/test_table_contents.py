@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pandas
 import pytest
 import torch
 
@@ -13,6 +12,8 @@ from tokay.tasks.table_data import ColumnRoles, make_table
 from tokay.tasks.table_division import Division
 
 from .tables import patients, species
+
+pandas = pytest.importorskip("pandas")
 
 DIVISION: Division = {"train": ["p0", "p1"], "validation": [], "test": ["p2"]}
 

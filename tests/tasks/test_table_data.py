@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pandas
 import pytest
 import torch
 
@@ -18,6 +17,8 @@ from tokay.tasks.table_data import (
 )
 
 from .tables import patients
+
+pandas = pytest.importorskip("pandas")
 
 ROLES = ColumnRoles(target="y", task="t", order="when", split="part")
 ROWS = pandas.DataFrame(

@@ -1,12 +1,13 @@
 import importlib.util
 from pathlib import Path
 
-import pandas
 import pytest
 
 from tokay.errors import ConfigError, DataError
 from tokay.tasks import table_files
 from tokay.tasks.table_files import check_columns, read_table
+
+pandas = pytest.importorskip("pandas")
 
 ROWS = {"patient": ["a", "b"], "value": [1.5, 2.5]}
 

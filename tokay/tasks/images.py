@@ -5,16 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
+from torch import Tensor
+
 from ..core.task import Sizes, Split, TaskSource
 from ..errors import ConfigError
 from .augmentation import AugmentedTasks, Change, check_changes
 from .class_division import SPLITS, Division, Shares, keep_division
-from .class_pool import Episodes
+from .class_pool import ClassPool, Episodes
 from .data_folders import cache_dir
 from .image_decoding import Channels
+from .image_embeddings import embed_images, embedded_images
 from .image_folders import ClassFolders
 from .image_lists import ImageLists
 from .image_pools import Form, FrozenFolders, load_pool, read_images as read_images
+from .pretrained import Pretrained, load_backbone
 from .small_classes import describe_small, large_classes
 from .source import Source
 from .splits import check_split
@@ -40,13 +44,17 @@ class Images(Source, name="images"):
 
     A class with few pictures takes part in the tasks whose sizes it can fill. Training says which are left out.
 
-    ``root``, ``labels`` and ``split_lists`` become absolute paths. ``augment`` changes training pictures only.
+    With ``backbone`` inputs are vectors of a frozen pre-trained network, float32 ``[tasks, n, features]``, of length 1. Each
+    picture goes through it once, at the size of the network; ``size`` does not count.
+
+    ``root``, ``labels``, ``split_lists`` and ``weights`` become absolute paths. ``augment`` changes training pictures only.
 
     Inputs are float32 ``[tasks, n, 3 or 1, size, size]`` in [0, 1].
     """
 
     summary: ClassVar[str] = "your own pictures: folders of classes, a pattern of paths, or a table of files and labels"
     # A step of the usual four convolutions then takes well below a second of one processor core.
+    network_setting: ClassVar[str | None] = "backbone"
     pixels_per_step: ClassVar[int | None] = 100_000
     _run_classes: ClassVar[Mapping[Split, Sequence[str]] | None] = None  # set by keep_classes
     _has_new_classes: ClassVar[bool] = False
@@ -79,6 +87,10 @@ class Images(Source, name="images"):
     """column of --labels with the words train, validation and test (default: divided by fractions)"""
     split_lists: str | None = None
     """lists of the classes of each split: folder with train.csv, val.csv, test.csv (or .txt), or a JSON file"""
+    backbone: str | None = None
+    """frozen pre-trained network: efficientnet-lite0, timm:NAME, MODULE:FUNCTION (default: none, pixels are inputs)"""
+    weights: str | None = None
+    """safetensors file with other weights of the backbone"""
     augment: tuple[Change, ...] = ()
     """random changes of training pictures: flip, crop, colour (default: none)"""
 
@@ -91,8 +103,14 @@ class Images(Source, name="images"):
         if self.skip_small < 0:
             raise ConfigError(f"{_WHERE}: skip_small must not be negative, got {self.skip_small}.")
         check_changes(self.augment, _WHERE)
+        if self.backbone is not None and (self.augment or self.channels != "rgb"):
+            raise ConfigError(
+                f"{_WHERE}: a frozen backbone sees each picture once, in colour. Leave out --augment and --channels."
+            )
+        if self.weights is not None and self.backbone is None:
+            raise ConfigError(f"{_WHERE}: --weights are those of a --backbone. Give one, such as efficientnet-lite0.")
         self._check_lists()
-        for name in ("root", "labels", "split_lists"):  # absolute, for other working directories
+        for name in ("root", "labels", "split_lists", "weights"):  # absolute, for other working directories
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, str(Path(path).expanduser().absolute()))
@@ -114,9 +132,30 @@ class Images(Source, name="images"):
         if not names:
             raise ConfigError(f"{_WHERE}: {self._explain_empty(split, folders)}")
         large = large_classes(folders.counts(), names, sizes, items="pictures", where=where)
-        form = Form(self.size, self.channels, self.invert)
-        pool = load_pool(Path(self.root), cache_dir(), folders.fingerprint(), FrozenFolders(folders), form)
-        return Episodes(pool.subset(large), sizes, where)
+        return Episodes(self._pool(folders).subset(large), sizes, where)
+
+    @classmethod
+    def default_network(cls, for_pictures: str, for_vectors: str | None, setting: str | None = None) -> str:
+        """That of the method for pictures; for vectors of a backbone that for vectors, or ``residual``."""
+        return for_pictures if setting is None else for_vectors or "residual"
+
+    def read(self, paths: Sequence[Path]) -> Tensor:
+        """Pictures of any place as ``tasks`` has them: uint8 pixels, or vectors of the backbone.
+
+        Raises ``DataError`` with the name of a file that cannot be read.
+        """
+        if self.backbone is None:
+            return read_images(paths, self.size, self.channels, invert=self.invert)
+        return embed_images(paths, self._pretrained(self.backbone), invert=self.invert)
+
+    def _pretrained(self, name: str) -> Pretrained:
+        return load_backbone(name, None if self.weights is None else Path(self.weights))
+
+    def _pool(self, folders: ClassFolders) -> ClassPool:
+        where = (Path(self.root), cache_dir(), folders.fingerprint(), FrozenFolders(folders))
+        if self.backbone is None:
+            return load_pool(*where, Form(self.size, self.channels, self.invert))
+        return embedded_images(*where, self._pretrained(self.backbone), self.invert)
 
     def with_augmentation(self, tasks: TaskSource) -> TaskSource:
         """``tasks`` with the changes of ``augment``."""
