@@ -65,7 +65,7 @@ class Trial(NamedTuple):
 def draw_trials(pool: ClassPool, alphabet: str, count: int, generator: torch.Generator) -> list[Trial]:
     """Trials of one alphabet, with random characters and people. Drawing k of a character is by person k."""
     members = [number for number, name in enumerate(pool.names) if name.split("/")[1] == alphabet]
-    pictures = pool.images.reshape(len(pool.names), -1, SIZE, SIZE)  # [characters, people, SIZE, SIZE]
+    pictures = pool.stored().reshape(len(pool.names), -1, SIZE, SIZE)  # [characters, people, SIZE, SIZE]
     trials = []
     for _ in range(count):
         characters = torch.tensor(members)[torch.randperm(len(members), generator=generator)[:WAYS]]

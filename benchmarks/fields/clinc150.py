@@ -11,24 +11,20 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from episode_models import Rows, episodes, interval, logistic_regression, nearest_mean
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
-from tokay.core.seeding import evaluation_blocks
 from tokay.core.task import Sizes
 from tokay.runs.machine import git_commit, hardware
-from tokay.tasks import ClassPool, Episodes, Text
+from tokay.tasks import Text
 from tokay.tasks.data_folders import data_dir
 
 HERE = Path(__file__).parent
-Rows = NDArray[np.int64]
 
 
 def tokay(*words: str) -> str:
@@ -63,34 +59,6 @@ def train_and_score(encoder: str, shots: int, args: argparse.Namespace) -> dict[
     }
 
 
-def episodes(pool: ClassPool, shots: int, tasks: int, seed: int) -> Iterator[tuple[Rows, Rows, Rows, Rows]]:
-    """The test episodes of ``tokay evaluate``: rows and labels of the support texts, rows and labels of the queries."""
-    # The draws depend on the counts of the classes only, so a pool of row numbers gives the same episodes.
-    numbers = ClassPool(torch.arange(len(pool.images)).float()[:, None], pool.counts, pool.names)
-    source = Episodes(numbers, Sizes(ways=5, shots=shots, queries=15))
-    for generator, size in evaluation_blocks(tasks, seed):
-        block = source.sample(size, generator)
-        for task in range(size):
-            support, query = (
-                (part.x[task, :, 0].long().numpy(), part.y[task].int().argmax(1).numpy())
-                for part in (block.support, block.query)
-            )
-            yield *support, *query
-
-
-def nearest_mean(support: NDArray[Any], labels: Rows, queries: NDArray[Any]) -> Rows:
-    """The class whose mean vector is nearest."""
-    means = np.stack([support[labels == label].mean(0) for label in range(5)])
-    nearest: Rows = ((queries[:, None] - means) ** 2).sum(-1).argmin(1)
-    return nearest
-
-
-def logistic_regression(support: Any, labels: Rows, queries: Any) -> Rows:
-    """That of scikit-learn with its defaults."""
-    answers: Rows = LogisticRegression(max_iter=1000).fit(support, labels).predict(queries)
-    return answers
-
-
 def answers(vectors: NDArray[Any], texts: list[str], episode: tuple[Rows, Rows, Rows, Rows]) -> dict[str, Rows]:
     """The answers of each baseline to the queries of one episode."""
     support, labels, queries, _ = episode
@@ -116,14 +84,9 @@ def score_baselines(shots: int, args: argparse.Namespace) -> list[dict[str, Any]
     texts = [text for name in tasks.pool.names for text in source.texts()[name]]
     accuracies: dict[str, list[float]] = {}
     for episode in episodes(tasks.pool, shots, args.tasks, args.seed):
-        for method, labels in answers(tasks.pool.images.numpy(), texts, episode).items():
+        for method, labels in answers(tasks.pool.stored().numpy(), texts, episode).items():
             accuracies.setdefault(method, []).append(float((labels == episode[3]).mean()))
     return [{"method": name, "shots": shots, "accuracy": interval(values)} for name, values in accuracies.items()]
-
-
-def interval(values: list[float]) -> dict[str, float]:
-    """The mean and half the width of its 95 % interval."""
-    return {"mean": float(np.mean(values)), "ci95": float(1.96 * np.std(values, ddof=1) / len(values) ** 0.5)}
 
 
 def main() -> None:
