@@ -242,7 +242,9 @@ def test_bad_words(call: Call, proto_run: Path, sine_run: Path, letters: Path, t
     refused(call("adapt", proto_run, *support), "Give --query, --save, or both")
     refused(call("adapt", proto_run, *support, *query, "--csv", "--json"), "--csv and --json exclude each other")
     refused(call("adapt", *support, *query), "run folder")
-    refused(call("adapt", none, *support, *query), "no run folder")
+    refused(
+        call("adapt", none, *support, *query), f"{none} does not exist. Give the folder that tokay train --out made"
+    )
     refused(call("adapt", proto_run, "--support", none, *query), str(none), "No such file or directory")
     refused(call("adapt", proto_run, *support, "--query", none), str(none), "No such file or directory")
     refused(call("adapt", proto_run, *support, "--query", letters), "must have only image files")

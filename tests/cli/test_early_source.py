@@ -17,8 +17,10 @@ def test_the_kind_comes_from_the_file(tmp_path: Path) -> None:
     source = resolve_early(Table, words, "tokay")
     assert isinstance(source, Table)
     assert (source.kind, source.columns) == ("regression", ("x",))
+    rows = [f"{x},{x % 3},p{x // 5}" for x in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,who", *rows]))
     source = resolve_early(Table, [*words, "--kind=classification"], "tokay")
-    assert (source.kind, source.test_sizes.ways) == ("classification", 8)
+    assert (source.kind, source.test_sizes.ways) == ("classification", 3)
 
 
 def test_what_the_parser_of_all_flags_decides(tmp_path: Path) -> None:

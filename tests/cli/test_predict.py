@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 import pytest
 import torch
 
@@ -17,6 +16,8 @@ from tokay.tasks import Table
 from ..tasks.sentence_models import write_encoder, write_lines, write_texts
 from ..tasks.tables import patients, species, write_table
 from .helpers import Call, refused
+
+pandas = pytest.importorskip("pandas")
 
 STEPS = ("--steps", "2", "--validate-every", "0")
 

@@ -126,7 +126,7 @@ def test_the_three_lines_of_python(file: Path, tmp_path: Path) -> None:
         (
             ["text,label", *(f"{n},{n}" for n in range(9))],
             ("--ways", "2"),
-            "need 16 texts of each label, 2 of 2 labels",
+            "need 16 texts of each of 2 classes, 2 of 2 classes",
         ),
         (["text,label,part", "a,x,train", "b,x,test"], ("--split", "part"), "x is in train and, in row 2"),
         (["text,label", "a,x"], ("--encoder", "wrods"), "--encoder"),

@@ -1,5 +1,7 @@
 """Learners that several files use."""
 
+from importlib.util import find_spec
+
 import pytest
 from torch import nn
 
@@ -7,6 +9,9 @@ import tokay
 from tokay import Learner
 
 from .corners import FEATURES
+
+# Its tests are those of scikit-learn, an extra.
+collect_ignore = [] if find_spec("sklearn") else ["test_estimator_protocol.py"]
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class Points:
     def read_support(self, path: Path) -> LabelledRows:
         return LabelledRows(SUPPORT[0], SUPPORT[1].numpy())
 
-    def read_queries(self, paths: Sequence[Path]) -> QueryRows:
+    def read_queries(self, paths: Sequence[str | Path]) -> QueryRows:
         return QueryRows(tuple(Place("q", row + 1) for row in range(27)), QUERY[0], ("x is bad",), 2)
 
     def as_json(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def list_files(path: Path) -> list[Path]:
 
 
 def test_others_are_read() -> None:
-    rows = read_each([Path("folder"), Path("gone"), Path("b")], list_files, read)
+    rows = read_each(["folder", Path("gone"), Path("b")], list_files, read)
     assert [place.file for place in rows.places] == ["a", "b"]
     assert rows.inputs.shape == (2, 2)
     assert rows.failures == (f"{Path('folder/bad')} is bad", "gone")

@@ -28,9 +28,9 @@ def answers(learner: Learner, x: Tensor) -> NDArray[Any]:
 @pytest.mark.parametrize("norm", ["none", "batch2d"])
 def test_values_are_those_of_single_fits(case: Any, norm: str) -> None:
     """Two sizes, in turns."""
-    tasks = case.tasks(norm, tasks=4)
+    tasks = case.tasks(norm, tasks=5)
     contexts, queries = [], []
-    for i in range(4):
+    for i in range(5):
         x, y = (torch.cat([tasks.support[k][i], tasks.query[k][i][: i % 2]]) for k in (0, 1))
         contexts.append((x, np.asarray(y.int().argmax(-1) if case.kind == "classification" else y)))
         queries.append(tasks.query.x[i])

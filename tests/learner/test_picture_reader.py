@@ -8,7 +8,7 @@ import torch
 from tokay import ConfigError, DataError
 from tokay.learner.picture_reader import PictureReader
 from tokay.learner.reader import decode_reader
-from tokay.tasks.images import read_images
+from tokay.tasks.image_pools import read_images
 
 from ..cli.helpers import write_letters
 

@@ -1,9 +1,13 @@
 """The reader of a run follows from its source."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image
+from torch import nn
 
 from tokay import ConfigError, DataError, FitConfig, ProtoNet, Sizes, TaskSpec
 from tokay.learner.picture_reader import PictureReader
@@ -72,3 +76,27 @@ def test_decoding() -> None:
     assert decode_reader(None, "file") is None
     with pytest.raises(DataError, match="reads files of the kind 'sounds', which is not known here"):
         decode_reader({"kind": "sounds"}, "file")
+
+
+def tiny_backbone() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 32, 32), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def test_pictures_as_vectors_of_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New pictures go through the same frozen network, or are refused if its weights are others."""
+    Image.new("RGB", (30, 40), (200, 10, 10)).save(tmp_path / "a.png")
+    source = Images(root=str(tmp_path), backbone=f"{__name__}:tiny_backbone")
+    reader = reader_of(run_on(source), TaskSpec(x_shape=(4,), y_dim=2), where="run")
+    again = decode_reader(reader.as_json(), "here")
+    assert again == reader
+    assert torch.equal(reader.read_queries([tmp_path / "a.png"]).inputs, source.read([tmp_path / "a.png"]))
+    with pytest.raises(DataError, match="has other weights than in training"):
+        replace(reader, key="other").read_support(write_two_classes(tmp_path))  # type: ignore[type-var]
+
+
+def write_two_classes(folder: Path) -> Path:
+    for name in "ab":
+        (folder / "classes" / name).mkdir(parents=True)
+        Image.new("RGB", (30, 40)).save(folder / "classes" / name / "0.png")
+    return folder / "classes"

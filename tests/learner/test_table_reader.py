@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas
 import pytest
 import torch
 
@@ -12,6 +11,8 @@ from tokay import ConfigError, DataError
 from tokay.learner.reader import decode_reader
 from tokay.learner.table_reader import TableReader
 from tokay.tasks.table_columns import CategoryColumn, NumberColumn
+
+pandas = pytest.importorskip("pandas")
 
 READER = TableReader(
     columns=(

@@ -63,7 +63,7 @@ def _recipes() -> list[dict[str, str]]:
     rows = []
     for name, (kind, recipe) in sorted(list_recipes().items()):
         published = "; ".join(f"{check.name} {check.published}" for check in recipe.checks if check.published)
-        training = f"{kind.name} {recipe.source}, {recipe.steps:,} steps"
+        training = f"{kind.name} {recipe.source}, {recipe.steps:,} step{'' if recipe.steps == 1 else 's'}"
         rows.append({"name": name, "what is trained": training, "published": published})
     return rows
 

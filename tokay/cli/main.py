@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "score several runs on the same tasks, with paired differences",
     "adapt": "learn new classes from a few pictures, rows or texts, and answer others",
     "predict": "answers of a learner that adapt saved",
+    "doctor": "what may be wrong with a run, and with a support set for it",
     "plot": "draw a run: training, adaptation, one task",
     "reproduce": "run a paper's setting and print the measured figure beside the published one",
     "list": "list algorithms, costs, sources, networks and recipes",

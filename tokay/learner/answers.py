@@ -79,7 +79,7 @@ def answer(learner: Learner, files: str | Path | Sequence[str | Path]) -> Answer
             "answer: the learner does not know how its run read files. Make it with tokay.adapt(run, support) or tokay "
             "adapt --save, or read the files yourself and call predict."
         )
-    rows = learner.reader.read_queries([Path(file) for file in ([files] if isinstance(files, str | Path) else files)])
+    rows = learner.reader.read_queries([files] if isinstance(files, str | Path) else files)
     is_class = learner.kind_ == "classification"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SmallBatchWarning)  # ``transductive`` says it

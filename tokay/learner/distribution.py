@@ -1,4 +1,4 @@
-"""The spread of predictions, asked for in the same way as the predictions themselves."""
+"""The spread of predictions, with the same interface as the predictions."""
 
 from typing import Any
 

@@ -45,7 +45,7 @@ class Reader(Protocol):
         """The support set at ``path``. Raises ``DataError`` or ``ConfigError`` if anything in it cannot be used."""
         ...
 
-    def read_queries(self, paths: Sequence[Path]) -> QueryRows:
+    def read_queries(self, paths: Sequence[str | Path]) -> QueryRows:
         """The inputs in the files and folders ``paths``. A file that cannot be read is one of the ``failures``.
 
         Raises ``DataError`` or ``ConfigError`` if no file can be read.
@@ -62,7 +62,7 @@ class Reader(Protocol):
 
 
 def read_each(
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     list_files: Callable[[Path], list[Path]],
     read: Callable[[Path], tuple[list[Place], Tensor]],
 ) -> QueryRows:
@@ -73,7 +73,7 @@ def read_each(
     places: list[Place] = []
     parts: list[Tensor] = []
     errors: list[TokayError] = []
-    for path in paths:
+    for path in map(Path, paths):
         try:
             files = list_files(path)
         except TokayError as error:

@@ -91,7 +91,7 @@ class Learner(ClassChanges, EstimatorProtocol):
         net = evaluation_copy(self.net)
         learners = []
         for index, (x, y) in enumerate(contexts):
-            learner = self.copy_settings()
+            learner = self.__sklearn_clone__()
             try:
                 learner._read_support(x, y, net)
             except TokayError as error:
@@ -103,9 +103,9 @@ class Learner(ClassChanges, EstimatorProtocol):
             learner.state_, learner._protocol = state, None
         return learners
 
-    def copy_settings(self) -> Self:
-        """The same settings without what was learned of a task. The network is shared."""
-        learner = type(self)(**self.get_params())
+    def __sklearn_clone__(self) -> Self:
+        """The same settings without what was learned of a task. The network is shared: ``fit`` never changes it."""
+        learner = super().__sklearn_clone__()
         learner.reader, learner.rejection = self.reader, self.rejection
         return learner
 

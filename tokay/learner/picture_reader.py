@@ -10,16 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..tasks.image_decoding import Channels
+from ..tasks.image_embeddings import embed_images
 from ..tasks.image_folders import list_class_folders, list_images
-from ..tasks.images import read_images
+from ..tasks.image_pools import read_images
+from ..tasks.pretrained import Pretrained, load_backbone
 from .file_rows import LabelledRows, Place, QueryRows, read_each
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureReader:
-    """Reads a folder of pictures per class, and single pictures. Inputs are uint8 ``[n, C, size, size]``."""
+    """Reads a folder of pictures per class, and single pictures. Inputs are uint8 ``[n, C, size, size]``.
+
+    With ``backbone`` they are vectors of that frozen network (see `tokay.tasks.Images`), which must have the weights ``key``.
+    """
 
     kind: ClassVar[str] = "pictures"
 
@@ -27,6 +32,9 @@ class PictureReader:
     channels: Channels
     invert: bool = False  # every picture
     inverts_paper: bool = False  # pictures with a light border, because the run learned from bright ink on black
+    backbone: str | None = None
+    weights: str | None = None
+    key: str = ""  # a hash of the weights of the backbone
 
     def read_support(self, path: Path) -> LabelledRows:
         """The pictures of the folders in ``path``, labelled with the names of their folders.
@@ -41,7 +49,7 @@ class PictureReader:
         pixels = torch.stack([picture for picture, _ in pictures])
         return LabelledRows(pixels, np.array(labels), sum(is_inverted for _, is_inverted in pictures))
 
-    def read_queries(self, paths: Sequence[Path]) -> QueryRows:
+    def read_queries(self, paths: Sequence[str | Path]) -> QueryRows:
         """The pictures in the files and folders ``paths``."""
         inverted = 0
 
@@ -63,12 +71,22 @@ class PictureReader:
         return values
 
     def _read(self, file: Path) -> tuple[Tensor, bool]:
-        """A picture ``[C, size, size]``, and whether it was inverted because of its border."""
+        """A picture ``[C, size, size]``, or its vector, and whether it was inverted because of its border."""
+        if self.backbone is not None:
+            return embed_images([file], self._network(self.backbone), invert=self.invert)[0], False
         pixels = read_images([file], self.size, self.channels, invert=self.invert)[0]
         if self.inverts_paper and has_light_border(pixels):
             # Read it again: as in the source, inverting comes before resizing.
             return read_images([file], self.size, self.channels, invert=True)[0], True
         return pixels, False
+
+    def _network(self, name: str) -> Pretrained:
+        network = load_backbone(name, None if self.weights is None else Path(self.weights))
+        if network.key != self.key:
+            raise DataError(
+                f"images: the backbone {name} has other weights than in training. Install or name those of then."
+            )
+        return network
 
 
 def has_light_border(pixels: Tensor) -> bool:

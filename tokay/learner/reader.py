@@ -1,11 +1,14 @@
 """The reader of a run: how its files became inputs, for new files. And readers as JSON, for saved learners."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from ..core.task import TaskSpec
 from ..errors import ConfigError, DataError
 from ..runs.run import Run
 from ..runs.typed_json import read_dataclass
+from ..tasks.images import Images
+from ..tasks.pretrained import load_backbone
 from ..tasks.sentence_encoder import find_model, fingerprint
 from ..tasks.table import Table
 from ..tasks.text import Text
@@ -32,6 +35,8 @@ def reader_of(run: Run, spec: TaskSpec, *, invert: Invert = "auto", where: str) 
         return _table_reader(run.source, spec, where)
     if isinstance(run.source, Text):
         return _text_reader(run.source)
+    if isinstance(run.source, Images) and run.source.backbone is not None:
+        return _backbone_reader(run.source, run.source.backbone, invert)
     if spec.kind != "classification":
         kind = "has sequences" if spec.kind == "sequence" else "is regression"
         instead = "the adapt and predict of its algorithm" if spec.kind == "sequence" else "tokay.load(run).fit(x, y)"
@@ -46,6 +51,18 @@ def reader_of(run: Run, spec: TaskSpec, *, invert: Invert = "auto", where: str) 
         channels="grey" if spec.x_shape[0] == 1 else "rgb",
         invert=invert == "yes" or (invert == "auto" and run.source.is_inverted),
         inverts_paper=invert == "auto" and run.source.bright_ink,
+    )
+
+
+def _backbone_reader(source: Images, backbone: str, invert: Invert) -> PictureReader:
+    network = load_backbone(backbone, None if source.weights is None else Path(source.weights))
+    return PictureReader(
+        size=network.size,
+        channels="rgb",
+        invert=invert == "yes" or (invert == "auto" and source.is_inverted),
+        backbone=backbone,
+        weights=source.weights,
+        key=network.key,
     )
 
 

@@ -12,9 +12,10 @@ from ..errors import ConfigError, DataError
 from .import_paths import import_path, resolve
 
 _PLAIN = (bool, int, float, str, type(None))
+_TASK_STATE = "a task state"
 
 
-def encode(value: Any, tensors: dict[str, Tensor], prefix: str = "state", *, what: str = "a task state") -> Any:
+def encode(value: Any, tensors: dict[str, Tensor], prefix: str = "state", *, what: str = _TASK_STATE) -> Any:
     """JSON for ``value``; its tensors are added to ``tensors`` under names that start with ``prefix``.
     ``what`` names the value in the error message.
 
@@ -34,9 +35,15 @@ def encode(value: Any, tensors: dict[str, Tensor], prefix: str = "state", *, wha
         return {"tuple" if isinstance(value, tuple) else "list": parts_in_order}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {"dictionary": {key: encode(part, tensors, f"{prefix}.{key}", what=what) for key, part in value.items()}}
+    advice = (
+        "Let adapt return plain values, such as a NamedTuple of tensors."
+        if what == _TASK_STATE
+        else "Give save a factory with plain arguments from a module that can be imported: "
+        "factory=functools.partial(MyNet, width=32)."
+    )
     raise ConfigError(
         f"save: {what} must consist of tensors, numbers, strings, tuples, lists and dictionaries with strings as keys, "
-        f"got {type(value).__name__}. Use plain values (in adapt: a NamedTuple of tensors)."
+        f"got {type(value).__name__}. {advice}"
     )
 
 

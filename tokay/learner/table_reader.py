@@ -54,7 +54,7 @@ class TableReader:
         _refuse_missing(np.isnan(numbers).tolist(), self.target, path)
         return LabelledRows(self._encode(frame, path), (numbers - self.mean) / self.std)
 
-    def read_queries(self, paths: Sequence[Path]) -> QueryRows:
+    def read_queries(self, paths: Sequence[str | Path]) -> QueryRows:
         """The rows of the files ``paths``, and of all tables in a folder. They need no target column."""
 
         def read(file: Path) -> tuple[list[Place], Tensor]:

@@ -43,7 +43,7 @@ class TextReader:
         texts, labels = self._read_columns(path, [self.text, self.label])
         return LabelledRows(self._encode(texts), np.array(labels))
 
-    def read_queries(self, paths: Sequence[Path]) -> QueryRows:
+    def read_queries(self, paths: Sequence[str | Path]) -> QueryRows:
         """The texts of the files ``paths``, and of all tables in a folder. They need no column of labels."""
 
         def read(file: Path) -> tuple[list[Place], Tensor]:

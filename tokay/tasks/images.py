@@ -76,9 +76,9 @@ class Images(Source, name="images"):
     skip_small: int = 0
     """leave out classes with fewer pictures than this"""
     glob: str | None = None
-    """pattern of the pictures below root, such as '**/*.jpg': the class is the path of their folder"""
+    """pattern of pictures such as '**/*.jpg': the class is the path of their folder (default: a folder per class)"""
     labels: str | None = None
-    """table (.csv, .tsv) of pictures and labels; files are paths below root"""
+    """table (.csv, .tsv) of pictures and labels; files are paths below root (default: none)"""
     file_column: str = "filename"
     """column of the files in --labels"""
     label_column: str = "label"
@@ -86,11 +86,11 @@ class Images(Source, name="images"):
     split: str | None = None
     """column of --labels with the words train, validation and test (default: divided by fractions)"""
     split_lists: str | None = None
-    """lists of the classes of each split: folder with train.csv, val.csv, test.csv (or .txt), or a JSON file"""
+    """lists of the classes of each split: folder with train.csv, val.csv, test.csv (or .txt), or JSON (default: none)"""
     backbone: str | None = None
     """frozen pre-trained network: efficientnet-lite0, timm:NAME, MODULE:FUNCTION (default: none, pixels are inputs)"""
     weights: str | None = None
-    """safetensors file with other weights of the backbone"""
+    """safetensors file with weights of the backbone (default: its own)"""
     augment: tuple[Change, ...] = ()
     """random changes of training pictures: flip, crop, colour (default: none)"""
 
