@@ -1,13 +1,17 @@
 """A package of somebody else: a method, a source and a network that work like Tokay's own."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
+SOURCE = Path(__file__).parent.parent / "examples" / "outside"
 Process = subprocess.CompletedProcess[str]
 Call = Callable[..., Process]
 IMPORTS = [word for part in ("method", "source", "network") for word in ("--import", f"centroids.{part}")]
@@ -16,18 +20,16 @@ IMPORTS = [word for part in ("method", "source", "network") for word in ("--impo
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package installed into a folder of its own, with its entry points, without touching the environment."""
-    source = Path(__file__).parent.parent / "examples" / "outside"
     folder = tmp_path_factory.mktemp("site")
     (folder / "centroids").mkdir()
-    for file in (source / "centroids").glob("*.py"):
+    for file in (SOURCE / "centroids").glob("*.py"):
         (folder / "centroids" / file.name).write_text(file.read_text())
     information = folder / "centroids-0.1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: centroids\nVersion: 0.1.0\n")
-    project = (source / "pyproject.toml").read_text()
-    sections = project.split('[project.entry-points."')[1:]
-    lines = [f"[{section.replace(chr(34) + ']', ']').replace(chr(34), '')}" for section in sections]
-    (information / "entry_points.txt").write_text("".join(lines))
+    groups = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["entry-points"]
+    lines = [line for group, entries in groups.items() for line in (f"[{group}]", *map(" = ".join, entries.items()))]
+    (information / "entry_points.txt").write_text("\n".join(lines))
     return folder
 
 
@@ -59,6 +61,25 @@ TRAIN = (
     "--validate-every",
     "0",
 )
+
+
+def test_a_run_folder_beside_the_package_does_not_hinder_the_installation(tmp_path: Path) -> None:
+    """`tokay train --out runs/first` makes the folder that setuptools takes for a second package."""
+    pytest.importorskip("setuptools", minversion="77")
+    shutil.copytree(SOURCE, tmp_path / "outside")
+    (tmp_path / "outside" / "runs" / "first").mkdir(parents=True)
+    build = "from setuptools.build_meta import build_wheel; build_wheel('..')"
+    process = subprocess.run(
+        [sys.executable, "-c", build],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "outside",
+        check=False,
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    (wheel,) = tmp_path.glob("*.whl")
+    assert {name.split("/")[0] for name in ZipFile(wheel).namelist()} == {"centroids", "centroids-0.1.0.dist-info"}
 
 
 def test_entry_points(installed: Path, tmp_path: Path) -> None:

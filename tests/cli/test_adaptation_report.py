@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tokay import ConfigError
-from tokay.cli.adaptation_report import adaptation_json, describe_adaptation, target_measure
+from tokay.cli.adaptation_report import adaptation_json, adaptation_table, describe_adaptation, target_measure
 from tokay.evaluation.adaptation_speed import Adaptation
 from tokay.evaluation.evaluate import evaluate
 from tokay.evaluation.scores import Difference, Score
@@ -35,8 +35,13 @@ def test_in_words() -> None:
     assert describe_adaptation(SPEED) == (
         "Adapting takes 5 steps: 50.00 ± 2.00 % before, 95.00 ± 1.00 % after; mean over the steps 80.00 ± 1.00 %. "
         "Reaches 90.00 % after 1 step. Support loss after adapting: 0.1000 ± 0.0500, settled after 2 steps. "
-        "Tasks of the training split score better by 3.00 ± 1.00 %."
+        "Tasks of the training split score better by 3.00 ± 1.00 percentage points."
     )
+
+
+def test_the_heads_of_the_table() -> None:
+    heads = [column.header for column in adaptation_table("speed", [("run", "family", SPEED)]).columns]
+    assert heads == ["run and its cost", "steps", "initial", "adapted", "mean of curve", "to 90 %", "steps to settle"]
 
 
 def test_an_error_is_no_percentage() -> None:
@@ -56,12 +61,12 @@ def test_unknown_numbers_are_left_out() -> None:
 @pytest.mark.parametrize(
     "gap, words",
     [
-        ((0.03, 0.01), "score better by 3.00 ± 1.00 %."),
-        ((-0.03, 0.01), "score worse by 3.00 ± 1.00 %."),
-        ((0.01, 0.03), "score alike: the difference is within 3.00 %."),
-        ((-0.01, 0.03), "score alike: the difference is within 3.00 %."),
-        ((-1e-9, 0.0), "score alike: the difference is within 0.00 %."),
-        ((0.0, 0.0), "score alike: the difference is within 0.00 %."),
+        ((0.03, 0.01), "score better by 3.00 ± 1.00 percentage points."),
+        ((-0.03, 0.01), "score worse by 3.00 ± 1.00 percentage points."),
+        ((0.01, 0.03), "score alike: the difference is within 3.00 percentage points."),
+        ((-0.01, 0.03), "score alike: the difference is within 3.00 percentage points."),
+        ((-1e-9, 0.0), "score alike: the difference is within 0.00 percentage points."),
+        ((0.0, 0.0), "score alike: the difference is within 0.00 percentage points."),
     ],
 )
 def test_a_gap_has_no_sign(gap: tuple[float, float], words: str) -> None:

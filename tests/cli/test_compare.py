@@ -13,6 +13,7 @@ from tokay.cli.output import stdout
 from tokay.evaluation.adaptation_speed import adaptation
 from tokay.figures import adaptation as adaptation_figures, style
 from tokay.runs.checkpoint import load_model
+from tokay.runs.settings import read
 
 from .helpers import SMALL, Call, quietly, refused
 
@@ -146,14 +147,15 @@ def test_how_fast_they_adapt(call: Call, reptile_run: Path, proto_run: Path) -> 
         assert row["cost"] == {"family": run.algorithm.cost.family, "formula": run.algorithm.cost.formula}
     result = call("compare", reptile_run, proto_run, *words)
     assert result.code == 0
-    for expected in ("performance-based", "feed-forward", "to 30 %", "settled", "How fast they adapt"):
+    for expected in ("performance-based", "feed-forward", "to 30 %", "settle", "How fast they adapt"):
         assert expected in result.out
 
 
 def test_errors_have_no_default_reach(call: Call, sine_run: Path, sine_rival: Path) -> None:
     result = call("compare", sine_run, sine_rival, "--tasks", "2", "--adaptation")
     assert result.code == 0
-    assert " to " not in result.out.partition("How fast")[2]
+    assert "to 30 %" not in result.out
+    assert "never" not in result.out.partition("How fast")[2]
 
 
 def test_the_curves_in_one_picture(call: Call, reptile_run: Path, proto_run: Path, tmp_path: Path) -> None:
@@ -208,3 +210,29 @@ def test_help_shows_no_empty_default(call: Call, capsys: pytest.CaptureFixture[s
     text = capsys.readouterr().out
     assert "(default: )" not in text
     assert "two or more run folders" in text
+
+
+def test_runs_that_differ_in_their_seed(call: Call, tmp_path: Path) -> None:
+    """The interval over seeds stands beside that over tasks."""
+    result = call(
+        "train", "maml", "sinusoid", "--steps", "2", "--seeds", "3", "--seed", "5", "--out", tmp_path / "runs"
+    )
+    assert result.code == 0, result.err
+    places = [tmp_path / "runs" / f"seed-{seed}" for seed in (5, 6, 7)]
+    assert f"3 runs. Afterwards: tokay compare {places[0]} {places[1]} {places[2]}" in result.err
+    assert [read(place)[0].fit.seed for place in places] == [5, 6, 7]
+    text = " ".join(call("compare", *places, "--tasks", "4").out.split())
+    assert "maml, 10-point, over 3 seeds: " in text
+    assert "95% interval over seeds; over tasks" in text
+    column = json.loads(call("compare", *places, "--tasks", "4", "--json").out)["columns"][0]
+    (group,) = column["over_seeds"]
+    assert group["runs"] == [str(place) for place in places]
+    assert group["mean"] == pytest.approx(sum(run["mse"]["mean"] for run in column["runs"]) / 3)
+    result = call(
+        "train", "maml", "sinusoid", "--steps", "2", "--seeds", "2", "--seed", "4", "--out", tmp_path / "runs"
+    )
+    refused(result, f"{places[0]}: already exists")
+    assert not (tmp_path / "runs" / "seed-4").exists(), "places are checked first"
+    refused(
+        call("train", "maml", "sinusoid", "--seeds", "0", "--out", tmp_path / "x"), "--seeds must be at least 1, got 0"
+    )

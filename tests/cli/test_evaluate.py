@@ -182,7 +182,7 @@ def test_the_table(call: Call, reptile_run: Path) -> None:
 def test_bad_words(call: Call, sine_run: Path, reptile_run: Path, proto_run: Path, tmp_path: Path) -> None:
     refused(call("evaluate"), "run folder")
     refused(call("evaluate", tmp_path), "no run folder", "run.json", "tokay train --out")
-    refused(call("evaluate", tmp_path / "none"), "no run folder")
+    refused(call("evaluate", tmp_path / "none"), "none does not exist. Give the folder that tokay train --out made")
     refused(call("evaluate", sine_run, "--tasks", "1"), "at least 2", "got 1")
     refused(call("evaluate", sine_run, "--inductive-tasks", "1"), "--inductive-tasks must be at least 2", "got 1")
     refused(call("evaluate", sine_run, "--tasks", "many"), "--tasks", "'many'")

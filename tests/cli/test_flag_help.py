@@ -33,6 +33,8 @@ class _Flags(_Base):
     """days"""
     e: float = 0.5
     """energy"""
+    f: tuple[int, int] | None = None
+    """first and last (default: all)"""
 
 
 def test_the_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,12 +51,13 @@ def test_the_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
         "--c whether to cook",
         "--d [INT [INT ...]] days",
         "--e FLOAT energy (default: 0.5)",
+        "--f INT INT first and last (default: all)",
     ]
 
 
 def test_help_and_parsing_agree() -> None:
-    flags = parse(_Flags, ["--a", "3", "--c", "--d", "1", "2"], prog="tokay cook", description="Cook.")
-    assert flags == _Flags(a=3, c=True, d=(1, 2))
+    flags = parse(_Flags, ["--a", "3", "--c", "--d", "1", "2", "--f", "3", "4"], prog="tokay cook", description="Cook.")
+    assert flags == _Flags(a=3, c=True, d=(1, 2), f=(3, 4))
 
 
 def test_a_class_without_source_code() -> None:

@@ -3,8 +3,11 @@
 import ast
 import inspect
 import itertools
+import os
+import subprocess
+import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +70,7 @@ def test_a_negative_number_is_a_value() -> None:
         (("here", "--inner-lr", "fast"), "'fast'"),
         (("here", "--inner-lr"), "--inner-lr"),
         (("here", "there"), "there"),
-        ((), "where"),
+        ((), "tokay example: needs PLACE (where). See tokay example --help."),
     ],
 )
 def test_what_does_not_fit_is_one_line(
@@ -80,6 +83,47 @@ def test_what_does_not_fit_is_one_line(
     assert "\n" not in str(caught.value)
     assert not set(str(caught.value)) & set("│╭╰╮╯─")
     assert capsys.readouterr() == ("", "")
+
+
+def test_missing_flags_are_listed_with_their_text() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Root:
+        root: str
+        """folder of folders: one per class"""
+
+    kinds = {"extra": (Extra, "places"), "more": (Root, "more")}
+    for parts, expected in (
+        (["extra"], "needs --out (where to)."),
+        (["extra", "more"], "needs --out (where to) and --root (folder of folders: one per class)."),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse(combine("All", {name: kinds[name] for name in parts}, Sizes), [], prog="tokay x", description="")
+        assert str(caught.value) == f"tokay x: {expected} See tokay x --help."
+    with pytest.raises(ConfigError, match=r"needs PLACE \(where\), --out \(where to\) and --root \(folder"):
+        parse(combine("All", kinds, Example), [], prog="tokay x", description="")
+
+
+def test_a_terminal_without_utf8_has_the_same_messages() -> None:
+    """tyro draws its boxes with dashes there."""
+    script = "import sys; from tokay.cli.main import main; sys.exit(main(['train', 'maml', 'sinusoid', *sys.argv[1:]]))"
+    for words, expected in (((), "needs --out (run folder to make)."), (("--out", "x", "--steps", "q"), "'q'")):
+        process = subprocess.run(
+            [sys.executable, "-c", script, *words],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            check=False,
+        )
+        assert process.returncode == 2
+        assert expected in process.stderr
+        assert "---" not in process.stderr
+
+
+def test_many_flags_are_not_listed() -> None:
+    kind = make_dataclass("Wide", [(f"flag{number}", int, 0) for number in range(50)])
+    with pytest.raises(ConfigError) as caught:
+        parse(kind, ["--nothing", "1"], prog="tokay wide", description="")
+    assert str(caught.value) == "tokay wide: has no flag --nothing. See tokay wide --help."
 
 
 def test_the_message_of_a_dataclass_is_kept() -> None:

@@ -1,5 +1,11 @@
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 
+from tokay.cli.catalogue import make_catalogue, read_catalogue
 from tokay.core.algorithm import list_algorithms, list_recipes
 from tokay.networks import list_networks
 from tokay.tasks import list_sources
@@ -42,6 +48,27 @@ def test_lists_one_kind(call: Call, kind: str, others: str) -> None:
     assert result.code == 0
     assert result.out.splitlines()[0].strip() == kind
     assert others not in result.out
+
+
+def test_no_terminal_folds_a_name() -> None:
+    """A name is what one types. The other columns are folded."""
+    for width in (60, 80):
+        process = subprocess.run(
+            [sys.executable, "-m", "tokay", "list"],
+            capture_output=True,
+            encoding="utf-8",
+            env={**os.environ, "COLUMNS": str(width), "PYTHONIOENCODING": "utf-8"},
+            check=True,
+        )
+        cells = {cell.strip() for line in process.stdout.splitlines() for cell in re.split("[│┃]", line)}
+        names = {row.get("name") or row["method"] for rows in read_catalogue().values() for row in rows}
+        assert names <= cells
+        assert max(map(len, process.stdout.splitlines())) <= width
+
+
+def test_one_step_is_no_plural() -> None:
+    (row,) = [row for row in make_catalogue()["recipes"] if row["name"] == "hausdorff-omniglot-runs"]
+    assert row["what is trained"] == "hausdorff omniglot-runs, 1 step"
 
 
 def test_unknown_kind(call: Call) -> None:

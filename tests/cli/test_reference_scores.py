@@ -10,6 +10,8 @@ import pytest
 from ..tasks.rating_files import ratings, write_films, write_ratings
 from .helpers import Call, refused
 
+pytest.importorskip("pandas")
+
 SIZES = ("--shots", "3", "--queries", "3", "--train-shots", "3", "--train-queries", "3", "--meta-batch", "4")
 SMALL = ("--buckets", "64", "--vector", "4", "--layers", "8", "--steps", "4", "--validate-every", "2")
 FEW = ("--seen-tasks", "2")

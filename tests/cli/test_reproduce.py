@@ -130,13 +130,14 @@ def test_the_run_of_another_recipe_is_not_resumed(
 
 
 def test_bad_words(call: Call, tmp_path: Path) -> None:
-    refused(call("reproduce", "tine"), "got 'tine'", "Did you mean tiny?")
+    refused(call("reproduce", "tine"), "no recipe 'tine'", "Did you mean tiny?", "tokay list recipes shows all.")
+    refused(call("reproduce", "imaml-omniglot"), "Did you mean imaml-omniglot-", ", ...? tokay list recipes shows all.")
     for fraction in ("0", "-1", "1.5", "nan"):
         refused(call("reproduce", "tiny", "--fraction", fraction), "--fraction must be above 0")
     refused(call("reproduce", "tiny", "--resume", "--overwrite"), "exclude each other")
     for out in ("", " "):
         refused(call("reproduce", "tiny", "--overwrite", "--out", out), f"--out must name a folder, got {out!r}")
-    refused(call("reproduce", "tiny", "--resume", "--out", tmp_path / "none"), "is no run folder")
+    refused(call("reproduce", "tiny", "--resume", "--out", tmp_path / "none"), "none does not exist")
 
 
 def test_a_step_that_is_not_measured(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from tokay.tasks.text_pools import embedded_pool
 from ..tasks.sentence_models import write_encoder, write_lines, write_texts
 from .helpers import Call, refused
 
+pytest.importorskip("pandas")
+
 SMALL = ("--ways", "2", "--queries", "2", "--train-ways", "3", "--train-queries", "2", "--steps", "4")
 CHECKS = ("--validate-every", "2", "--validation-tasks", "2")
 FEW = ("--tasks", "4", "--seen-tasks", "2")

@@ -202,10 +202,17 @@ def test_a_place_where_no_folder_can_be(call: Call, tmp_path: Path) -> None:
     refused(call("train", "maml", "sinusoid", "--out", tmp_path / "file" / "run"), "cannot be made", "Not a directory")
 
 
-@pytest.mark.parametrize("words", [("--resume",), ("--resume", "DIR"), ("--resume=DIR",), ("--resume", "DIR/no")])
-def test_resume_of_what_is_no_run(call: Call, tmp_path: Path, words: tuple[str, ...]) -> None:
-    result = call("train", *(word.replace("DIR", str(tmp_path)) for word in words))
-    refused(result, "--resume" if len(words) == 1 and "=" not in words[0] else "no run folder")
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ("--resume", "--resume"),
+        ("--resume DIR", "no run folder"),
+        ("--resume=DIR", "no run folder"),
+        ("--resume DIR/no", "no does not exist"),
+    ],
+)
+def test_resume_of_what_is_no_run(call: Call, tmp_path: Path, words: str, message: str) -> None:
+    refused(call("train", *(word.replace("DIR", str(tmp_path)) for word in words.split())), message)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,7 +24,7 @@ LAYERS = (
     ("core",),
     ("networks", "tasks", "algorithms"),
     ("evaluation", "figures", "learner", "training", "runs"),
-    ("cli", "demo", "sklearn"),
+    ("cli", "sklearn"),
     ("api", "__init__"),
     ("__main__", "conformance"),
 )

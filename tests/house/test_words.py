@@ -9,6 +9,7 @@ import pytest
 from .files import ROOT
 
 # The words that were used most, and those of their kind.
+# `hidden` is missing: it is a word of the field. MLP(hidden=...) is a flag and a key of run.json.
 _WORDS = """
 asked begun behind being beside brought built called chosen come counted done drawn fallen felt fewer found given
 gone grown had held kept known laid learned left looked made meant met moved paid placed ruled said seen sent settled

@@ -18,6 +18,7 @@ READER = TextReader(text="words", label="topic", encoder="hashed", ngrams=(2, 3)
 
 
 def test_hashes_are_those_of_the_source(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
     file = write_lines(tmp_path / "s.csv", ["topic,words", "a,pay my bill", "b,007"])
     rows = READER.read_support(file)
     source = Text(file=str(file), text="words", label="topic", ngrams=(2, 3), length=16)
@@ -39,6 +40,7 @@ def test_vectors_need_the_encoder_of_training(tmp_path: Path) -> None:
 
 
 def test_rows_without_words(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
     file = write_lines(tmp_path / "s.csv", ["topic,words", "a,pay", ",rain"])
     with pytest.raises(DataError, match=r"row 2 of .* has no value in the column topic"):
         READER.read_support(file)

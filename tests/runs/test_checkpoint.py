@@ -155,9 +155,10 @@ def test_model_of_nobody(path: Path) -> None:
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:
-    for place in (tmp_path, tmp_path / "none"):
-        with pytest.raises(DataError, match="is no run folder"):
-            tokay.load(place)
+    with pytest.raises(DataError, match="is no run folder"):
+        tokay.load(tmp_path)
+    with pytest.raises(DataError, match=r"none does not exist\. Give the folder that tokay train --out made\."):
+        tokay.load(tmp_path / "none")
 
 
 def test_saving_shares_nothing_with_the_net(path: Path) -> None:

@@ -201,8 +201,12 @@ def test_what_a_killed_training_left_is_removed(old: Path) -> None:
 
 
 def test_what_is_no_run_folder(tmp_path: Path) -> None:
-    for place in (tmp_path, tmp_path / "none", Path("/")):
-        with pytest.raises(DataError, match="is no run folder"), existing_folder(place):
+    for place, message in (
+        (tmp_path, "is no run folder"),
+        (Path("/"), "is no run folder"),
+        (tmp_path / "none", "none does not exist"),
+    ):
+        with pytest.raises(DataError, match=message), existing_folder(place):
             pass
     assert names(tmp_path) == set()
 

@@ -1,5 +1,6 @@
 """A run and a learner file that several files use."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import tokay
 from tokay import Sizes, train
 from tokay.networks import Conv4Pool
 from tokay.tasks import Glyphs, Sinusoid
+
+# tokay.sklearn needs the extra of the same name.
+collect_ignore_glob = [] if find_spec("sklearn") and find_spec("pandas") else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")

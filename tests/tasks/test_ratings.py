@@ -15,6 +15,8 @@ from tokay.tasks.ratings_tasks import RatingDraws, RatingList
 
 from .rating_files import ratings, write_films, write_lines, write_people, write_ratings
 
+pytest.importorskip("pandas")
+
 SIZES = Sizes(ways=1, shots=3, queries=2)
 NEW_ITEMS = {"history": 4, "new_items": 0.3, "test": 0.4}
 

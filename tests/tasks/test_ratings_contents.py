@@ -12,6 +12,8 @@ from tokay.tasks.ratings_files import RatingColumns, read_ratings
 
 from .rating_files import write_ratings
 
+pytest.importorskip("pandas")
+
 # u and v rate a, b, ... at times 0, 1, ...; t is a test user. Items x and y are new.
 ROWS = [
     *[("u", item, float(place % 3), place) for place, item in enumerate("axbyc")],

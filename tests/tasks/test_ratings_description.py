@@ -3,11 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tokay import Sizes
 from tokay.tasks import Ratings
 from tokay.tasks.ratings_description import describe_division, describe_small_users
 
 from .rating_files import ratings, write_films, write_lines
+
+pytest.importorskip("pandas")
 
 SIZES = Sizes(ways=1, shots=3, queries=2)
 

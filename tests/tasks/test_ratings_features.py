@@ -9,6 +9,8 @@ from tokay.tasks.ratings_features import FeatureTable, Field, fit_fields, read_f
 
 from .rating_files import write_films, write_lines, write_people
 
+pytest.importorskip("pandas")
+
 ITEMS = {f"i{number}" for number in range(24)}
 
 

@@ -7,6 +7,8 @@ import pytest
 from tokay.errors import ConfigError, DataError
 from tokay.tasks.table_folder import read_folder
 
+pytest.importorskip("pandas")
+
 
 def write(folder: Path, **files: str) -> Path:
     for name, text in files.items():

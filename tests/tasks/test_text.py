@@ -15,6 +15,8 @@ from tokay.tasks.text_ngrams import hash_ngrams
 
 from .sentence_models import write_encoder, write_lines, write_texts
 
+pytest.importorskip("pandas")
+
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ONE_EACH = Sizes(ways=1, shots=1, queries=1)
 

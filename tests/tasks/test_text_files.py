@@ -11,6 +11,8 @@ from tokay.tasks.text_files import Columns, LabelledTexts, read_texts, stamp
 
 from .sentence_models import write_lines
 
+pandas = pytest.importorskip("pandas")
+
 PLAIN = Columns(text="text", label="label")
 FOUR = ["text,label", "pay the bill,pay", "rain again,weather", "my bill,pay", "snow,weather"]
 
@@ -44,7 +46,7 @@ def test_the_order_of_the_rows_changes_no_hash_and_a_text_changes_one(tmp_path: 
 
 @pytest.mark.parametrize("kind", ["csv", "semicolons", "tsv", "jsonl", "parquet"])
 def test_every_kind_of_file_says_the_same(tmp_path: Path, kind: str) -> None:
-    frame = pytest.importorskip("pandas").DataFrame(
+    frame = pandas.DataFrame(
         {"utterance": ["pay, now; please", "NA", " rain ", "007"], "intent": ["1", "01", "1", "NA"]}
     )
     file = tmp_path / f"x.{'csv' if kind == 'semicolons' else kind}"
@@ -61,7 +63,6 @@ def test_every_kind_of_file_says_the_same(tmp_path: Path, kind: str) -> None:
 
 
 def test_labels_need_not_be_text(tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
     for labels, names in (
         ([3.0, 10.0, 3.0], ["10", "3"]),
         ([True, False, True], ["False", "True"]),

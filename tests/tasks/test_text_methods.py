@@ -10,6 +10,8 @@ from tokay.tasks import Text
 
 from .sentence_models import write_texts
 
+pytest.importorskip("pandas")
+
 NAMES = ("protonet", "finetune", "maml", "lstm", "snail")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tokay import FitState, Step
+from tokay import Evaluation, FitState, Score, Step
 from tokay.training import report
 from tokay.training.report import TrainingReport, describe_time, is_live
 
@@ -74,6 +74,52 @@ def test_no_announcement_of_a_short_training() -> None:
 def test_slow_steps_are_announced_after_two() -> None:
     lines = lines_of(100, 20.0)
     assert lines[0] == "About 33 minutes for 100 steps. Ctrl-C saves and stops."
+
+
+def lines_with_validation(steps: int, validate_every: int) -> list[str]:
+    """What a training of steps of 2 seconds and validations of 60 seconds prints into a file."""
+    clock, console = Clock(), Console(file=StringIO(), width=40)
+    with TrainingReport(console, "maml", steps=steps, validate_every=validate_every, clock=clock) as training:
+        for number in range(1, steps + 1):
+            result = step_result(number, steps, accuracy=0.75)._replace(seconds=2.0)
+            clock.seconds += 2.0
+            if number % validate_every == 0 or result.is_last:
+                result = result._replace(validation=validation())
+                clock.seconds += 60.0
+            training.update(result)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def validation() -> Evaluation:
+    scores = {"loss": Score(1.041, 0.01, 100, 1.0), "accuracy": Score(0.6425, 0.01, 100, 0.64)}
+    return Evaluation(
+        scores=scores, curve={}, per_task={}, per_step={}, calibration_error=None, transductive=False, seconds=60.0
+    )
+
+
+def test_no_announcement_of_the_last_step() -> None:
+    assert not [line for line in lines_with_validation(2, 100) if line.startswith("About")]
+
+
+def test_the_announcement_counts_the_validations() -> None:
+    # 200 s of steps, and 34 or 100 validations
+    assert lines_with_validation(100, 3)[0] == "About 37 minutes for 100 steps. Ctrl-C saves and stops."
+    assert lines_with_validation(100, 1)[1] == "About 1.7 hours for 100 steps. Ctrl-C saves and stops."
+    expected = "About 3 minutes for 100 steps, validation not counted. Ctrl-C saves and stops."
+    assert lines_with_validation(100, 50)[0] == expected
+
+
+def test_a_narrow_terminal_shows_every_result() -> None:
+    console = Console(file=StringIO(), width=80, force_terminal=True)
+    with TrainingReport(console, "maml", steps=60_000) as training:
+        result = step_result(60_000, 60_000, accuracy=0.75)._replace(validation=validation())
+        training.update(result)
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    (line,) = {line for line in lines if "held out" in line}
+    assert "held out: loss 1.041 accuracy 64.2 %" in line
+    assert any("60000/60000" in line and "left" in line for line in lines)
 
 
 def test_a_terminal_has_a_bar_and_no_lines() -> None:

@@ -53,8 +53,8 @@ def adaptation_json(speed: Adaptation) -> dict[str, Any]:
 def adaptation_table(title: str, rows: Sequence[tuple[str, str, Adaptation]]) -> Table:
     """A table with one line for each (run, family of its cost, adaptation speed). All rows have one measure.
 
-    Column "mean" is the mean height of the adaptation curve. Column "to" is the number of steps until the run reaches the
-    target. Column "settled" is the step after which the support loss hardly falls.
+    Column "mean of curve" is the mean height of the adaptation curve. Column "to" is the number of steps until the run
+    reaches the target. Column "steps to settle" is the step after which the support loss hardly falls.
     """
     from ..figures.style import measure_title  # matplotlib is slow to import
 
@@ -65,10 +65,10 @@ def adaptation_table(title: str, rows: Sequence[tuple[str, str, Adaptation]]) ->
         return f"{100 * value:.1f}" if per_cent else f"{value:.3f}"
 
     unit = "accuracy in per cent" if per_cent else measure_title(first.measure)
-    heads = ["run and its cost", "steps", "before", "after", "mean"]
+    heads = ["run and its cost", "steps", "initial", "adapted", "mean of curve"]
     if first.reach is not None:
         heads.append(f"to {100 * first.reach:g} %" if per_cent else f"to {first.reach:g}")
-    listing = table(f"{title} ({unit})", *heads, "settled")
+    listing = table(f"{title} ({unit})", *heads, "steps to settle")
     for name, family, speed in rows:
         initial = "" if speed.initial is None else number(speed.initial.mean)
         cells = [str(speed.steps), initial, number(speed.final.mean)]
@@ -118,12 +118,12 @@ def _describe_gap(measure: str, gap: Difference) -> str:
     'Tasks of the training split score alike: the difference is within 0.2000.'
     """
     if abs(gap.mean) <= max(gap.ci95, 5e-5):  # a smaller one would be shown as 0
-        unit = " %" if measure == "accuracy" else ""
-        half = f"{100 * gap.ci95:.2f}" if measure == "accuracy" else f"{gap.ci95:.4f}"
-        return f"Tasks of the training split score alike: the difference is within {half}{unit}."
+        half = f"{100 * gap.ci95:.2f} percentage points" if measure == "accuracy" else f"{gap.ci95:.4f}"
+        return f"Tasks of the training split score alike: the difference is within {half}."
     word = "better" if gap.mean > 0 else "worse"
     size = Difference(abs(gap.mean), gap.ci95, gap.tasks)
-    return f"Tasks of the training split score {word} by {format_score(measure, size)}."
+    text = format_score(measure, size).replace("%", "percentage points")  # 80 % is 30 points better than 50 %, not 30 %
+    return f"Tasks of the training split score {word} by {text}."
 
 
 def _steps(number: int) -> str:

@@ -1,12 +1,14 @@
 """A comparison of runs, as JSON and as a table."""
 
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from typing import Any
 
 from rich.markup import escape
 
 from ..evaluation.adaptation_speed import adaptation
-from ..evaluation.scores import Difference, Evaluation, paired_difference
+from ..evaluation.over_seeds import SeedScore, over_seeds
+from ..evaluation.scores import Difference, Evaluation, Score, paired_difference
 from ..runs.run import Run
 from .adaptation_report import adaptation_json
 from .formats import format_score, score_json
@@ -80,10 +82,29 @@ def column_json(
             }
             for name, evaluation in evaluations.items()
         ],
+        **_seeds_json(evaluations, runs),
         "differences_to_last": [
             {"run": name, **score_json(difference)} for name, difference in task_differences(evaluations).items()
         ],
     }
+
+
+def seed_groups(runs: dict[str, Run]) -> list[list[str]]:
+    """The names of runs that differ only in their seed, in groups of two and more."""
+    groups: dict[Run, list[str]] = {}
+    for name, run in runs.items():
+        groups.setdefault(replace(run, fit=replace(run.fit, seed=0)), []).append(name)
+    return [names for names in groups.values() if len({runs[name].fit.seed for name in names}) == len(names) > 1]
+
+
+def _seed_score(names: list[str], evaluations: dict[str, Evaluation]) -> SeedScore:
+    return over_seeds([evaluations[name][evaluations[name].measure].mean for name in names])
+
+
+def _seeds_json(evaluations: dict[str, Evaluation], runs: dict[str, Run]) -> dict[str, Any]:
+    """The mean over seeds of each group of runs."""
+    groups = [{"runs": names, **asdict(_seed_score(names, evaluations))} for names in seed_groups(runs)]
+    return {"over_seeds": groups} if groups else {}
 
 
 def _units_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -116,6 +137,9 @@ def print_comparison(
         stdout.print(f"{label}: {name}", markup=False, soft_wrap=True)
     for column, evaluations in zip(columns, scores, strict=True):
         _print_units(describe_sizes(first, column), labels, evaluations)
+    for names in seed_groups(runs):
+        for column, evaluations in zip(columns, scores, strict=True):
+            _print_seeds(runs[names[0]].algorithm.name, describe_sizes(first, column), names, evaluations)
     stdout.print(f"Differences are to {labels[last]}, the last run, task by task.", markup=False, soft_wrap=True)
     if norms := describe_norms({labels[name]: run.norm for name, run in runs.items()}):
         stdout.print(norms, markup=False)
@@ -126,6 +150,18 @@ def print_comparison(
             "Add --inductive to rule that out.",
             markup=False,
         )
+
+
+def _print_seeds(method: str, sizes: str, names: list[str], evaluations: dict[str, Evaluation]) -> None:
+    """Print the mean over seeds, with the interval of the training beside that of the tasks."""
+    measure, score = evaluations[names[0]].measure, _seed_score(names, evaluations)
+    tasks = max(evaluations[name][measure].ci95 for name in names)
+    over = Score(score.mean, score.ci95, score.seeds, score.mean)
+    stdout.print(
+        f"{method}, {sizes}, over {score.seeds} seeds: {format_score(measure, over)} (95% interval over seeds; over tasks "
+        f"{format_score(measure, over._replace(ci95=tasks)).rpartition('±')[2].strip()} at most)",
+        markup=False,
+    )
 
 
 def describe_norms(norms: dict[str, str | None]) -> str:

@@ -71,6 +71,18 @@ def _default(field: "Field[Any]", instance: Any) -> Any:
     return tyro.MISSING if field.default is MISSING else field.default
 
 
+def _metavar(hint: Any) -> str:
+    """What the help shows as the value of a flag.
+
+    >>> _metavar(int), _metavar(tuple[int, int]), _metavar(tuple[str, ...])
+    ('INT', 'INT INT', '[STR [STR ...]]')
+    """
+    if get_origin(hint) is not tuple:
+        return str(hint.__name__).upper()
+    names = [_metavar(part) for part in get_args(hint) if part is not ...]
+    return f"[{names[0]} [{names[0]} ...]]" if ... in get_args(hint) else " ".join(names)
+
+
 def _as_displayed(hint: Any, default: Any) -> Any:
     """``hint`` with what tyro shows for it: ``INT`` for ``int | None``, and no "(default: None)" or "(default: False)"."""
     if default is False or default == ():
@@ -80,5 +92,5 @@ def _as_displayed(hint: Any, default: Any) -> Any:
         return hint
     (choice,) = choices
     values = get_args(choice) if get_origin(choice) is Literal else ()
-    metavar = "{" + ",".join(map(str, values)) + "}" if values else choice.__name__.upper()
+    metavar = "{" + ",".join(map(str, values)) + "}" if values else _metavar(choice)
     return Annotated[hint, tyro.conf.arg(metavar=metavar, help_behavior_hint="")]

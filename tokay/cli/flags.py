@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from ..errors import ConfigError, TokayError
-from .flag_help import HELP
-from .suggestions import suggestion
+from .flag_help import HELP, field_texts
+from .suggestions import MOST_NAMES, suggestion
 
 T = TypeVar("T")
 
@@ -48,7 +48,8 @@ def parse(kind: type[T], arguments: Sequence[str], *, prog: str, description: st
             if isinstance(cause, TokayError):  # the message of __post_init__, without the words that tyro adds
                 raise cause from None
             cause = cause.__context__
-        raise ConfigError(f"{prog}: {_one_line(complaint.getvalue())} See {prog} --help.") from None
+        reason = _one_line(complaint.getvalue())
+        raise ConfigError(f"{prog}: {_needs(kind, reason) or reason} See {prog} --help.") from None
 
 
 def combine(name: str, parts: dict[str, tuple[Any, str]], settings: type[Any]) -> type[Any]:
@@ -94,16 +95,50 @@ def _refuse_unknown(kind: type[Any], arguments: Sequence[str], prog: str) -> Non
         flag = argument.partition("=")[0]
         if flag.startswith("--") and flag not in flags:
             guess = suggestion(flag, flags)
-            raise ConfigError(f"{prog}: has no flag {flag}.{guess} It has {' '.join(sorted(flags))}.")
+            listing = f"It has {' '.join(sorted(flags))}." if len(flags) <= MOST_NAMES else f"See {prog} --help."
+            raise ConfigError(f"{prog}: has no flag {flag}.{guess} {listing}")
+
+
+def _needs(kind: type[Any], reason: str) -> str | None:
+    """The arguments that tyro misses, with what they are. None if ``reason`` is another complaint."""
+    if not reason.startswith("Missing from "):
+        return None
+    items = reason.partition(": ")[2].split("(required)")
+    texts = _texts_of(kind)
+    names = [item.split()[0] for item in items if item.strip()]
+    described = [f"{name} ({texts[name]})" if texts.get(name) else name for name in names]
+    return f"needs {' and '.join([', '.join(described[:-1])] * (len(described) > 1) + described[-1:])}."
+
+
+def _texts_of(kind: Any) -> dict[str, str]:
+    """The text of every argument of a dataclass and of those inside it, by its name in tyro's messages."""
+    texts: dict[str, str] = {}
+    own: dict[str, str] = {}
+    with contextlib.suppress(OSError, TypeError):  # a class that was made by a call
+        own = field_texts(kind)
+    for field in fields(kind):
+        marks = getattr(field.type, "__metadata__", ())
+        inner = field.type.__origin__ if marks else field.type  # type: ignore[union-attr]
+        if is_dataclass(inner):
+            texts |= _texts_of(inner)
+        else:
+            name = field.name.replace("_", "-")
+            texts[name.upper() if tyro.conf.Positional in marks else f"--{name}"] = own.get(field.name, "")
+    return texts
 
 
 def _one_line(box: str) -> str:
-    """The complaint inside tyro's box: its lines up to the first rule, without the frame."""
+    """The complaint inside tyro's box: its lines up to the rule below it, without the frame.
+
+    Without UTF-8 there is no frame, the rules are dashes, and one stands above the complaint, too.
+    """
     lines = [line.strip("│╭╰╮╯ ").strip() for line in box.splitlines()]
     inside = [line for line in lines[1:] if line]
-    complaint = []
+    complaint: list[str] = []
     for line in inside:
-        if re.fullmatch("─+", line):
-            break
+        if re.fullmatch("─+|-+", line):
+            if complaint:
+                break
+            continue
         complaint.append(line)
     return " ".join(complaint) or "the arguments do not fit."

@@ -32,6 +32,7 @@ def _print(title: str, rows: Sequence[dict[str, str]]) -> None:
     listing = table(title, *rows[0])
     for column in listing.columns:
         column.justify = "left"
+        column.no_wrap = column.header in ("name", "method")  # what a user types: the others are folded first
     for row in rows:
         listing.add_row(*map(escape, row.values()))
     stdout.print(listing)

@@ -52,8 +52,12 @@ class Settings:
     """train for about so many minutes, in place of --steps"""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
+    seeds: int = 1
+    """train so many runs, out/seed-0, out/seed-1, ..., with seeds from --seed on"""
 
     def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ConfigError(f"tokay train: --seeds must be at least 1, got {self.seeds}.")
         Limits(save_every=self.save_every, minutes=self.minutes)
         if not self.out.strip():
             raise ConfigError(f"tokay train: --out must name a folder, got {self.out!r}. Give one, such as runs/first.")
@@ -80,7 +84,24 @@ def run(arguments: Sequence[str]) -> None:
     if is_resume and arguments[0].startswith("-"):  # the flags may come in any order
         resume(parse(Resume, arguments, prog="tokay train", description="Continue a run."))
         return
-    _start(_parse(arguments))
+    args = _parse(arguments)
+    for part in _each_seed(args) if args.settings.seeds > 1 else [args]:
+        _start(part)
+
+
+def _each_seed(args: Arguments) -> list[Arguments]:
+    """One run for each seed. Their places are checked before the first one starts."""
+    folder, seeds = Path(args.settings.out), range(args.fit.seed, args.fit.seed + args.settings.seeds)
+    places = [folder / f"seed-{seed}" for seed in seeds]
+    for place in places:
+        check_place(place, overwrite=args.settings.overwrite)
+    stderr.print(
+        f"{len(seeds)} runs. Afterwards: tokay compare {' '.join(map(str, places))}", markup=False, soft_wrap=True
+    )
+    return [
+        replace(args, settings=replace(args.settings, out=str(place)), fit=replace(args.fit, seed=seed))  # type: ignore[type-var]
+        for place, seed in zip(places, seeds, strict=True)
+    ]
 
 
 def planned_run(arguments: Sequence[str]) -> Run:

@@ -120,7 +120,8 @@ def _train(work: _Work, recorder: Recorder, watch: SignalWatch, is_time_up: Call
     method, config, state = work.run.algorithm, work.run.fit, work.state
     steps = fit(method, work.net, work.training, config, validation=work.validation, state=state, is_time_up=is_time_up)
     total = config.steps if method.learns else 0
-    report = TrainingReport(stderr, method.name, steps=total, steps_before=state.step)
+    every = 0 if work.validation is None else config.validate_every
+    report = TrainingReport(stderr, method.name, steps=total, steps_before=state.step, validate_every=every)
     with report, board(work.folder) as write_scalars:
         for step in steps:
             is_interrupt = watch.code is not None

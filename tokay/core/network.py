@@ -49,7 +49,9 @@ def _output_for_zeros(net: nn.Module, spec: TaskSpec, *, where: str, maps: bool 
         reason = str(error).splitlines()[0]
         advice, kind = "Build it for this shape.", "" if x.is_floating_point() else " and dtype int64"
         if spec.x_type == "integer":
-            advice = "They are indices, so it must begin with an nn.Embedding, as the networks ngrams and embeddings do."
+            advice = (
+                "They are indices, so it must begin with an nn.Embedding, as the networks ngrams and embeddings do."
+            )
         elif "indices" in reason:
             advice = 'If the inputs are indices, say TaskSpec(x_type="integer").'
         raise NetworkError(

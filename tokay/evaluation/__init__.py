@@ -1,1 +1,1 @@
-"""How well, how fast and how surely a method learns tasks it has never seen."""
+"""How well and how fast a method learns tasks it has never seen, and how well calibrated it is."""

@@ -20,7 +20,7 @@ def depends_on_batch(answers: Callable[[Task], tuple[Tensor, Tensor]], tasks: Ta
 
 
 def answer_twice(predict: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """The answers to the first half of ``x`` ``[n, ...]``, beside the second half and beside itself.
+    """The answers to the first half of ``x`` ``[n, ...]``: once together with the second half, once with a copy of itself.
 
     ``predict`` maps ``[n, ...]`` to ``[n, d]``. The first half is rounded up. Its rows stand in for the others,
     so the inputs of the second call are real ones, too: token indices stay token indices.

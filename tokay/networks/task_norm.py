@@ -51,7 +51,7 @@ class TaskNorm2d(nn.BatchNorm2d):
 
 
 class TaskNormNet(nn.Sequential):
-    """A backbone with `TaskNorm2d` layers. Inputs that are not the support set of their task go through it beside it.
+    """A backbone with `TaskNorm2d` layers. Queries pass through the network together with the support set of their task.
 
     Outside of a task the inputs are their own support set.
     """

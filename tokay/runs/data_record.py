@@ -31,7 +31,8 @@ _SPLITS: tuple[Split, ...] = get_args(Split)
 _ONE = Sizes(ways=1, shots=1, queries=1)
 _KEYS = ("run", "checksum")  # beside the splits; files of format 2 have none of them
 _ADVICE = (
-    "Take it from a backup, or remove it: then the classes are divided anew, which is the same if none came or went."
+    "Take it from a backup, or remove it. The classes are then divided again. The result is the same if no class was added "
+    "or removed."
 )
 
 

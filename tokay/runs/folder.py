@@ -14,6 +14,7 @@ from ..errors import ConfigError, DataError
 from ..files import is_temporary
 from .file_names import ADAPTATION_FIGURE, LOCK, MODEL, RUN_FILES, SETTINGS, TASK_FIGURE, TRAINING_FIGURE
 from .lock import FolderLock
+from .settings import check_run_folder
 
 _FIGURES = {Path(name).stem for name in (TRAINING_FIGURE, ADAPTATION_FIGURE, TASK_FIGURE)}
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}  # files of file managers
@@ -147,10 +148,7 @@ def existing_folder(path: Path) -> Iterator[RunFolder]:
     Raises ``DataError`` if there is no run folder, and ``ConfigError`` if another process trains in it.
     """
     _finish_swap(path)
-    if not (path / SETTINGS).is_file():
-        raise DataError(
-            f"{path}: is no run folder (it has no {SETTINGS}). Give the folder that tokay train --out made."
-        )
+    check_run_folder(path)
     folder = RunFolder(path, path, FolderLock(path))
     try:
         _remove_remains(path)

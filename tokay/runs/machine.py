@@ -19,7 +19,7 @@ def git_commit() -> str | None:
 
 
 def describe_computation(device: torch.device) -> dict[str, str]:
-    """What decides the last bits of a computation, beside its settings: threads, version of torch, kind of device."""
+    """What else, besides the settings, can change the last bits of a result: threads, version of torch, kind of device."""
     return {"threads": str(torch.get_num_threads()), "torch": torch.__version__, "device": device.type}
 
 

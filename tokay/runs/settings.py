@@ -4,6 +4,7 @@ Random draws are a pure function of (seed, step), so the step is all the random 
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import blake2b
@@ -99,16 +100,23 @@ def differences(run: Run, other: Run) -> list[tuple[str, Any, Any]]:
     return rows
 
 
+def check_run_folder(path: Path) -> None:
+    """Raise ``DataError`` for a path that does not exist, and for one that is no run folder."""
+    if not os.path.lexists(path):
+        raise DataError(f"{path} does not exist. Give the folder that tokay train --out made.")
+    if not (path / SETTINGS).is_file():
+        raise DataError(
+            f"{path}: is no run folder (it has no {SETTINGS}). Give the folder that tokay train --out made."
+        )
+
+
 def read(path: Path) -> tuple[Run, TaskSpec]:
     """The settings of the run folder ``path``, and what its tasks look like. Older formats are converted. The
     source keeps the division of its classes that the run has (`tokay.runs.data_record`).
 
     Raises ``DataError`` for a folder that is no run folder, that a newer Tokay wrote, or whose settings are damaged.
     """
-    if not (path / SETTINGS).is_file():
-        raise DataError(
-            f"{path}: is no run folder (it has no {SETTINGS}). Give the folder that tokay train --out made."
-        )
+    check_run_folder(path)
     where = str(path / SETTINGS)
     content = read_json(path / SETTINGS)
     data = convert(content, where)

@@ -1,14 +1,16 @@
 """The progress of a training on a screen: a live bar on a terminal and in a notebook, a plain line now and then elsewhere."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from .fit import Step
+from .time_estimate import TimeEstimate
 
 _LONG = 60.0
 """seconds from which on a training is announced as long"""
@@ -24,10 +26,10 @@ class TrainingReport:
     >>> from tokay.tasks import Sinusoid
     >>> source = Sinusoid().tasks("train", Sizes(ways=1, shots=5, queries=5))
     >>> net = MAML().build(MLP(hidden=(8,)).build((1,)), source.spec)
-    >>> with TrainingReport(Console(width=100), "maml", steps=3) as report:
-    ...     for step in fit(MAML(), net, source, FitConfig(steps=3)):
+    >>> with TrainingReport(Console(width=100), "maml", steps=1) as report:
+    ...     for step in fit(MAML(), net, source, FitConfig(steps=1)):
     ...         report.update(step)  # doctest: +ELLIPSIS
-    maml: step 3 of 3 (100 %)  loss ... tasks/s
+    maml: step 1 of 1 (100 %)  loss ... tasks/s
     """
 
     def __init__(
@@ -37,18 +39,23 @@ class TrainingReport:
         *,
         steps: int,
         steps_before: int = 0,
+        validate_every: int = 0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """``steps`` is the total of the training, of which ``steps_before`` were done before, by another process."""
+        """``steps`` is the total of the training, of which another process did ``steps_before``.
+
+        ``validate_every`` is the number of steps from one validation to the next. 0: there is none.
+        """
         self._console, self._title, self._steps, self._before, self._clock = console, title, steps, steps_before, clock
         self._bar = progress_bar(console, title) if is_live(console) else None
         self._task = self._bar.add_task("", total=steps, completed=steps_before, text="") if self._bar else None
-        self._start = self._line_time = clock()
-        self._first_time: float | None = None  # when the first step ended: it is slower than the others
+        self._start = self._line_time = self._step_time = clock()
+        self._first_time: float | None = None  # when the first step ended
+        self._time = TimeEstimate(steps=steps, steps_before=steps_before, validate_every=validate_every)
         self._line_step, self._tasks, self._held_out, self._is_estimated = steps_before, 0, "", False
 
     def __enter__(self) -> Self:
-        self._start = self._line_time = self._clock()
+        self._start = self._line_time = self._step_time = self._clock()
         if self._bar:
             self._bar.start()
         return self
@@ -80,18 +87,22 @@ class TrainingReport:
     def _estimate(self, step: Step) -> None:
         """After a few steps, say once how long a long training will take."""
         now = self._clock()
+        self._time.add(step, now - self._step_time)
+        self._step_time = now
         if self._first_time is None:
             self._first_time = now
             return
-        count = step.step - self._before - 1
-        if self._is_estimated or (count < 5 and now - self._first_time < 5):
+        is_early = self._time.count < 6 and now - self._first_time < 5
+        if self._is_estimated or step.is_last or is_early:
             return
         self._is_estimated = True
-        steps = self._steps - self._before
-        seconds = self._first_time - self._start + (now - self._first_time) / count * (steps - 1)
-        if seconds >= _LONG:
+        if self._time.total >= _LONG:
             more = "more " if self._before else ""
-            self._print(f"About {describe_time(seconds)} for {steps:,} {more}steps. Ctrl-C saves and stops.")
+            rest = ", validation not counted" if self._time.is_without_validation else ""
+            duration = describe_time(self._time.total)
+            self._print(
+                f"About {duration} for {self._steps - self._before:,} {more}steps{rest}. Ctrl-C saves and stops."
+            )
 
     def _is_line_due(self, step: Step) -> bool:
         least, most = _SECONDS_BETWEEN_LINES
@@ -105,8 +116,7 @@ class TrainingReport:
     def _time_left(self, step: Step) -> str:
         if step.is_last:
             return ""
-        seconds = (self._clock() - self._start) / (step.step - self._before) * (self._steps - step.step)
-        return f"  {describe_time(seconds)} left"
+        return f"  {describe_time(self._time.seconds_left)} left"
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -156,15 +166,22 @@ def brief(metrics: dict[str, float]) -> str:
     return " ".join(parts)
 
 
+class _BarWithText(Progress):
+    """A bar with the text of the caller on a line of its own: beside the bar, a narrow terminal would cut its end."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield from (Text(text) for task in self.tasks if (text := task.fields["text"]))
+
+
 def progress_bar(console: Console, title: str) -> Progress:
-    """A live bar: the number of finished steps, the time used, the time left, and a text of the caller."""
-    return Progress(
+    """A live bar: the number of finished steps, the time used and the time left; under it the ``text`` of the caller."""
+    return _BarWithText(
         TextColumn(title),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
         console=console,
     )

@@ -103,7 +103,9 @@ def _train(job: Job, config: FitConfig, recorder: Recorder | None, *, quiet: boo
     steps = fit(job.algorithm, job.net, on_device(job.training, device), config, validation=validation, state=state)
     console = Console(stderr=True, quiet=quiet)
     total = config.steps if job.algorithm.learns else 0
-    with TrainingReport(console, job.algorithm.name, steps=total) as report, deferred_interrupts() as interrupts:
+    every = 0 if validation is None else config.validate_every
+    report = TrainingReport(console, job.algorithm.name, steps=total, validate_every=every)
+    with report, deferred_interrupts() as interrupts:
         for step in steps:
             report.update(step)
             if recorder is not None:

@@ -22,7 +22,7 @@ class Blobs(Source, name="blobs"):
     def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
         return BlobTasks(sizes, self.spread)
 
-    def most_ways(self, split: Split) -> int:
+    def most_ways(self, split: Split, examples: int = 2) -> int:
         return 20
 
 
