@@ -16,22 +16,25 @@ from tokay.tasks import Sinusoid, Table
 from ..tasks.tables import species, write_table
 
 
-class Watched(Table, name="watched"):
-    """Remembers the splits that are asked for."""
+SPLITS: list[Split] = []
+"""those that a table was asked for"""
 
-    summary = "a table that is watched"
-    splits: Any = ()
 
-    def tasks(self, split: Split, sizes: Sizes) -> TaskSource:
-        self.splits.append(split)
-        return super().tasks(split, sizes)
+@pytest.fixture(autouse=True)
+def record(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = Table.tasks
+
+    def record_split(table: Table, split: Split, sizes: Sizes) -> TaskSource:
+        SPLITS.append(split)
+        return tasks(table, split, sizes)
+
+    monkeypatch.setattr(Table, "tasks", record_split)
 
 
 @pytest.fixture
 def run(tmp_path: Any) -> Run:
     """ProtoNet on a table of thirty species; nine of them are for validation."""
-    Watched.splits = []
-    source = Watched(file=write_table(tmp_path, species(30)), target="species", validation=0.3).resolve()
+    source = Table(file=write_table(tmp_path, species(30)), target="species", validation=0.3).resolve()
     sizes = Sizes(ways=3, shots=1, queries=2)
     return Run(
         algorithm=tokay.ProtoNet(), source=source, network=Linear(), test=sizes, train=sizes, fit=FitConfig(steps=1)
@@ -46,9 +49,9 @@ def learner_of(run: Run, ways: int, shots: int) -> Learner:
 
 def test_validation_tasks_alone_choose(run: Run) -> None:
     learner = learner_of(run, 3, 2)
-    Watched.splits.clear()
+    SPLITS.clear()
     rejection = choose_rejection(learner, run, 0.1, tasks=60)
-    assert set(Watched.splits) == {"validation"}
+    assert set(SPLITS) == {"validation"}
     assert 0.05 < rejection.false_accept <= 0.1
     assert rejection.scores.known_scores.shape == (60, 6)
     assert rejection.false_reject < 0.9

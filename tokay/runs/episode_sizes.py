@@ -37,8 +37,11 @@ def sizes_of_test_tasks(source: Source, sizes: Sizes | None = None) -> Sizes:
 def with_ways_of_splits(source: Source, sizes: Sizes) -> Sizes:
     """``sizes`` with fewer ways if the validation or the test classes of ``source`` are fewer; two at least.
 
-    For sizes that nobody chose: a folder of 26 classes holds out 4 for validation, which make no tasks of 5 ways.
+    For sizes that nobody chose: a folder of 26 classes holds out 4 for validation, which make no tasks of 5 ways. Sources
+    with sizes of their own, such as the official runs of Omniglot, keep them.
     """
+    if source.test_sizes != Sizes():
+        return sizes
     splits: list[Split] = [split for split in ("validation", "test") if source.has_split(split)]
     fewest = min((most_ways(source, sizes, split) for split in splits), default=sizes.ways)
     return replace(sizes, ways=max(2, min(sizes.ways, fewest)))
