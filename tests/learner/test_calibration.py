@@ -15,7 +15,6 @@ from tokay.tasks import Sinusoid, Table
 
 from ..tasks.tables import species, write_table
 
-
 SPLITS: list[Split] = []
 """those that a table was asked for"""
 
